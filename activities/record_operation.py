@@ -1,0 +1,38 @@
+"""Record how the operation ended, and give its claim back."""
+
+from activities.context import claim_of, not_claimed
+from activities.registration import activity
+from clients import archive
+from domain.errors import service_error
+from domain.names import hsm_of_operation
+from domain.operations import Operation
+from domain.outcomes import Outcome, Work, done
+
+
+@activity
+def record_operation(work: Work) -> Outcome:
+    """Write the operation's record, then end its claim: an operation whose claim ended can always be read."""
+    hsm = hsm_of_operation(work.operation_id) or ""
+    held = archive.find_claim(hsm)
+    if held is None or held.claim.operation_id != work.operation_id:
+        raise not_claimed()
+    # Idempotent: killed before its answer was heard, the claim has ended already.
+    if not held.claim.running:
+        return done()
+    claim = claim_of(work)
+    operation = Operation.model_validate(
+        {
+            "id": claim.operation_id,
+            "hsm": claim.hsm,
+            "owner": claim.owner,
+            "createdAt": claim.claimed_at,
+            **work.progress,
+        }
+    )
+    archive.write_operation(operation)
+    ended = claim.model_copy(update={"state": "ended", "succeeded": operation.status == "Succeeded"})
+    if not archive.replace_claim(ended, held.etag):
+        raise service_error(
+            "record_changed", "The claim was changed meanwhile.", advice="It is tried again.", retryable=True
+        )
+    return done()

@@ -1,0 +1,54 @@
+"""Read the stored security domain back and check all that can be checked without a private key."""
+
+from pydantic import BaseModel, ConfigDict
+
+from activities.context import now, plan_of
+from activities.registration import activity
+from clients import archive
+from domain.errors import service_error
+from domain.outcomes import Outcome, Work, done
+from domain.records import HsmRecord, Plan, Receipt, sha256_of, utc_text
+from domain.security_domain import find_faults
+
+
+class Downloaded(BaseModel):
+    """What the orchestrator hands on from the download."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    receipt: Receipt
+
+
+@activity
+def verify_security_domain(work: Work) -> Outcome:
+    """Hold the stored bytes against receipt and plan, and record them as the HSM's confirmed security domain."""
+    plan = plan_of(work)
+    receipt = Downloaded.model_validate(work.progress).receipt
+    stored = archive.find_security_domain_of(receipt, plan.hsm)
+    faults = ["it is not there"] if stored is None else _find_faults(plan, receipt, stored.content)
+    if faults:
+        raise service_error(
+            "security_domain_invalid",
+            f"The stored security domain is not what it must be: {'; '.join(faults)}.",
+            advice="Keep what is stored. Send the request again: the security domain is downloaded once more.",
+        )
+    # Idempotent: the confirmation is written once, and the record becomes what it already is.
+    archive.create_confirmation(plan.hsm, receipt, f'{{"verifiedAt":"{utc_text(now())}","sha256":"{receipt.sha256}"}}')
+    _record(plan, receipt)
+    return done(shares=len(plan.thumbprints))
+
+
+def _find_faults(plan: Plan, receipt: Receipt, content: bytes) -> list[str]:
+    faults = [] if sha256_of(content) == receipt.sha256 else ["its SHA-256 is not the receipt's"]
+    return faults + find_faults(content, plan.thumbprints, plan.request.security_domain.quorum)
+
+
+def _record(plan: Plan, receipt: Receipt) -> None:
+    record = archive.find_hsm_record(plan.hsm)
+    if record is None:
+        raise service_error(
+            "record_missing",
+            "Our record of the HSM is gone.",
+            advice="Restore the container hsm-records, then send the request again.",
+        )
+    archive.write_hsm_record(HsmRecord.model_validate({**dict(record), "security_domain": receipt}))

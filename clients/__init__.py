@@ -1,0 +1,1 @@
+"""Azure SDK clients, made with our credential and limits, that speak our errors."""

@@ -1,0 +1,173 @@
+"""Where everything lies: the write-once archive of security domains, and the records that change.
+
+Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever overwritten or deleted: `plan.json`; for
+each download attempt `{attempt}/requests/{n}.json` (written before the HSM is asked), `{attempt}/security-domain.json`,
+`{attempt}/receipt.json`, `{attempt}/confirmation.json`. Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`,
+`operations/{operation}`.
+"""
+
+from typing import Final, NamedTuple
+
+from clients.blobs import blob_url, create_blob, find_blob, list_blobs, replace_blob
+from domain.errors import service_error
+from domain.model import Model
+from domain.operations import Operation
+from domain.records import Claim, HsmRecord, Plan, Receipt, sha256_of
+
+ARCHIVE: Final = "security-domains"
+RECORDS: Final = "hsm-records"
+
+
+class HeldClaim(NamedTuple):
+    """A claim and the ETag under which it may be changed."""
+
+    claim: Claim
+    etag: str
+
+
+class StoredDomain(NamedTuple):
+    """A stored security domain; its bytes never leave an activity."""
+
+    content: bytes
+    etag: str
+    url: str
+
+
+def find_claim(hsm: str) -> HeldClaim | None:
+    """Read the claim on an HSM's name."""
+    blob = find_blob(RECORDS, f"claims/{hsm}")
+    return HeldClaim(Claim.model_validate_json(blob.content), blob.etag) if blob else None
+
+
+def create_claim(claim: Claim) -> bool:
+    """Claim a name that nobody ever claimed; False where somebody was faster."""
+    return create_blob(RECORDS, f"claims/{claim.hsm}", claim.to_json().encode()) is not None
+
+
+def replace_claim(claim: Claim, etag: str) -> bool:
+    """Replace the claim that has this ETag; False where somebody was faster."""
+    return replace_blob(RECORDS, f"claims/{claim.hsm}", claim.to_json().encode(), etag) is not None
+
+
+def find_hsm_record(hsm: str) -> HsmRecord | None:
+    """Read our record of an HSM."""
+    blob = find_blob(RECORDS, f"hsms/{hsm}")
+    return HsmRecord.model_validate_json(blob.content) if blob else None
+
+
+def write_hsm_record(record: HsmRecord) -> None:
+    """Write our record of an HSM; the claim sees to it that one operation at a time does."""
+    _write(f"hsms/{record.hsm}", record)
+
+
+def find_operation(operation_id: str) -> Operation | None:
+    """Read the record of an operation that ended."""
+    blob = find_blob(RECORDS, f"operations/{operation_id}")
+    return Operation.model_validate_json(blob.content) if blob else None
+
+
+def write_operation(operation: Operation) -> None:
+    """Record how an operation ended."""
+    _write(f"operations/{operation.id}", operation)
+
+
+def _write(path: str, record: Model) -> None:
+    content = record.to_json().encode()
+    blob = find_blob(RECORDS, path)
+    if blob is None:
+        written = create_blob(RECORDS, path, content)
+    elif blob.content == content:
+        return
+    else:
+        written = replace_blob(RECORDS, path, content, blob.etag)
+    if written is None:
+        raise service_error(
+            "record_changed",
+            "A record was changed by somebody else meanwhile.",
+            advice="It is tried again.",
+            retryable=True,
+        )
+
+
+def find_plan(hsm: str, operation_id: str) -> Plan | None:
+    """Read the pinned plan of an operation."""
+    blob = find_blob(ARCHIVE, f"{hsm}/{operation_id}/plan.json")
+    return Plan.model_validate_json(blob.content) if blob else None
+
+
+def create_plan(plan: Plan) -> Plan:
+    """Write the plan once; where it exists, that one holds and is given back."""
+    path = f"{plan.hsm}/{plan.operation_id}/plan.json"
+    if create_blob(ARCHIVE, path, plan.to_json().encode()) is not None:
+        return plan
+    existing = find_plan(plan.hsm, plan.operation_id)
+    return existing if existing is not None else plan
+
+
+def record_export_request(plan: Plan, attempt: int, text: str) -> int:
+    """Write down that the HSM is about to be asked for its security domain; gives how often it was, with this time."""
+    number = count_export_requests(plan, attempt) + 1
+    while create_blob(ARCHIVE, f"{_attempt(plan, attempt)}/requests/{number}.json", text.encode()) is None:
+        number += 1
+    return number
+
+
+def count_export_requests(plan: Plan, attempt: int) -> int:
+    """Count how often the HSM was asked under this attempt's number."""
+    return len(list_blobs(ARCHIVE, f"{_attempt(plan, attempt)}/requests/"))
+
+
+def find_security_domain(plan: Plan, attempt: int) -> StoredDomain | None:
+    """Read a stored security domain back."""
+    path = f"{_attempt(plan, attempt)}/security-domain.json"
+    blob = find_blob(ARCHIVE, path)
+    return StoredDomain(blob.content, blob.etag, blob_url(ARCHIVE, path)) if blob else None
+
+
+def find_security_domain_of(receipt: Receipt, hsm: str) -> StoredDomain | None:
+    """Read the security domain that a receipt is for, of whichever operation."""
+    path = f"{hsm}/{receipt.operation_id}/{receipt.attempt}/security-domain.json"
+    blob = find_blob(ARCHIVE, path)
+    return StoredDomain(blob.content, blob.etag, blob_url(ARCHIVE, path)) if blob else None
+
+
+def create_security_domain(plan: Plan, attempt: int, content: bytes) -> StoredDomain:
+    """Store a security domain once.
+
+    Raises ServiceError `security_domain_conflict` where other bytes lie there already: two executions of one attempt
+    have each asked the HSM, and nobody can say whose bytes it will confirm.
+    """
+    path = f"{_attempt(plan, attempt)}/security-domain.json"
+    etag = create_blob(ARCHIVE, path, content)
+    if etag is not None:
+        return StoredDomain(content, etag, blob_url(ARCHIVE, path))
+    existing = find_security_domain(plan, attempt)
+    if existing is not None and sha256_of(existing.content) == sha256_of(content):
+        return existing
+    raise service_error(
+        "security_domain_conflict",
+        "Two downloads under one number gave different bytes.",
+        advice="Nothing is lost: the security domain is downloaded again under the next number.",
+    )
+
+
+def find_receipt(plan: Plan, attempt: int) -> Receipt | None:
+    """Read the receipt of a download attempt."""
+    blob = find_blob(ARCHIVE, f"{_attempt(plan, attempt)}/receipt.json")
+    return Receipt.model_validate_json(blob.content) if blob else None
+
+
+def create_receipt(plan: Plan, receipt: Receipt) -> Receipt:
+    """Write the receipt once; where it exists, that one holds."""
+    create_blob(ARCHIVE, f"{_attempt(plan, receipt.attempt)}/receipt.json", receipt.to_json().encode())
+    return find_receipt(plan, receipt.attempt) or receipt
+
+
+def create_confirmation(hsm: str, receipt: Receipt, text: str) -> None:
+    """Write down, next to the bytes, that the HSM confirmed them and that they were verified."""
+    path = f"{hsm}/{receipt.operation_id}/{receipt.attempt}/confirmation.json"
+    create_blob(ARCHIVE, path, text.encode())
+
+
+def _attempt(plan: Plan, attempt: int) -> str:
+    return f"{plan.hsm}/{plan.operation_id}/{attempt}"

@@ -1,0 +1,81 @@
+"""Turns the errors of Azure's SDKs into ours.
+
+Only a status, Azure's short error code and its request id are taken over: a body may hold a security domain.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from domain.errors import ServiceError, service_error
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError, HttpResponseError
+
+_TRANSIENT = frozenset({408, 409, 429, 500, 502, 503, 504})
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
+
+
+@contextmanager
+def our_errors(action: str) -> Iterator[None]:
+    """Raise ServiceError in place of what Azure's SDKs raise within; `action` completes 'Azure did not ...'."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        yield
+    except AzureError as error:
+        # The cause is cut off: its text can hold Azure's body, and a traceback would print it.
+        raise translate(error, action) from None
+
+
+def translate(error: "AzureError", action: str) -> ServiceError:
+    """Classify an error of an SDK; `retryable` says whether the same call can succeed later."""
+    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+
+    if isinstance(error, HttpResponseError) and error.status_code:
+        return _translate_answer(error, action)
+    if isinstance(error, ClientAuthenticationError):
+        return service_error(
+            "azure_sign_in_failed",
+            f"Azure did not {action}: the function's identity got no token.",
+            advice="Check that HSM_PROVISIONER_IDENTITY_CLIENT_ID names a managed identity that the function has.",
+            retryable=True,
+        )
+    return service_error(
+        "azure_unreachable",
+        f"Azure did not {action}: the connection failed.",
+        advice="Nothing is lost. If this lasts, check the function's network and Azure's status page.",
+        retryable=True,
+    )
+
+
+def _translate_answer(error: "HttpResponseError", action: str) -> ServiceError:
+    status = error.status_code or 0
+    headers: Mapping[str, str] = getattr(error.response, "headers", {})
+    word = getattr(error.error, "code", None) or getattr(error, "error_code", None)
+    named = f" {word}" if isinstance(word, str) and _WORD.fullmatch(word) else ""
+    code, advice = _CLASSES.get(status, ("azure_refused", "See the HTTP status and Azure's error code."))
+    if status >= 500 or status in (408, 429):
+        code, advice = "azure_unavailable", "Nothing is lost. Azure is busy or broken; it is asked again."
+    return service_error(
+        code,
+        f"Azure did not {action}: HTTP {status}{named}.",
+        advice=advice,
+        # A 403 often is a role assignment on its way: it helps to ask again, a few times.
+        retryable=status in _TRANSIENT or status == 403,
+        retry_after=_seconds(headers.get("Retry-After")),
+        azure_request_id=headers.get("x-ms-request-id"),
+    )
+
+
+_CLASSES = {
+    401: ("azure_sign_in_failed", "Azure refused the function's token: check its tenant and identity."),
+    403: ("azure_forbidden", "Give the function's identity the role that docs/operators.md names for this call."),
+    404: ("azure_not_found", "What the call is about does not exist (any more)."),
+    409: ("azure_conflict", "Something else is changing this resource; it is tried again."),
+}
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isdigit() else None

@@ -1,0 +1,82 @@
+"""Blob storage: what is written once, and what changes under an ETag."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from clients.azure_errors import our_errors
+from clients.credential import RETRIES, TIMEOUTS, credential
+from domain.settings import settings
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobServiceClient
+
+
+class Blob(NamedTuple):
+    """A blob's bytes and the ETag they have."""
+
+    content: bytes
+    etag: str
+
+
+@lru_cache(maxsize=1)
+def _service() -> "BlobServiceClient":
+    from azure.storage.blob import BlobServiceClient
+
+    return BlobServiceClient(settings().storage_account_url, credential=credential(), **RETRIES, **TIMEOUTS)
+
+
+def blob_url(container: str, path: str) -> str:
+    """Give the address of a blob."""
+    return f"{settings().storage_account_url}/{container}/{path}"
+
+
+def find_blob(container: str, path: str) -> Blob | None:
+    """Read a blob; None where there is none."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with our_errors("read a record"):
+        try:
+            download = _service().get_blob_client(container, path).download_blob()
+            return Blob(download.readall(), str(download.properties.etag))
+        except ResourceNotFoundError:
+            return None
+
+
+def create_blob(container: str, path: str, content: bytes) -> str | None:
+    """Write a blob that must not exist yet (`If-None-Match: *`) and give its ETag; None where one exists."""
+    from azure.core import MatchConditions
+    from azure.core.exceptions import ResourceExistsError, ResourceModifiedError
+
+    with our_errors("write a record"):
+        try:
+            answer = (
+                _service()
+                .get_blob_client(container, path)
+                .upload_blob(content, overwrite=True, match_condition=MatchConditions.IfMissing, etag="*")
+            )
+        except (ResourceExistsError, ResourceModifiedError):
+            return None
+    return str(answer["etag"])
+
+
+def replace_blob(container: str, path: str, content: bytes, etag: str) -> str | None:
+    """Overwrite a blob that has this ETag and give the new one; None where it has another by now."""
+    from azure.core import MatchConditions
+    from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+
+    with our_errors("write a record"):
+        try:
+            answer = (
+                _service()
+                .get_blob_client(container, path)
+                .upload_blob(content, overwrite=True, match_condition=MatchConditions.IfNotModified, etag=etag)
+            )
+        except (ResourceModifiedError, ResourceNotFoundError):
+            return None
+    return str(answer["etag"])
+
+
+def list_blobs(container: str, prefix: str) -> list[str]:
+    """List the paths of blobs under a prefix."""
+    with our_errors("list records"):
+        return list(_service().get_container_client(container).list_blob_names(name_starts_with=prefix))

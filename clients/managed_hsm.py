@@ -1,0 +1,87 @@
+"""The Managed HSM's data plane: its security domain."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from clients.azure_errors import our_errors
+from clients.credential import NO_RETRIES, TIMEOUTS, credential
+from domain.names import hsm_uri
+
+if TYPE_CHECKING:
+    from azure.keyvault.securitydomain import SecurityDomainClient
+    from azure.keyvault.securitydomain.models import SecurityDomainJsonWebKey
+
+ExportStatus = Literal["InProgress", "Success", "Failed", "None"]
+
+
+@lru_cache(maxsize=64)
+def _client(name: str) -> "SecurityDomainClient":
+    from azure.keyvault.securitydomain import SecurityDomainClient
+
+    # Nothing is ever re-sent by itself here: each export that we ask for is written down before it is asked for.
+    return SecurityDomainClient(hsm_uri(name), credential(), **NO_RETRIES, **TIMEOUTS)
+
+
+def download_security_domain(name: str, certificates: Sequence[bytes], quorum: int) -> bytes | None:
+    """Ask the HSM for its security domain, encrypted to these certificates (DER); None where it refuses for now.
+
+    The bytes come with the first answer. The SDK's poller would lose them if activation, or asking after it, failed;
+    so it is told not to poll (source: azure-keyvault-securitydomain 1.0.0b4, `_internal/polling.py`).
+    """
+    from azure.core.exceptions import ResourceExistsError
+    from azure.keyvault.securitydomain.models import CertificateInfo
+
+    info = CertificateInfo(certificates=[_web_key(der) for der in certificates], required=quorum)
+    with our_errors("hand out the security domain"):
+        try:
+            poller = _client(name).begin_download(info, skip_activation_polling=True)
+        except ResourceExistsError:
+            return None
+        return poller.result().value.encode()
+
+
+def find_export_status(name: str) -> ExportStatus:
+    """Ask how the last export went; `None` where there was none. `Succeeded` was what `Success` is called today."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with our_errors("tell how the export went"):
+        try:
+            status = str(_client(name).get_download_status().status).lower()
+        except ResourceNotFoundError:
+            return "None"
+    if status in ("success", "succeeded"):
+        return "Success"
+    return "Failed" if status in ("failed", "canceled") else "InProgress"
+
+
+def _web_key(der: bytes) -> "SecurityDomainJsonWebKey":
+    """Describe a certificate as the Azure CLI does (keyvault/custom.py, security_domain_download)."""
+    from azure.keyvault.securitydomain.models import SecurityDomainJsonWebKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.x509 import load_der_x509_certificate
+
+    public_key = load_der_x509_certificate(der).public_key()
+    if not isinstance(public_key, RSAPublicKey):
+        message = "a pinned wrapping key is RSA"
+        raise TypeError(message)
+    numbers = public_key.public_numbers()
+    thumbprint = _base64url(hashlib.sha256(der).digest())
+    return SecurityDomainJsonWebKey(
+        kid=thumbprint,
+        kty="RSA",
+        key_ops=["verify", "encrypt", "wrapKey"],
+        n=_base64url(numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8)),
+        e=_base64url(numbers.e.to_bytes((numbers.e.bit_length() + 7) // 8)),
+        x5_c=[base64.b64encode(der).decode()],
+        # RFC 7517, section 4.8 defines x5t as SHA-1; nothing is trusted because of it.
+        x5_t=_base64url(hashlib.sha1(der, usedforsecurity=False).digest()),
+        x5_t_s256=thumbprint,
+        alg="RSA-OAEP-256",
+    )
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

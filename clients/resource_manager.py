@@ -1,0 +1,191 @@
+"""Azure Resource Manager: subscriptions, resource groups, permissions and Managed HSMs."""
+
+import fnmatch
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from clients.azure_errors import our_errors
+from clients.credential import RETRIES, TIMEOUTS, credential, own_object_id
+from domain.hsm import Hsm
+from domain.names import hsm_uri
+from domain.requests import HsmRequest
+from domain.settings import settings
+
+if TYPE_CHECKING:
+    from azure.mgmt.keyvault import KeyVaultManagementClient
+    from azure.mgmt.keyvault.models import ManagedHsm
+    from azure.mgmt.resource.resources import ResourceManagementClient
+
+NEEDED_ACTIONS = (
+    "Microsoft.Resources/subscriptions/resourceGroups/write",
+    "Microsoft.KeyVault/managedHSMs/read",
+    "Microsoft.KeyVault/managedHSMs/write",
+)
+
+
+@lru_cache(maxsize=16)
+def _resources(subscription_id: str) -> "ResourceManagementClient":
+    from azure.mgmt.resource.resources import ResourceManagementClient
+
+    return ResourceManagementClient(credential(), subscription_id, **RETRIES, **TIMEOUTS)
+
+
+@lru_cache(maxsize=16)
+def _key_vault(subscription_id: str) -> "KeyVaultManagementClient":
+    from azure.mgmt.keyvault import KeyVaultManagementClient
+
+    return KeyVaultManagementClient(credential(), subscription_id, **RETRIES, **TIMEOUTS)
+
+
+def _get(subscription_id: str, path: str, api_version: str) -> tuple[int, dict[str, Any]]:
+    """Ask ARM for what no SDK that we carry has a method for."""
+    from azure.core.exceptions import HttpResponseError
+    from azure.core.rest import HttpRequest
+
+    request = HttpRequest("GET", f"https://management.azure.com{path}", params={"api-version": api_version})
+    response = _resources(subscription_id).send_request(request)
+    if response.status_code >= 500 or response.status_code == 429:
+        raise HttpResponseError(response=response)
+    return response.status_code, response.json()
+
+
+def find_subscription_tenant(subscription_id: str) -> str | None:
+    """Give the tenant that a subscription belongs to; None where it is not one that we can see.
+
+    ARM answers 401 `InvalidAuthenticationTokenTenant` for a subscription of another tenant, 403 or 404 for one to which
+    we have no right (source: Azure Resource Manager, Subscriptions - Get).
+    """
+    with our_errors("read the subscription"):
+        status, document = _get(subscription_id, f"/subscriptions/{subscription_id}", "2022-12-01")
+    return str(document["tenantId"]).lower() if status == 200 else None
+
+
+def find_missing_actions(subscription_id: str) -> list[str]:
+    """Name the control plane actions that our identity lacks on a subscription (Permissions - List)."""
+    path = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/permissions"
+    with our_errors("list the function's permissions"):
+        status, document = _get(subscription_id, path, "2022-04-01")
+    grants = document.get("value", []) if status == 200 else []
+    return [action for action in NEEDED_ACTIONS if not any(_grants(grant, action) for grant in grants)]
+
+
+def _grants(grant: dict[str, Any], action: str) -> bool:
+    def matches(patterns: list[str]) -> bool:
+        return any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
+
+    return matches(grant.get("actions", [])) and not matches(grant.get("notActions", []))
+
+
+def find_provider(subscription_id: str) -> tuple[bool, set[str]]:
+    """Say whether Microsoft.KeyVault is registered, and in which regions it has Managed HSMs."""
+    with our_errors("read the provider Microsoft.KeyVault"):
+        provider = _resources(subscription_id).providers.get("Microsoft.KeyVault")
+    locations = {
+        location.replace(" ", "").lower()
+        for kind in provider.resource_types or []
+        if (kind.resource_type or "").lower() == "managedhsms"
+        for location in kind.locations or []
+    }
+    return provider.registration_state == "Registered", locations
+
+
+def resource_group_exists(subscription_id: str, resource_group: str) -> bool:
+    """Say whether a resource group exists."""
+    with our_errors("look for the resource group"):
+        return bool(_resources(subscription_id).resource_groups.check_existence(resource_group))
+
+
+def create_resource_group(subscription_id: str, resource_group: str, location: str, tags: dict[str, str]) -> None:
+    """Create a resource group; where it exists it stays as it is, but for tags, so look first."""
+    from azure.mgmt.resource.resources.models import ResourceGroup
+
+    with our_errors("create the resource group"):
+        _resources(subscription_id).resource_groups.create_or_update(
+            resource_group, ResourceGroup(location=location, tags=tags)
+        )
+
+
+def find_hsm(subscription_id: str, resource_group: str, name: str) -> Hsm | None:
+    """Read an HSM; None where there is none of that name in that resource group."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with our_errors("read the HSM"):
+        try:
+            return _describe(_key_vault(subscription_id).managed_hsms.get(resource_group, name))
+        except ResourceNotFoundError:
+            return None
+
+
+def is_name_available(subscription_id: str, name: str) -> bool:
+    """Say whether an HSM of that name can be created; names are global, and soft-deleted HSMs keep theirs."""
+    from azure.mgmt.keyvault.models import CheckMhsmNameAvailabilityParameters
+
+    with our_errors("check the name"):
+        answer = _key_vault(subscription_id).managed_hsms.check_mhsm_name_availability(
+            CheckMhsmNameAvailabilityParameters(name=name)
+        )
+    return bool(answer.name_available)
+
+
+def is_soft_deleted(subscription_id: str, name: str) -> bool:
+    """Say whether a soft-deleted HSM of this subscription still holds the name."""
+    with our_errors("list the deleted HSMs"):
+        deleted = list(_key_vault(subscription_id).managed_hsms.list_deleted())
+    return any((hsm.name or "").lower() == name for hsm in deleted)
+
+
+def count_hsms(subscription_id: str, location: str) -> int:
+    """Count the HSMs that use the quota of a region: the soft-deleted ones do, too."""
+    client = _key_vault(subscription_id).managed_hsms
+    with our_errors("list the HSMs"):
+        live = [hsm.location or "" for hsm in client.list_by_subscription()]
+        deleted = [(hsm.properties and hsm.properties.location) or "" for hsm in client.list_deleted()]
+    return sum(place.replace(" ", "").lower() == location for place in [*live, *deleted])
+
+
+def put_hsm(name: str, request: HsmRequest) -> None:
+    """Ask ARM for the HSM and do not wait for it; the same PUT again changes nothing.
+
+    Our own identity becomes an initial administrator: nobody else may download the security domain.
+    """
+    from azure.mgmt.keyvault import models
+
+    properties = models.ManagedHsmProperties(
+        tenant_id=settings().tenant_id,
+        initial_admin_object_ids=sorted({*request.administrators, own_object_id()}),
+        enable_soft_delete=True,
+        soft_delete_retention_in_days=request.soft_delete_retention_days,
+        # Azure takes the absence, not false, for "off".
+        enable_purge_protection=request.purge_protection or None,
+        public_network_access=request.public_network_access,
+        network_acls=models.MHSMNetworkRuleSet(bypass="AzureServices", default_action="Allow"),
+        create_mode="default",
+    )
+    # `family` is the first letter after the underscore, as the Azure CLI derives it (keyvault/custom.py, create_hsm).
+    sku = models.ManagedHsmSku(family=request.sku.split("_")[1][0], name=request.sku)
+    hsm = models.ManagedHsm(location=request.location, tags=request.tags, sku=sku, properties=properties)
+    with our_errors("create the HSM"):
+        _key_vault(request.subscription_id).managed_hsms.begin_create_or_update(
+            request.resource_group, name, hsm, polling=False
+        )
+
+
+def _describe(resource: "ManagedHsm | None") -> Hsm:
+    properties = resource.properties if resource else None
+    if resource is None or properties is None or resource.name is None or resource.id is None or resource.sku is None:
+        message = "ARM described an HSM without its name, id, sku or properties"
+        raise ValueError(message)
+    domain = properties.security_domain_properties
+    return Hsm(
+        name=resource.name.lower(),
+        resource_id=resource.id,
+        uri=properties.hsm_uri or hsm_uri(resource.name.lower()),
+        provisioning_state=str(properties.provisioning_state or "Unknown"),
+        activation=str(domain.activation_status or "Unknown") if domain else "Unknown",
+        location=resource.location or "",
+        sku=str(resource.sku.name),
+        administrators=[administrator.lower() for administrator in properties.initial_admin_object_ids or []],
+        soft_delete_retention_days=properties.soft_delete_retention_in_days or 90,
+        purge_protection=bool(properties.enable_purge_protection),
+        tags=dict(resource.tags or {}),
+    )

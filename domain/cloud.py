@@ -1,0 +1,8 @@
+"""The host names and token audiences of the Azure public cloud."""
+
+from typing import Final
+
+ARM_SCOPE: Final = "https://management.azure.com/.default"
+AUTHORITY: Final = "https://login.microsoftonline.com"
+MANAGED_HSM_SUFFIX: Final = "managedhsm.azure.net"
+VAULT_SUFFIX: Final = "vault.azure.net"

@@ -1,0 +1,73 @@
+"""What goes wrong, in words of ours: a stable code, whether a retry helps, and what a person can do."""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from domain.model import Model
+
+
+class FieldError(Model):
+    """One field of a request that cannot be accepted."""
+
+    field: str
+    message: str
+    code: str
+
+
+class ErrorDetail(Model):
+    """An error as the history, the status API and the log show it; never holds text of Azure's or anything secret.
+
+    `retry_after` is in seconds. `azure_request_id` is what Azure's support asks for.
+    """
+
+    code: str
+    message: str
+    retryable: bool = False
+    retry_after: float | None = None
+    advice: str = ""
+    azure_request_id: str | None = None
+    errors: list[FieldError] = Field(default_factory=list)
+
+
+class ServiceError(Exception):
+    """Carries an `ErrorDetail` to the boundary that answers with it."""
+
+    def __init__(self, detail: ErrorDetail) -> None:
+        super().__init__(f"{detail.code}: {detail.message}")
+        self.detail = detail
+
+
+def service_error(
+    code: str,
+    message: str,
+    *,
+    advice: str,
+    retryable: bool = False,
+    retry_after: float | None = None,
+    azure_request_id: str | None = None,
+) -> ServiceError:
+    """Make the exception for one error."""
+    return ServiceError(
+        ErrorDetail(
+            code=code,
+            message=message,
+            advice=advice,
+            retryable=retryable,
+            retry_after=retry_after,
+            azure_request_id=azure_request_id,
+        )
+    )
+
+
+def refused_fields(errors: Sequence[FieldError]) -> ServiceError:
+    """Make the exception for fields that cannot be accepted; its code is the code of the first."""
+    first = errors[0]
+    return ServiceError(
+        ErrorDetail(
+            code=first.code,
+            message=f"{first.field}: {first.message}",
+            advice="Correct the fields named in errors and send the request again.",
+            errors=list(errors),
+        )
+    )

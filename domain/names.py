@@ -1,0 +1,101 @@
+"""Names and ids: which are valid, and how they are normalised before anything compares them."""
+
+import re
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from domain.cloud import MANAGED_HSM_SUFFIX, VAULT_SUFFIX
+
+HSM_NAME: Final = re.compile(r"[a-z](?!.*--)[a-z0-9-]{1,22}[a-z0-9]")
+_HOST_LABEL: Final = re.compile(r"[a-z0-9-]{3,24}")
+_CERTIFICATE_PATH: Final = re.compile(r"/certificates/([0-9A-Za-z-]{1,127})(?:/([0-9A-Za-z]{32}))?/?")
+OPERATION_ID: Final = re.compile(r"([a-z][a-z0-9-]{1,22}[a-z0-9])-([0-9A-HJKMNP-TV-Z]{26})")
+
+
+class CertificateId(NamedTuple):
+    """A Key Vault certificate, with a version where one was named."""
+
+    vault: str
+    name: str
+    version: str | None
+
+    @property
+    def vault_url(self) -> str:
+        """The vault's data plane."""
+        return f"https://{self.vault}.{VAULT_SUFFIX}"
+
+    def __str__(self) -> str:
+        version = f"/{self.version}" if self.version else ""
+        return f"{self.vault_url}/certificates/{self.name}{version}"
+
+
+def normalise_hsm_name(name: str) -> str:
+    """Lower-case an HSM's name, which is a DNS label.
+
+    Raises ValueError where Azure would refuse it: 3 to 24 letters, digits and single hyphens, a letter first and no
+    hyphen last.
+    """
+    lowered = name.lower()
+    if not HSM_NAME.fullmatch(lowered):
+        message = (
+            "An HSM's name has 3 to 24 letters, digits and single hyphens, begins with a letter and "
+            "does not end with a hyphen."
+        )
+        raise ValueError(message)
+    return lowered
+
+
+def hsm_uri(name: str) -> str:
+    """Give the data plane's address of an HSM."""
+    return f"https://{name}.{MANAGED_HSM_SUFFIX}"
+
+
+def resource_id(subscription_id: str, resource_group: str, name: str) -> str:
+    """Give the ARM id of an HSM."""
+    return (
+        f"/subscriptions/{subscription_id}/resourceGroups/{resource_group}"
+        f"/providers/Microsoft.KeyVault/managedHSMs/{name}"
+    )
+
+
+def parse_certificate_id(text: str) -> CertificateId:
+    """Take a certificate id apart; raises ValueError unless it is one of this cloud's Key Vaults, to the letter.
+
+    A URL from a caller decides where our token goes: it is parsed, never matched by its ending.
+    """
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        message = "This is not a URL."
+        raise ValueError(message) from None
+    if (
+        url.scheme != "https"
+        or "@" in url.netloc
+        or port is not None
+        or ":" in url.netloc
+        or "?" in text
+        or "#" in text
+    ):
+        message = "A certificate id is an https URL without user, port, query or fragment."
+        raise ValueError(message)
+    label, _, suffix = url.netloc.lower().partition(".")
+    if suffix != VAULT_SUFFIX or not _HOST_LABEL.fullmatch(label):
+        message = f"A certificate id names a vault of this cloud: https://VAULT.{VAULT_SUFFIX}/certificates/NAME."
+        raise ValueError(message)
+    path = _CERTIFICATE_PATH.fullmatch(url.path)
+    if path is None:
+        message = "A certificate id's path is /certificates/NAME or /certificates/NAME/VERSION."
+        raise ValueError(message)
+    return CertificateId(label, path[1], path[2])
+
+
+def hsm_of_operation(operation_id: str) -> str | None:
+    """Read the HSM's name from an operation id, `{name}-{ULID}`; None if it is not one."""
+    matched = OPERATION_ID.fullmatch(operation_id)
+    return matched[1] if matched else None
+
+
+def instance_id(name: str) -> str:
+    """Give the orchestration instance that changes this HSM; there is one for each HSM, so one change at a time."""
+    return f"hsm-{name}"

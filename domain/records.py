@@ -1,0 +1,116 @@
+"""What we keep: the claim on a name, the pinned plan, the receipt of a security domain, the record of an HSM."""
+
+import hashlib
+from datetime import datetime
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from domain.caller import Owner
+from domain.model import Model
+from domain.requests import HsmRequest
+
+
+class Notice(Model):
+    """Something accepted that a person may want to change."""
+
+    code: str
+    message: str
+
+
+class Claim(Model):
+    """The right of one operation to change one HSM, from its acceptance until it ended.
+
+    The claim, not the engine, decides which of two starts is real.
+    """
+
+    hsm: str
+    operation_id: str
+    owner: Owner
+    request: HsmRequest
+    digest: str
+    claimed_at: AwareDatetime
+    state: Literal["running", "ended"] = "running"
+    succeeded: bool | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the operation may still change the HSM."""
+        return self.state == "running"
+
+
+class PinnedKey(Model):
+    """A wrapping key as preflight found it: the exact certificate that will wrap a share."""
+
+    custodian: str
+    certificate_id: str | None
+    thumbprint: str
+    public_key_sha256: str
+    pem: str
+
+
+class Plan(Model):
+    """An accepted request with everything pinned; written once, before anything is created."""
+
+    hsm: str
+    operation_id: str
+    owner: Owner
+    resource_id: str
+    request: HsmRequest
+    wrapping_keys: list[PinnedKey]
+    warnings: list[Notice]
+    pinned_at: AwareDatetime
+
+    @property
+    def thumbprints(self) -> list[str]:
+        """The thumbprints of the wrapping certificates, in the order of the request."""
+        return [key.thumbprint for key in self.wrapping_keys]
+
+
+class Receipt(Model):
+    """What is known of one stored download of a security domain, without a byte of it.
+
+    `size` is in bytes; `exports_requested` counts how often the HSM was asked for it under this attempt's number, so
+    that an answer which was lost on its way is accounted for.
+    """
+
+    operation_id: str
+    attempt: int
+    blob_url: str
+    etag: str
+    sha256: str
+    size: int
+    quorum: int
+    thumbprints: list[str]
+    exports_requested: int
+    stored_at: AwareDatetime
+
+
+class Download(Model):
+    """How one attempt to download the security domain ended; only a confirmed one counts."""
+
+    attempt: int
+    outcome: Literal["Confirmed", "ExportFailed", "Superseded", "Unconfirmed"]
+    exports_requested: int = 0
+    receipt: Receipt | None = None
+
+
+class HsmRecord(Model):
+    """An HSM that this service made, and whose it is."""
+
+    hsm: str
+    resource_id: str
+    owner: Owner
+    created_by: str
+    created_at: AwareDatetime
+    security_domain: Receipt | None = None
+
+
+def sha256_of(data: bytes) -> str:
+    """Give the hexadecimal SHA-256 by which we name bytes that we must not show."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def utc_text(time: datetime) -> str:
+    """Write a time as all our JSON does: UTC, seconds, Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,239 @@
+"""The request for an HSM, its rules, and its canonical form."""
+
+import hashlib
+import json
+import re
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from domain.errors import FieldError, ServiceError, refused_fields
+from domain.model import Model
+from domain.names import parse_certificate_id
+from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wrapping_keys, read_pem
+
+MINIMUM_KEYS: Final = 3
+MAXIMUM_KEYS: Final = 10
+MINIMUM_QUORUM: Final = 2
+
+Sku = Literal[
+    "Standard_B1",
+    "Standard_B1v2",
+    "Standard_B5v2",
+    "Standard_B10v2",
+    "Standard_B15v2",
+    "Standard_B20v2",
+    "Custom_B6",
+    "Custom_B32",
+    "Custom_C10",
+    "Custom_C42",
+]
+
+_OWN_CODES: Final = frozenset(
+    {
+        "wrapping_key_count",
+        "wrapping_key_source",
+        "certificate_id_invalid",
+        "quorum_out_of_range",
+        "retention_out_of_range",
+        "public_network_access_unsupported",
+        "invalid_field",
+    }
+)
+
+
+def _guid(text: object) -> str:
+    try:
+        return str(UUID(text if isinstance(text, str) else ""))
+    except ValueError:
+        code, message = "invalid_field", "This is a GUID such as 00000000-0000-0000-0000-000000000000."
+        raise PydanticCustomError(code, message) from None
+
+
+def _location(text: object) -> str:
+    lowered = text.replace(" ", "").lower() if isinstance(text, str) else ""
+    if not re.fullmatch(r"[a-z0-9]{3,40}", lowered):
+        code, message = "invalid_field", "This is the name of an Azure region, such as norwayeast."
+        raise PydanticCustomError(code, message)
+    return lowered
+
+
+def _certificate_id(text: str) -> str:
+    try:
+        return str(parse_certificate_id(text))
+    except ValueError as error:
+        code, message = "certificate_id_invalid", "{reason}"
+        raise PydanticCustomError(code, message, {"reason": str(error)}) from None
+
+
+def _retention(days: int) -> int:
+    if not 7 <= days <= 90:
+        code, message = "retention_out_of_range", "A deleted HSM is kept 7 to 90 days."
+        raise PydanticCustomError(code, message)
+    return days
+
+
+def _public_network_access(value: str) -> str:
+    if value == "Disabled":
+        code, message = (
+            "public_network_access_unsupported",
+            (
+                "Without public network access the HSM can be reached through a private endpoint only, "
+                "which this version does not make: it could not be activated."
+            ),
+        )
+        raise PydanticCustomError(code, message)
+    return value
+
+
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    if len({name.lower() for name in tags}) < len(tags) or any(re.search(r"[<>%&\\?/]", name) for name in tags):
+        code, message = "invalid_field", "Tag names differ in more than case and hold none of < > % & \\ ? /."
+        raise PydanticCustomError(code, message)
+    return tags
+
+
+Guid = Annotated[str, BeforeValidator(_guid)]
+
+
+class WrappingKeyRequest(Model):
+    """One custodian's wrapping key: a certificate in a Key Vault, or in PEM; `custodian` is text for people."""
+
+    custodian: Annotated[str, Field(max_length=200)] = ""
+    certificate_id: Annotated[str, Field(max_length=400), AfterValidator(_certificate_id)] | None = None
+    pem: Annotated[str, Field(min_length=1, max_length=16_384)] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one_source(self) -> Self:
+        if (self.certificate_id is None) == (self.pem is None):
+            code, message = "wrapping_key_source", "A wrapping key has exactly one of certificateId and pem."
+            raise PydanticCustomError(code, message)
+        return self
+
+
+class SecurityDomainRequest(Model):
+    """To whom the security domain is encrypted, and how many of them open it."""
+
+    quorum: StrictInt
+    wrapping_keys: list[WrappingKeyRequest]
+
+
+class HsmRequest(Model):
+    """All that a caller decides about an HSM; the body of `PUT /api/hsms/{name}`.
+
+    Defaults are Azure's own: what cannot be undone (purge protection) has to be asked for.
+    """
+
+    subscription_id: Guid
+    resource_group: Annotated[str, Field(max_length=90, pattern=r"^[-\w.()]*[-\w()]$")]
+    location: Annotated[str, BeforeValidator(_location)]
+    sku: Sku = "Standard_B1"
+    administrators: Annotated[list[Guid], Field(min_length=1, max_length=20)]
+    soft_delete_retention_days: Annotated[StrictInt, AfterValidator(_retention)] = 90
+    purge_protection: StrictBool = False
+    public_network_access: Annotated[Literal["Enabled", "Disabled"], AfterValidator(_public_network_access)] = "Enabled"
+    tags: Annotated[
+        dict[Annotated[str, Field(min_length=1, max_length=512)], Annotated[str, Field(max_length=256)]],
+        Field(max_length=50),
+        AfterValidator(_tags),
+    ] = Field(default_factory=dict)
+    security_domain: SecurityDomainRequest
+
+    def canonical(self) -> dict[str, Any]:
+        """Give the request after defaults, with what Azure does not tell apart written in one way."""
+        document = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        document["resourceGroup"] = self.resource_group.lower()
+        document["administrators"] = sorted(set(self.administrators))
+        for key in document["securityDomain"]["wrappingKeys"]:
+            if "pem" in key:
+                certificate = read_pem(key["pem"])
+                if isinstance(certificate, WrappingCertificate):
+                    key["pem"] = certificate.pem
+        return document
+
+    def digest(self) -> str:
+        """Give the SHA-256 of the canonical form: two requests are the same if and only if this is."""
+        text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def parse_request(body: bytes, now: datetime) -> HsmRequest:
+    """Read a request and check all that it shows by itself.
+
+    Raises ServiceError that names each field which cannot be accepted.
+    """
+    if not body.strip():
+        raise refused_fields([FieldError(field="body", message="The request has no body.", code="body_missing")])
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise refused_fields(
+            [FieldError(field="body", message="The body is not UTF-8.", code="body_not_utf8")]
+        ) from None
+    try:
+        request = HsmRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise _refused(error) from None
+    check_request(request, now)
+    return request
+
+
+def check_request(request: HsmRequest, now: datetime) -> None:
+    """Check the rules that span fields; raises ServiceError that names the fields."""
+    keys: list[WrappingCertificate | WrappingKeyFault | None] = [
+        read_pem(key.pem) if key.pem else None for key in request.security_domain.wrapping_keys
+    ]
+    errors = _check_counts(request) + _check_certificate_ids(request) + check_wrapping_keys(keys, now)
+    if errors:
+        raise refused_fields(errors)
+
+
+def _check_counts(request: HsmRequest) -> list[FieldError]:
+    domain = request.security_domain
+    count = len(domain.wrapping_keys)
+    if not MINIMUM_KEYS <= count <= MAXIMUM_KEYS:
+        message = f"A security domain has {MINIMUM_KEYS} to {MAXIMUM_KEYS} wrapping keys; these are {count}."
+        return [FieldError(field="securityDomain.wrappingKeys", message=message, code="wrapping_key_count")]
+    if not MINIMUM_QUORUM <= domain.quorum <= count:
+        message = f"The quorum is {MINIMUM_QUORUM} to the number of wrapping keys, {count}."
+        return [FieldError(field="securityDomain.quorum", message=message, code="quorum_out_of_range")]
+    return []
+
+
+def _check_certificate_ids(request: HsmRequest) -> list[FieldError]:
+    seen: dict[str, int] = {}
+    errors = []
+    for index, key in enumerate(request.security_domain.wrapping_keys):
+        if key.certificate_id is None:
+            continue
+        first = seen.setdefault(key.certificate_id.lower(), index)
+        if first != index:
+            message = f"This is the certificate of securityDomain.wrappingKeys[{first}]."
+            field = f"securityDomain.wrappingKeys[{index}]"
+            errors.append(FieldError(field=field, message=message, code="wrapping_key_duplicated"))
+    return errors
+
+
+def _refused(error: ValidationError) -> ServiceError:
+    """Name the fields that pydantic refused; its message never repeats what was sent."""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    if details[0]["type"] == "json_invalid":
+        return refused_fields([FieldError(field="body", message="The body is not JSON.", code="body_not_json")])
+    return refused_fields(
+        [
+            FieldError(
+                field=_field(detail["loc"]),
+                message=detail["msg"],
+                code=detail["type"] if detail["type"] in _OWN_CODES else "invalid_field",
+            )
+            for detail in details[:50]
+        ]
+    )
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    return text[:200] or "body"

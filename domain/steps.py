@@ -1,0 +1,22 @@
+"""The steps of a provision, and how far one is; light enough for the orchestrator to import."""
+
+from typing import Any, Final, Literal
+
+StepStatus = Literal["NotStarted", "Running", "Succeeded", "Failed", "Skipped"]
+
+PROVISION_STEPS: Final = (
+    "preflight",
+    "create_resource_group",
+    "provision_hsm",
+    "await_ready",
+    "fetch_wrapping_keys",
+    "download_security_domain",
+    "await_activation",
+    "verify_security_domain",
+    "record_operation",
+)
+
+
+def steps_to_come() -> list[dict[str, Any]]:
+    """Give all steps as they are before the first has begun."""
+    return [{"name": name, "status": "NotStarted", "attempts": 0} for name in PROVISION_STEPS]

@@ -1,0 +1,56 @@
+"""The whole story of a provision: a Managed HSM from nothing to active, its security domain stored and verified."""
+
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any, Final
+
+from durabletask.task import OrchestrationContext
+
+from orchestrations.registration import blueprint
+from orchestrations.story import StepFailed, Story
+
+MAXIMUM_DOWNLOADS: Final = 5
+PAUSE_BETWEEN_DOWNLOADS: Final = timedelta(seconds=5)
+_DOWNLOAD_AGAIN: Final = frozenset({"export_failed", "security_domain_conflict"})
+
+
+@blueprint.orchestration_trigger(context_name="ctx")
+def hsm_provisioning(ctx: OrchestrationContext, operation_id: str) -> Generator[Any, Any, str]:
+    """Provision one HSM; the operation's claim says what was asked for."""
+    story = Story(ctx, operation_id)
+    try:
+        yield from story.step("preflight")
+        yield from story.step("create_resource_group")
+        yield from story.step("provision_hsm")
+        yield from story.step("await_ready")
+        yield from story.step("fetch_wrapping_keys")
+        receipt = yield from _download_until_confirmed(story)
+        yield from story.step("verify_security_domain", progress={"receipt": receipt})
+        story.succeed(receipt)
+    except StepFailed as failure:
+        if failure.code == "not_claimed":
+            return "not_claimed"
+        story.fail(failure)
+    yield from story.record()
+    return story.status
+
+
+def _download_until_confirmed(story: Story) -> Generator[Any, Any, dict[str, Any]]:
+    """Download under one number after the other until the HSM confirms one; only that one counts."""
+    for attempt in range(1, MAXIMUM_DOWNLOADS + 1):
+        try:
+            stored = yield from story.step("download_security_domain", attempt=attempt)
+            story.note_download(attempt, stored["receipt"])
+            if stored["confirmed"]:
+                story.skip("await_activation")
+            else:
+                yield from story.step("await_activation")
+        except StepFailed as failure:
+            if failure.code not in _DOWNLOAD_AGAIN or attempt == MAXIMUM_DOWNLOADS:
+                raise
+            story.discard_download(attempt, failure.code)
+            yield story.pause(PAUSE_BETWEEN_DOWNLOADS)
+        else:
+            story.confirm_download(attempt)
+            return dict(stored["receipt"])
+    raise AssertionError

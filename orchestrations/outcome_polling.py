@@ -1,0 +1,49 @@
+"""Asks an activity again and again, on durable timers, until it is done or failed or the deadline has come."""
+
+from collections.abc import Generator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from durabletask.task import OrchestrationContext, TaskFailedError
+
+from orchestrations.registration import blueprint
+from orchestrations.story import MAXIMUM_TRIES, UNEXPECTED, unexpected_failure
+
+GROWTH: Final = 1.3
+SLOWEST: Final = 4
+
+
+@blueprint.orchestration_trigger(context_name="ctx")
+def outcome_polling(ctx: OrchestrationContext, poll: dict[str, Any]) -> Generator[Any, Any, dict[str, Any] | None]:
+    """Wait, ask once, and continue as new: each generation's history has one timer and one activity.
+
+    The pauses grow from what the activity asked for to four times that. Gives `{"outcome", "asked"}`.
+    """
+    yield ctx.create_timer(timedelta(seconds=poll["pause"]))
+    asked = poll.get("asked", 0) + 1
+    try:
+        outcome = yield ctx.call_activity(poll["activity"], input=poll["work"], retry_policy=UNEXPECTED)
+    except TaskFailedError:
+        return {"outcome": unexpected_failure(poll["activity"]), "asked": asked}
+    failures = poll.get("failures", 0) + 1 if outcome["status"] == "failed" else 0
+    transient = failures and outcome["error"].get("retryable") and failures < MAXIMUM_TRIES
+    if outcome["status"] != "wait" and not transient:
+        return {"outcome": outcome, "asked": asked}
+    if ctx.current_utc_datetime >= datetime.fromisoformat(poll["deadline"]):
+        return {"outcome": _too_late(poll["activity"]), "asked": asked}
+    seconds = outcome.get("seconds") or outcome.get("error", {}).get("retryAfter") or poll["seconds"]
+    pause = max(seconds, min(poll["pause"] * GROWTH, seconds * SLOWEST))
+    ctx.continue_as_new({**poll, "seconds": seconds, "pause": pause, "failures": failures, "asked": asked})
+    return None
+
+
+def _too_late(activity: str) -> dict[str, Any]:
+    return {
+        "status": "failed",
+        "error": {
+            "code": "deadline_exceeded",
+            "message": f"Azure did not come to an end in time ({activity}).",
+            "retryable": False,
+            "advice": "Nothing was deleted: the HSM may exist and be billed. Send the request again to resume.",
+        },
+    }

@@ -1,0 +1,209 @@
+"""Runs the steps of an orchestration and keeps their progress where people can see it, in the custom status."""
+
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any, Final
+
+from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailedError
+
+from domain.steps import steps_to_come
+
+DEADLINE: Final = timedelta(hours=3)
+MAXIMUM_TRIES: Final = 6
+FIRST_PAUSE: Final = 2.0
+LONGEST_PAUSE: Final = 120.0
+
+# Only for what nobody expected (a bug, a worker that dies again and again): what is expected comes as an outcome.
+UNEXPECTED: Final = RetryPolicy(
+    first_retry_interval=timedelta(seconds=1), max_number_of_attempts=3, backoff_coefficient=4
+)
+
+# A download that the HSM refuses for now waits for the activation that is under way, and is then asked for again.
+_WAITS_FOR: Final = {"download_security_domain": "await_activation"}
+
+
+class StepFailed(Exception):  # noqa: N818 - it says what happened
+    """A step that cannot be done; `error` is an `ErrorDetail` as JSON."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(str(error["code"]))
+        self.error = error
+
+    @property
+    def code(self) -> str:
+        """The stable code."""
+        return str(self.error["code"])
+
+
+class Story:
+    """One operation's steps, in the order in which they are told."""
+
+    def __init__(self, ctx: OrchestrationContext, operation_id: str) -> None:
+        self._ctx = ctx
+        self._operation_id = operation_id
+        self._deadline = ctx.current_utc_datetime + DEADLINE
+        self._polls = 0
+        self._progress: dict[str, Any] = {
+            "status": "Running",
+            "steps": steps_to_come(),
+            "warnings": [],
+            "downloads": [],
+        }
+        self._publish()
+
+    @property
+    def status(self) -> str:
+        """How the operation stands: Running, Succeeded or Failed."""
+        return str(self._progress["status"])
+
+    def step(
+        self, name: str, *, attempt: int = 0, progress: dict[str, Any] | None = None
+    ) -> Generator[Any, Any, dict[str, Any]]:
+        """Run an activity until it is done and give its result; raises StepFailed."""
+        self._change(name, status="Running", startedAt=self._step(name).get("startedAt") or self._now())
+        work = {"operationId": self._operation_id, "attempt": attempt, "progress": progress or {}}
+        outcome = yield from self._ask_until_settled(name, work)
+        if outcome["status"] == "failed":
+            self._change(name, status="Failed", finishedAt=self._now())
+            raise StepFailed(outcome["error"])
+        self._change(name, status="Succeeded", finishedAt=self._now())
+        result: dict[str, Any] = outcome.get("result", {})
+        if "warnings" in result:
+            self._progress["warnings"] = result["warnings"]
+        return result
+
+    def record(self) -> Generator[Any, Any]:
+        """Have the operation recorded, this last step as done: the record is the proof that it was."""
+        name = "record_operation"
+        self._change(name, status="Running", startedAt=self._now())
+        final = {**self._progress, "finishedAt": self._now(), "steps": [dict(step) for step in self._progress["steps"]]}
+        final["steps"][-1].update(status="Succeeded", finishedAt=self._now(), attempts=1)
+        yield from self.step(name, progress=final)
+        self._progress["finishedAt"] = final["finishedAt"]
+        self._publish()
+
+    def skip(self, name: str) -> None:
+        """Say that a step was not needed."""
+        self._change(name, status="Skipped", startedAt=self._now(), finishedAt=self._now())
+
+    def pause(self, time: timedelta) -> Task[None]:
+        """Wait on a durable timer."""
+        return self._ctx.create_timer(time)
+
+    def note_download(self, attempt: int, receipt: dict[str, Any]) -> None:
+        """Account for stored bytes that the HSM has not confirmed yet."""
+        entry = {"attempt": attempt, "outcome": "Unconfirmed", "receipt": receipt}
+        self._account(attempt, {**entry, "exportsRequested": receipt["exportsRequested"]})
+
+    def discard_download(self, attempt: int, code: str) -> None:
+        """Account for an attempt that does not count."""
+        entry = next((item for item in self._progress["downloads"] if item["attempt"] == attempt), {"attempt": attempt})
+        self._account(attempt, {**entry, "outcome": "ExportFailed" if code == "export_failed" else "Superseded"})
+
+    def confirm_download(self, attempt: int) -> None:
+        """Account for the one attempt that counts."""
+        entry = next(item for item in self._progress["downloads"] if item["attempt"] == attempt)
+        self._account(attempt, {**entry, "outcome": "Confirmed"})
+
+    def succeed(self, receipt: dict[str, Any]) -> None:
+        """End the story well."""
+        self._progress.update(status="Succeeded", securityDomain=receipt)
+
+    def fail(self, failure: StepFailed) -> None:
+        """End the story with an error; what exists stays."""
+        self._progress.update(status="Failed", error=failure.error)
+
+    def _ask_until_settled(self, name: str, work: dict[str, Any]) -> Generator[Any, Any, dict[str, Any]]:
+        pause = FIRST_PAUSE
+        tries = 0
+        while True:
+            self._change(name, attempts=self._step(name)["attempts"] + 1)
+            outcome = yield from self._ask(name, work)
+            if outcome["status"] == "wait":
+                outcome = yield from self._poll(name, work, outcome["seconds"])
+                if name in _WAITS_FOR and _ended(outcome):
+                    # What ended, well or badly, is an export that never reached us: ask for one of our own.
+                    outcome = _REFUSED
+            tries += 1
+            if outcome["status"] != "failed" or not outcome["error"].get("retryable") or tries >= MAXIMUM_TRIES:
+                return outcome
+            yield self.pause(timedelta(seconds=max(pause, outcome["error"].get("retryAfter") or 0)))
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _ask(self, name: str, work: dict[str, Any]) -> Generator[Any, Any, dict[str, Any]]:
+        try:
+            outcome: dict[str, Any] = yield self._ctx.call_activity(name, input=work, retry_policy=UNEXPECTED)
+        except TaskFailedError:
+            return unexpected_failure(name)
+        return outcome
+
+    def _poll(self, name: str, work: dict[str, Any], seconds: float) -> Generator[Any, Any, dict[str, Any]]:
+        """Let a child orchestration ask again and again: it continues as new, so this history stays the story."""
+        self._polls += 1
+        poll = {
+            "activity": _WAITS_FOR.get(name, name),
+            "work": work,
+            "seconds": seconds,
+            "pause": seconds,
+            "deadline": self._deadline.isoformat(),
+        }
+        child = f"{self._operation_id}:{self._polls}:{name}"
+        try:
+            answer: dict[str, Any] = yield self._ctx.call_sub_orchestrator(
+                "outcome_polling", input=poll, instance_id=child
+            )
+        except TaskFailedError:
+            return unexpected_failure(name)
+        self._change(name, attempts=self._step(name)["attempts"] + answer["asked"])
+        outcome: dict[str, Any] = answer["outcome"]
+        return outcome
+
+    def _account(self, attempt: int, entry: dict[str, Any]) -> None:
+        others = [item for item in self._progress["downloads"] if item["attempt"] != attempt]
+        self._progress["downloads"] = [*others, entry]
+        self._publish()
+
+    def _step(self, name: str) -> dict[str, Any]:
+        step: dict[str, Any] = next(step for step in self._progress["steps"] if step["name"] == name)
+        return step
+
+    def _change(self, name: str, **changes: Any) -> None:
+        step = self._step(name)
+        step.update(changes)
+        if step["status"] == "Running":
+            step.pop("finishedAt", None)
+        self._publish()
+
+    def _publish(self) -> None:
+        self._ctx.set_custom_status(self._progress)
+
+    def _now(self) -> str:
+        return self._ctx.current_utc_datetime.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_REFUSED: Final[dict[str, Any]] = {
+    "status": "failed",
+    "error": {
+        "code": "export_refused",
+        "message": "The HSM refused to hand out its security domain because an export was under way.",
+        "retryable": True,
+        "advice": "Nothing is lost. Send the request again once nobody else downloads the security domain.",
+    },
+}
+
+
+def _ended(outcome: dict[str, Any]) -> bool:
+    return bool(outcome["status"] == "done" or outcome["error"]["code"] == "export_failed")
+
+
+def unexpected_failure(name: str) -> dict[str, Any]:
+    """Make the outcome of an activity that failed as nobody expected; the history holds where."""
+    return {
+        "status": "failed",
+        "error": {
+            "code": "unexpected_failure",
+            "message": f"The step {name} failed unexpectedly, several times.",
+            "retryable": False,
+            "advice": "Nothing was deleted. Send the request again to resume; tell the operators if it happens again.",
+        },
+    }

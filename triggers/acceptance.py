@@ -1,0 +1,171 @@
+"""Accepting a request for an HSM: one changing operation for each HSM at a time, decided by its claim."""
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, NoReturn
+
+import azure.durable_functions as df
+
+from clients import archive, resource_manager
+from clients.archive import HeldClaim
+from domain.caller import Caller
+from domain.errors import FieldError, refused_fields, service_error
+from domain.hsm import Hsm, find_differences
+from domain.names import resource_id
+from domain.operations import accepted_operation
+from domain.records import Claim, HsmRecord
+from domain.requests import HsmRequest
+from domain.settings import settings
+from triggers.instances import ensure_started, find_live_operation, was_interrupted
+from triggers.problems import Refusal
+from triggers.views import describe_claimed_operation, describe_known_hsm
+
+
+class Accepted(NamedTuple):
+    """Either the operation that makes the HSM, or the HSM, which is as asked already."""
+
+    operation: dict[str, Any]
+    hsm: dict[str, Any] | None = None
+
+
+def accept(caller: Caller, name: str, request: HsmRequest, client: df.SyncDurableFunctionsClient) -> Accepted:
+    """Accept a request, or find the operation or the HSM that already answers it.
+
+    Raises Refusal or ServiceError: 409 `operation_in_progress`, `hsm_exists`, `hsm_differs`, `hsm_soft_deleted`; 400
+    `subscription_not_ours`.
+    """
+    held = archive.find_claim(name)
+    if held is not None and held.claim.running and not was_interrupted(held.claim, client):
+        return _join(caller, held.claim, request, client)
+    record = archive.find_hsm_record(name)
+    _check_subscription(request)
+    hsm = _find_own_hsm(caller, name, request, record)
+    if held is not None and held.claim.succeeded and hsm is not None and hsm.active:
+        return _compare(held.claim, hsm, request, record)
+    if hsm is not None:
+        _check_changes(hsm, request, record, held)
+    return _claim(caller, name, request, held, client)
+
+
+def _join(caller: Caller, claim: Claim, request: HsmRequest, client: df.SyncDurableFunctionsClient) -> Accepted:
+    """Answer with the operation that runs; one that was accepted and never began is begun."""
+    if claim.owner != caller.owner:
+        raise _exists()
+    if claim.digest != request.digest():
+        error = service_error(
+            "operation_in_progress",
+            "Another request for this HSM is being carried out.",
+            advice="Wait until that operation has ended, then send the request again.",
+            retryable=True,
+        )
+        raise Refusal(409, error.detail, {"Retry-After": "30"}, operation=describe_claimed_operation(claim, client))
+    ensure_started(claim, client)
+    return Accepted(describe_claimed_operation(claim, client))
+
+
+def _check_subscription(request: HsmRequest) -> None:
+    if resource_manager.find_subscription_tenant(request.subscription_id) != settings().tenant_id.lower():
+        message = "This is not a subscription of our tenant that the function may read."
+        raise refused_fields([FieldError(field="subscriptionId", message=message, code="subscription_not_ours")])
+
+
+def _find_own_hsm(caller: Caller, name: str, request: HsmRequest, record: HsmRecord | None) -> Hsm | None:
+    """Find the HSM of this name if it is the caller's; 409 `hsm_exists` where the name is anybody else's."""
+    if record is None:
+        if not resource_manager.is_name_available(request.subscription_id, name):
+            _refuse_taken_name(request, name)
+        return None
+    if record.owner != caller.owner:
+        raise _exists()
+    _, _, subscription_id, _, resource_group, *_ = record.resource_id.split("/")
+    hsm = resource_manager.find_hsm(subscription_id, resource_group, name)
+    wanted = resource_id(request.subscription_id, request.resource_group, name)
+    if hsm is not None and wanted.lower() != record.resource_id.lower():
+        message = "The HSM is in another subscription or resource group, and cannot be moved here."
+        field = "resourceGroup" if subscription_id == request.subscription_id else "subscriptionId"
+        raise refused_fields([FieldError(field=field, message=message, code="hsm_differs")])
+    if hsm is None and not resource_manager.is_name_available(request.subscription_id, name):
+        _refuse_taken_name(request, name)
+    return hsm
+
+
+def _refuse_taken_name(request: HsmRequest, name: str) -> NoReturn:
+    if resource_manager.is_soft_deleted(request.subscription_id, name):
+        raise service_error(
+            "hsm_soft_deleted",
+            "A deleted HSM of this subscription still has the name, and is still billed.",
+            advice="Recover it or purge it, or choose another name.",
+        )
+    raise _exists()
+
+
+def _compare(claim: Claim, hsm: Hsm, request: HsmRequest, record: HsmRecord | None) -> Accepted:
+    """Answer for an HSM that is finished: it is as asked, or what differs is named."""
+    if claim.digest != request.digest():
+        errors = find_differences(hsm, request) + _find_domain_differences(claim.request, request)
+        raise refused_fields(errors or [_something_differs()])
+    return Accepted({}, describe_known_hsm(hsm, record, claim))
+
+
+def _check_changes(hsm: Hsm, request: HsmRequest, record: HsmRecord | None, held: HeldClaim | None) -> None:
+    """Take what can still change: wrapping keys and quorum, until the HSM is active with a confirmed domain of ours.
+
+    See docs/decisions/0001-keys-may-change-until-confirmed.md.
+    """
+    errors = find_differences(hsm, request)
+    if held is not None and hsm.active and record is not None and record.security_domain is not None:
+        errors += _find_domain_differences(held.claim.request, request)
+    if errors:
+        raise refused_fields(errors)
+
+
+def _find_domain_differences(before: HsmRequest, request: HsmRequest) -> list[FieldError]:
+    had, wanted = before.canonical()["securityDomain"], request.canonical()["securityDomain"]
+    message = "The HSM is active: its security domain has been encrypted already."
+    return [
+        FieldError(field=f"securityDomain.{part}", message=message, code="hsm_differs")
+        for part in ("quorum", "wrappingKeys")
+        if had[part] != wanted[part]
+    ]
+
+
+def _something_differs() -> FieldError:
+    message = "The request differs from the one that this HSM was made for."
+    return FieldError(field="body", message=message, code="hsm_differs")
+
+
+def _claim(
+    caller: Caller, name: str, request: HsmRequest, held: HeldClaim | None, client: df.SyncDurableFunctionsClient
+) -> Accepted:
+    """Claim the name for a new operation and start it; whoever was faster is joined."""
+    from ulid import ULID
+
+    claim = Claim(
+        hsm=name,
+        operation_id=f"{name}-{ULID()}",
+        owner=caller.owner,
+        request=request,
+        digest=request.digest(),
+        claimed_at=datetime.now(UTC).replace(microsecond=0),
+    )
+    if held is not None and held.claim.running:
+        # It was interrupted before it could be recorded: what is known of it must outlive its claim and its instance.
+        archive.write_operation(find_live_operation(held.claim, client))
+    # The claim, not the engine, decides: of two requests at the same instant one writes it, the other reads it.
+    won = archive.create_claim(claim) if held is None else archive.replace_claim(claim, held.etag)
+    if not won:
+        winner = archive.find_claim(name)
+        if winner is None or not winner.claim.running:
+            raise service_error(
+                "claim_contested", "Another request was faster.", advice="Send the request again.", retryable=True
+            )
+        return _join(caller, winner.claim, request, client)
+    ensure_started(claim, client)
+    return Accepted(accepted_operation(claim).model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _exists() -> Exception:
+    return service_error(
+        "hsm_exists",
+        "An HSM of this name exists that this service did not make for this caller; it was not touched.",
+        advice="Choose another name.",
+    )
