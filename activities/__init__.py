@@ -1,27 +1,23 @@
 """One side effect for each file, named as a verb: look first, then act; safe to be killed and run again."""
 
-from activities import (
-    await_activation,
-    await_ready,
-    create_resource_group,
-    download_security_domain,
-    fetch_wrapping_keys,
-    preflight,
-    provision_hsm,
-    record_operation,
-    verify_security_domain,
-)
-from activities.registration import blueprint
+from typing import Final
 
-__all__ = [
-    "await_activation",
-    "await_ready",
-    "blueprint",
-    "create_resource_group",
-    "download_security_domain",
-    "fetch_wrapping_keys",
+from activities.registration import blueprint, register
+
+# Each is a function in the file of its name; the file, and the SDKs that it needs, load when it is first run.
+ACTIVITIES: Final = (
     "preflight",
+    "create_resource_group",
     "provision_hsm",
-    "record_operation",
+    "await_ready",
+    "fetch_wrapping_keys",
+    "download_security_domain",
+    "await_activation",
     "verify_security_domain",
-]
+    "record_operation",
+)
+
+for _name in ACTIVITIES:
+    register(_name)
+
+__all__ = ["ACTIVITIES", "blueprint"]

@@ -1,14 +1,12 @@
 """Ask once whether the HSM confirmed its last export and is active; the orchestrator waits."""
 
 from activities.context import plan_of
-from activities.registration import activity
 from clients import managed_hsm, resource_manager
 from domain.errors import service_error
 from domain.outcomes import Outcome, Work, done, wait
 from domain.settings import settings
 
 
-@activity
 def await_activation(work: Work) -> Outcome:
     """Read how the export went: done when it ended with success and ARM calls the HSM active; changes nothing."""
     plan = plan_of(work)

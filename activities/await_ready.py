@@ -1,14 +1,12 @@
 """Ask once whether the HSM is provisioned; the orchestrator waits."""
 
 from activities.context import plan_of
-from activities.registration import activity
 from clients import resource_manager
 from domain.errors import service_error
 from domain.outcomes import Outcome, Work, done, wait
 from domain.settings import settings
 
 
-@activity
 def await_ready(work: Work) -> Outcome:
     """Read the HSM's state: done when provisioned, wait while ARM works, failed when ARM gave up."""
     plan = plan_of(work)

@@ -1,12 +1,10 @@
 """Create the resource group that the HSM goes to."""
 
 from activities.context import plan_of
-from activities.registration import activity
 from clients import resource_manager
 from domain.outcomes import Outcome, Work, done
 
 
-@activity
 def create_resource_group(work: Work) -> Outcome:
     """Create the resource group where there is none; one that exists is left as it is."""
     request = plan_of(work).request

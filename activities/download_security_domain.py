@@ -5,7 +5,6 @@ each time that the HSM is asked, that is written down.
 """
 
 from activities.context import now, plan_of
-from activities.registration import activity
 from clients import archive, managed_hsm
 from clients.archive import StoredDomain
 from domain.errors import service_error
@@ -15,7 +14,6 @@ from domain.settings import settings
 from domain.wrapping_keys import WrappingCertificate, read_pem
 
 
-@activity
 def download_security_domain(work: Work) -> Outcome:
     """Store the security domain under this attempt's number and give a receipt for it.
 

@@ -1,7 +1,6 @@
 """Make sure, right before they are used, that the pinned wrapping keys are still what was pinned."""
 
 from activities.context import now, plan_of
-from activities.registration import activity
 from clients import key_vault
 from domain.errors import refused_fields
 from domain.names import parse_certificate_id
@@ -10,7 +9,6 @@ from domain.records import PinnedKey
 from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wrapping_keys, read_der, read_pem
 
 
-@activity
 def fetch_wrapping_keys(work: Work) -> Outcome:
     """Fetch every pinned version again and hold it against the plan; changes nothing, so it can run again."""
     plan = plan_of(work)

@@ -1,7 +1,6 @@
 """Check everything that can be checked before money is spent, and pin what was checked."""
 
 from activities.context import claim_of, now
-from activities.registration import activity
 from clients import archive, key_vault, resource_manager
 from domain.errors import FieldError, refused_fields, service_error
 from domain.hsm import Hsm, find_differences
@@ -19,7 +18,6 @@ from domain.wrapping_keys import (
 )
 
 
-@activity
 def preflight(work: Work) -> Outcome:
     """Check the request against Azure, pin the wrapping certificates and write the plan, which is written once."""
     claim = claim_of(work)

@@ -2,13 +2,11 @@
 
 from activities.context import now, plan_of
 from activities.preflight import hsm_exists
-from activities.registration import activity
 from clients import archive, resource_manager
 from domain.outcomes import Outcome, Work, done
 from domain.records import HsmRecord, Plan
 
 
-@activity
 def provision_hsm(work: Work) -> Outcome:
     """Record that the HSM is ours, then ask for it; an HSM that exists is asked for again only if it failed."""
     plan = plan_of(work)

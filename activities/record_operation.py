@@ -1,7 +1,6 @@
 """Record how the operation ended, and give its claim back."""
 
 from activities.context import claim_of, not_claimed
-from activities.registration import activity
 from clients import archive
 from domain.errors import service_error
 from domain.names import hsm_of_operation
@@ -9,7 +8,6 @@ from domain.operations import Operation
 from domain.outcomes import Outcome, Work, done
 
 
-@activity
 def record_operation(work: Work) -> Outcome:
     """Write the operation's record, then end its claim: an operation whose claim ended can always be read."""
     hsm = hsm_of_operation(work.operation_id) or ""

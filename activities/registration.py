@@ -1,14 +1,11 @@
 """Makes Functions activities of plain functions from `Work` to `Outcome`."""
 
+import importlib
 import logging
 import traceback
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import azure.durable_functions as df
-
-if TYPE_CHECKING:
-    from domain.outcomes import Outcome, Work
 
 blueprint = df.Blueprint()
 _log = logging.getLogger("hsm_provisioner.activities")
@@ -18,29 +15,34 @@ class UnexpectedFailure(Exception):  # noqa: N818 - the name is what operators r
     """Something that no activity expects; says where, and nothing of what was at hand."""
 
 
-def activity(run: "Callable[[Work], Outcome]") -> "Callable[[Work], Outcome]":
-    """Register an activity under the name of its function.
+def register(name: str) -> None:
+    """Register the function `name` of `activities/name.py` as the activity of that name."""
+
+    def invoke(work: dict[str, Any]) -> dict[str, Any]:
+        return run_activity(name, work)
+
+    invoke.__name__ = name
+    blueprint.activity_trigger(input_name="work")(invoke)
+
+
+def run_activity(name: str, work: dict[str, Any]) -> dict[str, Any]:
+    """Run an activity and give its outcome as JSON.
 
     A `ServiceError` becomes a failed outcome. Anything else becomes `UnexpectedFailure` with the place and the type of
     the exception only: its text, and the chain of causes, could hold a byte of a security domain, and both would enter
     the history.
     """
-    name = run.__name__
+    from domain.errors import ServiceError
+    from domain.outcomes import Outcome, Work, failed
 
-    def invoke(work: dict[str, Any]) -> dict[str, Any]:
-        from domain.errors import ServiceError
-        from domain.outcomes import Work, failed
-
-        try:
-            outcome = run(Work.model_validate(work))
-        except ServiceError as error:
-            _log.warning("%s: %s", name, error)
-            outcome = failed(error.detail)
-        except Exception as error:  # noqa: BLE001 - it is raised again, without its text
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            raise UnexpectedFailure(f"{name}: {type(error).__name__} at {place.name}:{place.lineno}") from None
-        return outcome.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-    invoke.__name__ = name
-    blueprint.activity_trigger(input_name="work")(invoke)
-    return run
+    try:
+        run = getattr(importlib.import_module(f"activities.{name}"), name)
+        outcome: Outcome = run(Work.model_validate(work))
+    except ServiceError as error:
+        _log.warning("%s: %s", name, error)
+        outcome = failed(error.detail)
+    except Exception as error:  # noqa: BLE001 - it is raised again, without its text
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} ({frame.name})"
+        raise UnexpectedFailure(f"{name}: {type(error).__name__} at {place}") from None
+    return outcome.model_dump(mode="json", by_alias=True, exclude_none=True)

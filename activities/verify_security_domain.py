@@ -3,7 +3,6 @@
 from pydantic import BaseModel, ConfigDict
 
 from activities.context import now, plan_of
-from activities.registration import activity
 from clients import archive
 from domain.errors import service_error
 from domain.outcomes import Outcome, Work, done
@@ -19,7 +18,6 @@ class Downloaded(BaseModel):
     receipt: Receipt
 
 
-@activity
 def verify_security_domain(work: Work) -> Outcome:
     """Hold the stored bytes against receipt and plan, and record them as the HSM's confirmed security domain."""
     plan = plan_of(work)

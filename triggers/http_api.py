@@ -15,7 +15,7 @@ POLL_SECONDS: Final = "5"
 _log = logging.getLogger("hsm_provisioner.api")
 
 
-@blueprint.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@blueprint.route(route="health", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def get_health(request: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the host binds it by name
     """Say that the app runs."""
     from triggers.problems import answer
@@ -23,7 +23,7 @@ def get_health(request: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 
     return answer(200, {"status": "Healthy"})
 
 
-@blueprint.route(route="hsms/{name}", methods=["PUT"])
+@blueprint.route(route="hsms/{name}", trigger_arg_name="request", methods=["PUT"])
 @blueprint.durable_client_input(client_name="client")
 def put_hsm(request: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
     """Ask for an HSM: 202 with the operation that makes it, or 200 with the HSM that is as asked already."""
@@ -50,7 +50,7 @@ def put_hsm(request: func.HttpRequest, client: df.SyncDurableFunctionsClient) ->
     return _answer(handle)
 
 
-@blueprint.route(route="hsms/{name}", methods=["GET"])
+@blueprint.route(route="hsms/{name}", trigger_arg_name="request", methods=["GET"])
 @blueprint.durable_client_input(client_name="client")
 def get_hsm(request: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
     """Describe an HSM of ours: what Azure says of it, where its security domain is, its last operation."""
@@ -66,7 +66,7 @@ def get_hsm(request: func.HttpRequest, client: df.SyncDurableFunctionsClient) ->
     return _answer(handle)
 
 
-@blueprint.route(route="operations/{id}", methods=["GET"])
+@blueprint.route(route="operations/{id}", trigger_arg_name="request", methods=["GET"])
 @blueprint.durable_client_input(client_name="client")
 def get_operation(request: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
     """Describe an operation with all its steps; from its 202 on, whether or not its instance still exists."""

@@ -1,0 +1,1 @@
+"""Runs the app without Azure: never imported by it, never deployed."""

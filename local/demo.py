@@ -1,0 +1,176 @@
+"""The demonstration: one HSM from nothing to active, its security domain stored and verified, shown as it happens."""
+
+import json
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from local.portal import Portal
+from local.stack import REPOSITORY, Stack, running_stack
+
+PROVISIONING_SECONDS: Final = 8
+ACTIVATION_SECONDS: Final = 4
+HSM_NAME: Final = "contoso-hsm"
+CUSTODIANS: Final = {"custodian-1": "Ada L.", "custodian-2": "Grace H.", "custodian-3": "Katherine J."}
+ADMINISTRATOR: Final = "6b8a4a0f-5b0e-4c38-9a51-3c1d4f0f7a11"
+MARKS: Final = {"NotStarted": "·", "Running": "…", "Succeeded": "✓", "Failed": "✗", "Skipped": "-"}
+
+
+def run_demo() -> int:
+    """Run it, write `.local/demo.json`, and give the exit code: 0 only if everything is as promised."""
+    console = Console(highlight=False)
+    started = time.monotonic()
+    with running_stack(
+        REPOSITORY / ".local" / "demo",
+        provisioning_seconds=PROVISIONING_SECONDS,
+        activation_seconds=ACTIVATION_SECONDS,
+        tell=console.print,
+    ) as stack:
+        console.print("making three custodians' certificates in Key Vault")
+        certificates = create_certificates(stack)
+        portal = Portal(stack)
+        console.print(f"PUT /api/hsms/{HSM_NAME}")
+        response = portal.put_hsm(HSM_NAME, request_body(stack, certificates))
+        response.raise_for_status()
+        operation = _follow(console, portal, response.json()["id"])
+        hsm = portal.send("GET", f"hsms/{HSM_NAME}").json()
+    report = make_report(operation, hsm, time.monotonic() - started)
+    _write(REPOSITORY / ".local" / "demo.json", report)
+    _show_result(console, report, operation)
+    faults = find_faults(report)
+    for fault in faults:
+        console.print(f"not as promised: {fault}", style="red")
+    return 1 if faults else 0
+
+
+def create_certificates(stack: Stack) -> list[str]:
+    """Have each custodian's certificate made in the local Key Vault, its private half not exportable."""
+    from azure.identity import ClientSecretCredential
+    from azure.keyvault.certificates import CertificateClient, CertificatePolicy
+
+    endpoints = stack.azure.endpoints
+    portal = stack.portal
+    ids = []
+    with (
+        ClientSecretCredential(endpoints.tenant_id, portal.client_id, portal.client_secret) as credential,
+        CertificateClient(endpoints.key_vault_url, credential) as vault,
+    ):
+        for name, custodian in CUSTODIANS.items():
+            policy = CertificatePolicy(
+                "Self", subject=f"CN={custodian}", key_type="RSA", key_size=3072, exportable=False
+            )
+            vault.begin_create_certificate(name, policy, _polling_interval=0).result()
+            ids.append(f"{endpoints.key_vault_url}/certificates/{name}")
+    return ids
+
+
+def request_body(stack: Stack, certificates: list[str]) -> dict[str, Any]:
+    """Write the request as a portal would."""
+    return {
+        "subscriptionId": stack.azure.endpoints.subscription_id,
+        "resourceGroup": "rg-hsm",
+        "location": "norwayeast",
+        "sku": "Standard_B1",
+        "administrators": [ADMINISTRATOR],
+        "softDeleteRetentionDays": 7,
+        "purgeProtection": False,
+        "publicNetworkAccess": "Enabled",
+        "tags": {"owner": "team-a"},
+        "securityDomain": {
+            "quorum": 2,
+            "wrappingKeys": [
+                {"custodian": custodian, "certificateId": certificate}
+                for custodian, certificate in zip(CUSTODIANS.values(), certificates, strict=True)
+            ],
+        },
+    }
+
+
+def make_report(operation: dict[str, Any], hsm: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Say what exists now, for programs."""
+    domain = hsm.get("securityDomain", {})
+    waiting = sum(_duration(step) for step in operation["steps"] if step["name"].startswith("await_"))
+    return {
+        "hsm": {name: hsm.get(name) for name in ("name", "uri", "state")},
+        "operation": {"id": operation["id"], "status": operation["status"], "steps": operation["steps"]},
+        "securityDomain": {
+            "blobUrl": domain.get("blobUrl"),
+            "sha256": domain.get("sha256"),
+            "size": domain.get("size"),
+            "quorum": domain.get("quorum"),
+            "shares": len(domain.get("thumbprints", [])),
+            "thumbprints": domain.get("thumbprints", []),
+        },
+        "seconds": {"total": round(seconds, 1), "waitingForHsm": round(waiting, 1)},
+    }
+
+
+def find_faults(report: dict[str, Any]) -> list[str]:
+    """Name what is not as the demonstration promises."""
+    expected = {
+        "the operation succeeded": report["operation"]["status"] == "Succeeded",
+        "every step succeeded": all(step["status"] == "Succeeded" for step in report["operation"]["steps"]),
+        "the HSM is active": report["hsm"]["state"] == "Active",
+        "the security domain has a share for each custodian": report["securityDomain"]["shares"] == len(CUSTODIANS),
+        "the quorum is 2": report["securityDomain"]["quorum"] == 2,
+        "the security domain is stored": bool(report["securityDomain"]["blobUrl"]),
+    }
+    return [promise for promise, kept in expected.items() if not kept]
+
+
+def _follow(console: Console, portal: Portal, operation_id: str) -> dict[str, Any]:
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=8) as live:
+            return portal.follow(operation_id, show=lambda operation: live.update(_table(operation)))
+    seen: dict[str, str] = {}
+
+    def show(operation: dict[str, Any]) -> None:
+        for step in operation["steps"]:
+            if step["status"] != "NotStarted" and seen.get(step["name"]) != step["status"]:
+                seen[step["name"]] = step["status"]
+                console.print(f"  {step['name']}: {step['status']}")
+
+    return portal.follow(operation_id, show=show)
+
+
+def _table(operation: dict[str, Any]) -> Table:
+    table = Table("", "step", "status", "attempts", title=f"{operation['id']}: {operation['status']}")
+    for step in operation["steps"]:
+        table.add_row(MARKS[step["status"]], step["name"], step["status"], str(step["attempts"]))
+    return table
+
+
+def _show_result(console: Console, report: dict[str, Any], operation: dict[str, Any]) -> None:
+    hsm, domain = report["hsm"], report["securityDomain"]
+    console.print()
+    for label, value in {
+        "HSM": f"{hsm['uri']}  {hsm['state']}",
+        "security domain": domain["blobUrl"],
+        "SHA-256": domain["sha256"],
+        "quorum": f"{domain['quorum']} of {domain['shares']}: {', '.join(CUSTODIANS.values())}",
+        "operation": f"{report['operation']['id']}  {report['operation']['status']}",
+        "took": f"{report['seconds']['total']} s, {report['seconds']['waitingForHsm']} s of it waiting for the HSM",
+    }.items():
+        console.print(f"{label:>16}  {value}", soft_wrap=True)
+    for warning in operation.get("warnings", []):
+        console.print(f"{'warning':>16}  {warning['message']}", soft_wrap=True)
+    if "error" in operation:
+        console.print(f"{'error':>16}  {operation['error']['code']}: {operation['error']['message']}", soft_wrap=True)
+
+
+def _duration(step: dict[str, Any]) -> float:
+    if "startedAt" not in step or "finishedAt" not in step:
+        return 0
+    began, ended = (datetime.fromisoformat(step[moment]) for moment in ("startedAt", "finishedAt"))
+    return (ended - began).total_seconds()
+
+
+def _write(path: Path, report: dict[str, Any]) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(report, indent=2) + "\n")
+    partial.replace(path)

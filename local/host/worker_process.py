@@ -1,0 +1,54 @@
+"""The child process that runs the app; it ends when its host does."""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from local.host.messages import encode, receive
+from local.host.runtime_adapter import IndexingFailed, index_app, invoke
+
+
+def main() -> None:
+    """Serve the host at the inherited socket; the arguments are its descriptor and the app's directory."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    app_directory = Path(sys.argv[2])
+    sys.path.insert(0, str(app_directory))
+    os.chdir(app_directory)
+    asyncio.run(_serve(connection, app_directory))
+
+
+async def _serve(connection: socket.socket, app_directory: Path) -> None:
+    try:
+        functions = await index_app(app_directory)
+    except IndexingFailed as failure:
+        connection.sendall(encode({"failure": str(failure)}))
+        return
+    sending = threading.Lock()
+    loop = asyncio.get_running_loop()
+    running: set[asyncio.Task[None]] = set()
+
+    def send(document: dict[str, Any]) -> None:
+        with sending:
+            connection.sendall(encode(document))
+
+    async def answer(message: dict[str, Any]) -> None:
+        result = await invoke(message["functionId"], message["inputs"])
+        await loop.run_in_executor(None, send, {"id": message["id"], **result})
+
+    send({"functions": functions})
+    while (message := await loop.run_in_executor(None, receive, connection)) is not None:
+        task = asyncio.create_task(answer(message))
+        running.add(task)
+        task.add_done_callback(running.discard)
+    # The host is gone, and with it whoever wanted the answers.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The whole on one machine: the local Azure, the local host, and the app between them."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from local.azure.control.client import ControlClient
+from local.azure.launch import LocalAzure, start_local_azure
+from local.host.launch import LocalHost, start_local_host
+
+REPOSITORY: Final = Path(__file__).resolve().parents[1]
+API_AUDIENCE: Final = "api://hsm-provisioner"
+API_SCOPE: Final = f"{API_AUDIENCE}/.default"
+CONTAINERS: Final = ("security-domains", "hsm-records")
+
+
+class Application(NamedTuple):
+    """An Entra application that calls the API."""
+
+    client_id: str
+    client_secret: str
+    object_id: str
+
+
+class Stack(NamedTuple):
+    """What runs, and how to reach it."""
+
+    azure: LocalAzure
+    host: LocalHost
+    control: ControlClient
+    portal: Application
+
+    def client_environment(self) -> dict[str, str]:
+        """Give the variables with which any client finds its way: SDKs, the Azure CLI, curl."""
+        return {
+            "FUNCTIONS_URL": self.host.functions_url,
+            "FUNCTIONS_KEY": self.host.functions_key,
+            "API_SCOPE": API_SCOPE,
+            **self.azure.environment(),
+            "AZURE_TENANT_ID": self.azure.endpoints.tenant_id,
+            "AZURE_CLIENT_ID": self.portal.client_id,
+            "AZURE_CLIENT_SECRET": self.portal.client_secret,
+            "AZURE_SUBSCRIPTION_ID": self.azure.endpoints.subscription_id,
+            "KEY_VAULT_URL": self.azure.endpoints.key_vault_url,
+            "STORAGE_ACCOUNT_URL": self.azure.endpoints.storage_account_url,
+            "LOCAL_AZURE_CONTROL_URL": self.azure.endpoints.control_url,
+        }
+
+
+@contextmanager
+def running_stack(
+    directory: Path,
+    *,
+    provisioning_seconds: float,
+    activation_seconds: float,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[Stack]:
+    """Start everything on free ports, give it, and leave nothing running."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    tell("starting the local Azure")
+    azure = start_local_azure(directory / "azure", provisioning_seconds, activation_seconds)
+    try:
+        control = ControlClient(azure.endpoints.control_url)
+        portal = register_application(control, "portal", ["Hsm.Request"], azure_role="Contributor")
+        create_containers(azure, portal)
+        tell("starting the app in the local host")
+        host = start_local_host(REPOSITORY, directory / "host", app_settings(azure), azure.environment())
+        try:
+            yield Stack(azure, host, control, portal)
+        finally:
+            host.stop()
+    finally:
+        azure.stop()
+
+
+def register_application(
+    control: ControlClient, name: str, roles: list[str], *, azure_role: str | None = None
+) -> Application:
+    """Register a caller of the API with some of its app roles."""
+    made = control.create_application(name, {API_AUDIENCE: roles}, azure_role)
+    return Application(made.client_id, made.client_secret, made.object_id)
+
+
+def app_settings(azure: LocalAzure) -> dict[str, str]:
+    """Give the app the settings that a deployment would: nothing in them says that this is not Azure."""
+    endpoints = azure.endpoints
+    return {
+        "FUNCTIONS_WORKER_RUNTIME": "python",
+        "TASKHUB_NAME": "hsmprovisioner",
+        "IDENTITY_ENDPOINT": endpoints.identity_endpoint,
+        "IDENTITY_HEADER": endpoints.identity_header,
+        "HSM_PROVISIONER_TENANT_ID": endpoints.tenant_id,
+        "HSM_PROVISIONER_API_AUDIENCE": API_AUDIENCE,
+        "HSM_PROVISIONER_STORAGE_ACCOUNT_URL": endpoints.storage_account_url,
+        "HSM_PROVISIONER_IDENTITY_CLIENT_ID": endpoints.identity_client_id,
+        "HSM_PROVISIONER_POLL_SECONDS": "0.5",
+    }
+
+
+def create_containers(azure: LocalAzure, application: Application) -> None:
+    """Create the containers that a deployment's template creates."""
+    from azure.identity import ClientSecretCredential
+    from azure.storage.blob import BlobServiceClient
+
+    os.environ.update(azure.environment())
+    credential = ClientSecretCredential(azure.endpoints.tenant_id, application.client_id, application.client_secret)
+    with credential, BlobServiceClient(azure.endpoints.storage_account_url, credential=credential) as service:
+        for container in CONTAINERS:
+            service.create_container(container)
