@@ -22,6 +22,8 @@ def register(name: str) -> None:
         return run_activity(name, work)
 
     invoke.__name__ = name
+    # The worker library refuses to index a parameter whose annotation is not a plain class.
+    invoke.__annotations__ = {"work": dict, "return": dict}
     blueprint.activity_trigger(input_name="work")(invoke)
 
 
