@@ -1,1 +1,1 @@
-"""A local, faithful stand-in for the parts of Azure that provision a Managed HSM; README.md says which."""
+"""A local Azure: what a Managed HSM provisioner calls, on the real host names, over real TLS."""

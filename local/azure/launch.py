@@ -1,63 +1,60 @@
-"""Starts a local Azure in a process of its own and stops it."""
+"""Starts a local Azure as a process of its own and waits until it answers."""
 
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Final
 
-from local.azure.endpoints import ENDPOINTS_FILE, AzureEndpoints
+from local.azure.endpoints import Endpoints
 
-_REPOSITORY: Final = Path(__file__).resolve().parents[2]
-_START_SECONDS: Final = 60.0
-_STOP_SECONDS: Final = 10.0
-_POLL_SECONDS: Final = 0.05
+START_SECONDS: Final = 60
+STOP_SECONDS: Final = 15
+
+
+class AzureNotStarted(RuntimeError):  # noqa: N818 - it says what happened
+    """The local Azure did not come up; the text is the end of its log."""
 
 
 class LocalAzure:
     """A running local Azure."""
 
-    def __init__(self, process: subprocess.Popen[bytes], endpoints: AzureEndpoints) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log_path: Path, endpoints: Endpoints) -> None:
         self._process = process
+        self.log_path = log_path
         self.endpoints = endpoints
 
     def environment(self) -> dict[str, str]:
-        """Give the variables with which any client finds this Azure: HTTPS_PROXY and the two names of the CA bundle."""
+        """Give the variables by which every client finds the proxy and trusts its certificates."""
         return self.endpoints.environment()
 
     def stop(self) -> None:
-        """End it and everything that it started; ending it twice is harmless."""
-        _end(self._process)
+        """End it, and Azurite with it."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def start_local_azure(state_directory: Path, provisioning_seconds: float, activation_seconds: float) -> LocalAzure:
-    """Start a local Azure and wait until everything in it answers; its log is `azure.log` in the state directory."""
-    state_directory = state_directory.resolve()
+    """Start a local Azure whose HSMs take these times; raises AzureNotStarted."""
     state_directory.mkdir(parents=True, exist_ok=True)
-    ready = state_directory / ENDPOINTS_FILE
-    ready.unlink(missing_ok=True)
-    log = state_directory / "azure.log"
+    log_path = state_directory / "azure.log"
     command = [sys.executable, "-m", "local.azure", "--state-directory", str(state_directory)]
     command += ["--provisioning-seconds", str(provisioning_seconds), "--activation-seconds", str(activation_seconds)]
-    with log.open("wb") as output:
+    with log_path.open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=_REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=Path(__file__).resolve().parents[2]
         )
-    deadline = time.monotonic() + _START_SECONDS
-    while not ready.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            _end(process)
-            message = f"the local Azure did not start:\n{log.read_text(errors='replace')[-4000:]}"
-            raise RuntimeError(message)
-        time.sleep(_POLL_SECONDS)
-    return LocalAzure(process, AzureEndpoints.model_validate_json(ready.read_text()))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    deadline = time.monotonic() + START_SECONDS
+    document = state_directory / "azure.json"
+    while process.poll() is None and time.monotonic() < deadline:
+        if document.exists():
+            return LocalAzure(process, log_path, Endpoints.model_validate_json(document.read_text()))
+        time.sleep(0.05)
+    process.terminate()
+    process.wait()
+    raise AzureNotStarted(log_path.read_text()[-4000:])

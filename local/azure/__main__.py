@@ -1,0 +1,154 @@
+"""`python -m local.azure`: a local Azure until it is told to stop."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from local.azure.blob_storage.azurite import ACCOUNT_HOST, Azurite, await_azurite, start_azurite
+from local.azure.blob_storage.routes import make_blob_app
+from local.azure.control.routes import make_control_routes, respond_to_bad_input
+from local.azure.core.certificates import TlsFiles, make_tls_files
+from local.azure.core.interference import InterferenceMiddleware
+from local.azure.core.proxy import start_proxy
+from local.azure.core.transitions import Timing
+from local.azure.endpoints import Endpoints
+from local.azure.entra.routes import make_identity_route, make_login_app
+from local.azure.key_vault.routes import make_key_vault_app
+from local.azure.managed_hsm.routes import make_managed_hsm_app
+from local.azure.resource_manager.routes import make_resource_manager_app
+from local.azure.world import DEFAULT_VAULT, World
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the program: there are two of them in it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def make_services(world: World, azurite: Azurite, files: TlsFiles) -> ASGIApp:
+    """Make one web app of all services, which tells them apart by their host names."""
+    authority = world.directory.authority
+    apps: dict[str, tuple[str, ASGIApp]] = {
+        "login.microsoftonline.com": ("entra", make_login_app(world.directory)),
+        "management.azure.com": ("resource_manager", make_resource_manager_app(world.manager, authority)),
+        "managedhsm.azure.net": (
+            "managed_hsm",
+            make_managed_hsm_app(world.manager, authority, world.export_rules, world.timing),
+        ),
+        "vault.azure.net": ("key_vault", make_key_vault_app(world.vaults, authority)),
+        "blob.core.windows.net": ("blob_storage", make_blob_app(azurite, files, authority)),
+    }
+    wrapped = {
+        suffix: InterferenceMiddleware(app, service, world.interference) for suffix, (service, app) in apps.items()
+    }
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        host = Request(scope).headers.get("host", "").partition(":")[0].lower()
+        app: ASGIApp = wrapped.get(host) or wrapped.get(host.partition(".")[2]) or Response(status_code=404)
+        await app(scope, receive, send)
+
+    return dispatch
+
+
+async def serve(state_directory: Path, timing: Timing) -> None:
+    """Start everything, say where it is, and run until a signal comes."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    files = make_tls_files(state_directory)
+    azurite = start_azurite(state_directory, files)
+    document = state_directory / "azure.json"
+    try:
+        world = World(timing)
+        header = secrets.token_urlsafe(24)
+        routes = [*make_control_routes(world), make_identity_route(world.directory, world.identity, header)]
+        control = Starlette(routes=routes, exception_handlers={ValidationError: respond_to_bad_input})
+        services_listener, control_listener = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+        services = _Server(
+            uvicorn.Config(
+                make_services(world, azurite, files),
+                log_level="warning",
+                lifespan="off",
+                ssl_certfile=files.certificate,
+                ssl_keyfile=files.key,
+                timeout_keep_alive=60,
+                timeout_graceful_shutdown=2,
+            )
+        )
+        controls = _Server(uvicorn.Config(control, log_level="warning", lifespan="off", timeout_graceful_shutdown=2))
+        proxy = await start_proxy(services_listener.getsockname()[1])
+        running = [
+            asyncio.create_task(services.serve([services_listener])),
+            asyncio.create_task(controls.serve([control_listener])),
+        ]
+        await await_azurite(azurite, files)
+        control_url = f"http://127.0.0.1:{control_listener.getsockname()[1]}"
+        proxy_url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+        _write(document, _describe(world, files, proxy_url, control_url, header))
+        await stop.wait()
+        document.unlink(missing_ok=True)
+        services.should_exit = controls.should_exit = True
+        proxy.close()
+        await asyncio.gather(*running)
+    finally:
+        document.unlink(missing_ok=True)
+        azurite.stop()
+
+
+def _describe(world: World, files: TlsFiles, proxy_url: str, control_url: str, header: str) -> Endpoints:
+    return Endpoints(
+        proxy_url=proxy_url,
+        ca_bundle=str(files.authority),
+        control_url=control_url,
+        identity_endpoint=f"{control_url}/msi/token",
+        identity_header=header,
+        identity_client_id=world.identity.client_id,
+        identity_object_id=world.identity.object_id,
+        tenant_id=world.tenant_id,
+        other_tenant_id=world.other_tenant_id,
+        subscription_id=world.subscription.id,
+        other_tenant_subscription_id=world.other_subscription_id,
+        storage_account_url=f"https://{ACCOUNT_HOST}",
+        key_vault_url=f"https://{DEFAULT_VAULT}.vault.azure.net",
+    )
+
+
+def _write(path: Path, endpoints: Endpoints) -> None:
+    partial = path.with_suffix(".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(endpoints.model_dump_json(by_alias=True))
+    partial.replace(path)
+
+
+def main() -> int:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(prog="python -m local.azure", description=__doc__)
+    parser.add_argument("--state-directory", type=Path, required=True)
+    parser.add_argument("--provisioning-seconds", type=float, default=10)
+    parser.add_argument("--activation-seconds", type=float, default=5)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    directory = arguments.state_directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    asyncio.run(serve(directory, Timing(arguments.provisioning_seconds, arguments.activation_seconds)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

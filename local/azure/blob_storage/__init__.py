@@ -1,0 +1,1 @@
+"""Blob storage: Azurite, behind our TLS and our interference."""

@@ -1,0 +1,103 @@
+"""A client of the control API, for tests and demonstrations."""
+
+from typing import Any
+
+import requests
+
+from local.azure.control.models import (
+    ControlModel,
+    ExportMode,
+    ExportOutcomes,
+    MadeApplication,
+    NewApplication,
+    NewCertificate,
+    NewFault,
+    NewHold,
+    NewToken,
+    NewVault,
+    ProvisioningFailures,
+    TimingChange,
+)
+
+
+class ControlClient:
+    """Does to a local Azure what nobody can do to Azure."""
+
+    def __init__(self, control_url: str) -> None:
+        self._url = control_url
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def change_timing(self, provisioning_seconds: float, activation_seconds: float) -> None:
+        """Change how long transitions take that begin from now on."""
+        change = TimingChange(provisioning_seconds=provisioning_seconds, activation_seconds=activation_seconds)
+        self._send("PUT", "timing", change)
+
+    def create_application(
+        self, display_name: str, app_roles: dict[str, list[str]], azure_role: str | None = None
+    ) -> MadeApplication:
+        """Register an application."""
+        body = {"displayName": display_name, "appRoles": app_roles, "azureRole": azure_role}
+        return MadeApplication.model_validate(self._send("POST", "applications", NewApplication.model_validate(body)))
+
+    def create_token(self, token: NewToken) -> str:
+        """Mint a token, right or wrong."""
+        return str(self._send("POST", "tokens", token)["accessToken"])
+
+    def create_vault(self, name: str) -> None:
+        """Make a vault."""
+        self._send("POST", "vaults", NewVault(name=name))
+
+    def plant_certificate(self, vault: str, name: str, pem: str, *, enabled: bool = True) -> str:
+        """Plant a certificate in a vault and give its id."""
+        body = NewCertificate(vault=vault, name=name, certificate_pem=pem, enabled=enabled)
+        return str(self._send("POST", "certificates", body)["id"])
+
+    def exports(self, hsm: str) -> list[dict[str, Any]]:
+        """List the exports of an HSM's security domain, by their hashes."""
+        exports: list[dict[str, Any]] = self._send("GET", f"exports/{hsm}")["exports"]
+        return exports
+
+    def change_export_mode(self, during_activation: str) -> None:
+        """Say what a download does during activation: `again` or `refuse`."""
+        self._send("PUT", "exports/mode", ExportMode.model_validate({"duringActivation": during_activation}))
+
+    def queue_export_outcomes(self, *outcomes: str) -> None:
+        """Say how the next exports end."""
+        self._send("POST", "exports/outcomes", ExportOutcomes.model_validate({"outcomes": outcomes}))
+
+    def fail_provisioning(self, count: int) -> None:
+        """Let the next creations fail."""
+        self._send("POST", "transitions/provisioning-failures", ProvisioningFailures(count=count))
+
+    def hsms(self) -> list[dict[str, Any]]:
+        """List all HSMs, deleted ones included."""
+        hsms: list[dict[str, Any]] = self._send("GET", "hsms")
+        return hsms
+
+    def hold(self, hold: NewHold) -> str:
+        """Hold the next request that matches; gives the hold's id."""
+        return str(self._send("POST", "holds", hold)["id"])
+
+    def await_hold(self, identifier: str, seconds: float) -> bool:
+        """Wait until a request is held; False where none came."""
+        return bool(self._send("GET", f"holds/{identifier}?waitSeconds={seconds}")["state"] == "holding")
+
+    def release(self, identifier: str) -> None:
+        """Let a held request go on."""
+        self._session.delete(f"{self._url}/holds/{identifier}", timeout=10).raise_for_status()
+
+    def inject_fault(self, fault: NewFault) -> None:
+        """Answer the next requests that match with an error."""
+        self._send("POST", "faults", fault)
+
+    def journal(self, service: str | None = None) -> list[dict[str, Any]]:
+        """List all requests so far."""
+        entries: list[dict[str, Any]] = self._send("GET", f"journal?service={service}" if service else "journal")
+        return entries
+
+    def _send(self, method: str, path: str, body: ControlModel | None = None) -> Any:
+        text = body.model_dump_json(by_alias=True) if body is not None else None
+        response = self._session.request(method, f"{self._url}/{path}", data=text, timeout=120)
+        response.raise_for_status()
+        return response.json()

@@ -1,0 +1,106 @@
+"""What the control API takes, in camelCase JSON."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage"]
+
+
+class ControlModel(BaseModel):
+    """A body of the control API."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid")
+
+
+class TimingChange(ControlModel):
+    """How long transitions take that begin from now on, in seconds."""
+
+    provisioning_seconds: float = Field(ge=0)
+    activation_seconds: float = Field(ge=0)
+
+
+class NewApplication(ControlModel):
+    """An application with the app roles that it is granted, and its role on the subscription."""
+
+    display_name: str
+    app_roles: dict[str, list[str]] = Field(default_factory=dict)
+    azure_role: Literal["Contributor", "Reader"] | None = None
+
+
+class MadeApplication(ControlModel):
+    """What an application signs in with."""
+
+    client_id: str
+    client_secret: str
+    object_id: str
+
+
+class NewToken(ControlModel):
+    """A token as a test wants it, right or wrong; `expiresInSeconds` may be negative."""
+
+    audience: str
+    roles: list[str] = Field(default_factory=list)
+    object_id: str = "00000000-0000-0000-0000-00000000feed"
+    application_id: str = "00000000-0000-0000-0000-00000000f00d"
+    tenant_id: str | None = None
+    issuer: str | None = None
+    expires_in_seconds: int = 3600
+    not_before_in_seconds: int = 0
+    person: bool = False
+    signing_key: Literal["published", "unpublished"] = "published"
+
+
+class NewVault(ControlModel):
+    """A vault."""
+
+    name: str
+
+
+class NewCertificate(ControlModel):
+    """Any public certificate, whether or not Key Vault would have made it."""
+
+    vault: str
+    name: str
+    certificate_pem: str
+    enabled: bool = True
+
+
+class ExportMode(ControlModel):
+    """What a download does while another is being confirmed."""
+
+    during_activation: Literal["again", "refuse"]
+
+
+class ExportOutcomes(ControlModel):
+    """How the next exports end, one after the other."""
+
+    outcomes: list[Literal["Success", "Failed"]]
+
+
+class ProvisioningFailures(ControlModel):
+    """How many of the next creations fail."""
+
+    count: int = Field(ge=0)
+
+
+class NewHold(ControlModel):
+    """The next request that matches, after `skip` others, is held before or after its effect."""
+
+    service: ServiceName
+    method: str
+    path_contains: str = ""
+    phase: Literal["before", "after"]
+    skip: int = 0
+
+
+class NewFault(ControlModel):
+    """The next `count` requests that match get this answer instead of the service's."""
+
+    service: ServiceName
+    method: str
+    path_contains: str = ""
+    count: int = 1
+    status: int
+    retry_after_seconds: int | None = None

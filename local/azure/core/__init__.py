@@ -1,0 +1,1 @@
+"""What all local services share: certificates, the proxy, tokens, transitions, interference."""

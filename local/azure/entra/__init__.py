@@ -1,0 +1,1 @@
+"""Entra ID: discovery, published keys, client credentials, managed identity."""

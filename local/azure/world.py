@@ -1,0 +1,35 @@
+"""One local Azure's state, made anew at each start."""
+
+import uuid
+from typing import Final
+
+from local.azure.core.interference import Interference
+from local.azure.core.tokens import TokenAuthority
+from local.azure.core.transitions import Timing
+from local.azure.entra.models import Application, Directory
+from local.azure.key_vault.models import Vaults
+from local.azure.managed_hsm.models import ExportRules
+from local.azure.resource_manager.models import ResourceManager, Subscription
+
+DEFAULT_VAULT: Final = "custodians"
+
+
+class World:
+    """A tenant with one subscription, one managed identity and one vault; another tenant with a subscription."""
+
+    def __init__(self, timing: Timing) -> None:
+        self.timing = timing
+        self.tenant_id = str(uuid.uuid4())
+        self.other_tenant_id = str(uuid.uuid4())
+        self.directory = Directory(TokenAuthority(self.tenant_id))
+        self.identity = self.directory.add(Application("managed identity"))
+        self.manager = ResourceManager(timing)
+        self.subscription = Subscription(str(uuid.uuid4()), self.tenant_id)
+        self.subscription.roles[self.identity.object_id] = "Contributor"
+        self.manager.subscriptions[self.subscription.id] = self.subscription
+        self.other_subscription_id = str(uuid.uuid4())
+        self.manager.foreign_subscriptions.add(self.other_subscription_id)
+        self.vaults = Vaults()
+        self.vaults.vaults[DEFAULT_VAULT] = {}
+        self.export_rules = ExportRules()
+        self.interference = Interference()
