@@ -43,17 +43,15 @@ def find_blob(container: str, path: str) -> Blob | None:
 
 
 def create_blob(container: str, path: str, content: bytes) -> str | None:
-    """Write a blob that must not exist yet (`If-None-Match: *`) and give its ETag; None where one exists."""
-    from azure.core import MatchConditions
+    """Write a blob that must not exist yet and give its ETag; None where one exists.
+
+    Without `overwrite`, the SDK sends `If-None-Match: *` (azure-storage-blob 12.31.1, `_upload_helpers.py`).
+    """
     from azure.core.exceptions import ResourceExistsError, ResourceModifiedError
 
     with our_errors("write a record"):
         try:
-            answer = (
-                _service()
-                .get_blob_client(container, path)
-                .upload_blob(content, overwrite=True, match_condition=MatchConditions.IfMissing, etag="*")
-            )
+            answer = _service().get_blob_client(container, path).upload_blob(content, overwrite=False)
         except (ResourceExistsError, ResourceModifiedError):
             return None
     return str(answer["etag"])

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Sequence
+from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -49,12 +50,13 @@ def find_export_status(name: str) -> ExportStatus:
 
     with our_errors("tell how the export went"):
         try:
-            status = str(_client(name).get_download_status().status).lower()
+            status = _client(name).get_download_status().status or ""
         except ResourceNotFoundError:
             return "None"
-    if status in ("success", "succeeded"):
+    word = str(status.value if isinstance(status, Enum) else status).lower()
+    if word in ("success", "succeeded"):
         return "Success"
-    return "Failed" if status in ("failed", "canceled") else "InProgress"
+    return "Failed" if word in ("failed", "canceled") else "InProgress"
 
 
 def _web_key(der: bytes) -> "SecurityDomainJsonWebKey":

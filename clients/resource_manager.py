@@ -1,6 +1,7 @@
 """Azure Resource Manager: subscriptions, resource groups, permissions and Managed HSMs."""
 
 import fnmatch
+from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -180,12 +181,17 @@ def _describe(resource: "ManagedHsm | None") -> Hsm:
         name=resource.name.lower(),
         resource_id=resource.id,
         uri=properties.hsm_uri or hsm_uri(resource.name.lower()),
-        provisioning_state=str(properties.provisioning_state or "Unknown"),
-        activation=str(domain.activation_status or "Unknown") if domain else "Unknown",
+        provisioning_state=_word(properties.provisioning_state),
+        activation=_word(domain.activation_status if domain else None),
         location=resource.location or "",
-        sku=str(resource.sku.name),
+        sku=_word(resource.sku.name),
         administrators=[administrator.lower() for administrator in properties.initial_admin_object_ids or []],
         soft_delete_retention_days=properties.soft_delete_retention_in_days or 90,
         purge_protection=bool(properties.enable_purge_protection),
         tags=dict(resource.tags or {}),
     )
+
+
+def _word(value: object) -> str:
+    """Read a value that the SDK gives as an enum where it knows it, and as text where Azure is newer."""
+    return str(value.value if isinstance(value, Enum) else value or "Unknown")

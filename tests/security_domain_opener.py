@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 FIELD = 257
 
 
-class NotEnoughShares(Exception):
+class NotEnoughShares(Exception):  # noqa: N818 - it says what happened
     """Fewer shares than the quorum could be opened."""
 
 

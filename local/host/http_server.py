@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +16,7 @@ from starlette.routing import Route
 from local.host.supervisor import InvocationFailed, Supervisor, WorkerDied
 
 MAXIMUM_BODY: Final = 100 * 1024 * 1024
+_log = logging.getLogger("local.host.http")
 ALL_METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
@@ -61,7 +63,8 @@ def _make_handler(
         inputs += [{"name": name, "kind": "string", "value": durable_client} for name in clients]
         try:
             output = await run_in_threadpool(supervisor.invoke, function["id"], inputs, again=False)
-        except InvocationFailed:
+        except InvocationFailed as failure:
+            _log.error("%s failed: %s: %s\n%s", function["name"], failure.error_type, failure, failure.stack)
             return Response(status_code=500)
         except WorkerDied:
             return Response(status_code=502)

@@ -215,12 +215,13 @@ def describe_deleted(deleted: DeletedHsm) -> dict[str, Any]:
     """Write a soft-deleted HSM as ARM does."""
     hsm = deleted.hsm
     prefix = f"/subscriptions/{hsm.subscription_id}"
+    provider = "providers/Microsoft.KeyVault"
     return {
         "id": f"{prefix}/providers/Microsoft.KeyVault/locations/{hsm.location}/deletedManagedHSMs/{hsm.name}",
         "name": hsm.name,
         "type": "Microsoft.Keyvault/deletedManagedHSMs",
         "properties": {
-            "mhsmId": f"{prefix}/resourceGroups/{hsm.resource_group}/providers/Microsoft.KeyVault/managedHSMs/{hsm.name}",
+            "mhsmId": f"{prefix}/resourceGroups/{hsm.resource_group}/{provider}/managedHSMs/{hsm.name}",
             "location": hsm.location,
             "deletionDate": f"{deleted.deleted_at:%Y-%m-%dT%H:%M:%SZ}",
             "scheduledPurgeDate": f"{deleted.purge_at:%Y-%m-%dT%H:%M:%SZ}",
