@@ -46,5 +46,7 @@ def run_activity(name: str, work: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - it is raised again, without its text
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} ({frame.name})"
-        raise UnexpectedFailure(f"{name}: {type(error).__name__} at {place}") from None
+        failure = UnexpectedFailure(f"{name}: {type(error).__name__} at {place}")
+        _log.error("%s", failure)  # the exception's own text stays out of the log, too
+        raise failure from None
     return outcome.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -43,7 +43,7 @@ class PinnedKey(Model):
     """A wrapping key as preflight found it: the exact certificate that will wrap a share."""
 
     custodian: str
-    certificate_id: str | None
+    certificate_id: str | None = None
     thumbprint: str
     public_key_sha256: str
     pem: str

@@ -97,7 +97,7 @@ def app_settings(azure: LocalAzure) -> dict[str, str]:
         "HSM_PROVISIONER_API_AUDIENCE": API_AUDIENCE,
         "HSM_PROVISIONER_STORAGE_ACCOUNT_URL": endpoints.storage_account_url,
         "HSM_PROVISIONER_IDENTITY_CLIENT_ID": endpoints.identity_client_id,
-        "HSM_PROVISIONER_POLL_SECONDS": "0.5",
+        "HSM_PROVISIONER_POLL_SECONDS": "0.25",
     }
 
 

@@ -75,6 +75,10 @@ class ControlClient:
         hsms: list[dict[str, Any]] = self._send("GET", "hsms")
         return hsms
 
+    def forget_hsms(self) -> None:
+        """Make all HSMs disappear, as if they had never been."""
+        self._session.delete(f"{self._url}/hsms", timeout=10).raise_for_status()
+
     def hold(self, hold: NewHold) -> str:
         """Hold the next request that matches; gives the hold's id."""
         return str(self._send("POST", "holds", hold)["id"])

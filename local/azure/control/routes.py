@@ -109,6 +109,11 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
             ]
         )
 
+    async def delete_hsms(request: Request) -> Response:  # noqa: ARG001
+        world.manager.hsms.clear()
+        world.manager.deleted.clear()
+        return Response(status_code=204)
+
     async def post_hold(request: Request) -> Response:
         new = models.NewHold.model_validate_json(await request.body())
         hold = Hold(Match(new.service, new.method, new.path_contains, new.skip), new.phase)
@@ -150,6 +155,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/exports/{hsm}", get_exports),
         Route("/transitions/provisioning-failures", post_failures, methods=["POST"]),
         Route("/hsms", get_hsms),
+        Route("/hsms", delete_hsms, methods=["DELETE"]),
         Route("/holds", post_hold, methods=["POST"]),
         Route("/holds/{id}", get_hold),
         Route("/holds/{id}", delete_hold, methods=["DELETE"]),

@@ -96,8 +96,9 @@ def make_resource_manager_app(manager: ResourceManager, authority: TokenAuthorit
         route(deleted, "GET", _get_deleted),
         route(deleted + "/purge", "POST", _purge),
         route(_GROUP, "PUT", _put_group),
-        route(_GROUP, "GET", _get_group),
+        # Before GET, which would answer HEAD, too, and with another status.
         route(_GROUP, "HEAD", _head_group),
+        route(_GROUP, "GET", _get_group),
         route(_GROUP, "DELETE", _delete_group),
         route(hsm, "PUT", _put_hsm),
         route(hsm, "GET", _get_hsm),

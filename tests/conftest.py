@@ -1,0 +1,62 @@
+"""The whole stack, started once for all tests that drive it: real host, real worker, real TLS, real Azurite."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.portal import Portal
+from local.stack import Application, Stack, register_application, running_stack
+from tests.custodians import Custodian, make_custodian
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    before = dict(os.environ)
+    directory: Path = tmp_path_factory.mktemp("stack") / "run"
+    with running_stack(directory, provisioning_seconds=0.6, activation_seconds=0.6) as running:
+        yield running
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def portal(stack: Stack) -> Portal:
+    return Portal(stack)
+
+
+@pytest.fixture(scope="session")
+def other_portal(stack: Stack) -> Portal:
+    return Portal(stack, register_application(stack.control, "another portal", ["Hsm.Request"]))
+
+
+@pytest.fixture(scope="session")
+def stranger(stack: Stack) -> Application:
+    return register_application(stack.control, "no role at all", [])
+
+
+@pytest.fixture(scope="session")
+def custodians() -> list[Custodian]:
+    return [make_custodian(f"Custodian {number}") for number in range(1, 4)]
+
+
+@pytest.fixture
+def hsm_name(stack: Stack) -> Iterator[str]:
+    """A name of its own for each test; what the test left of it gives its share of the quota back."""
+    name = f"hsm-{os.getpid()}-{next(_NUMBERS)}"
+    yield name
+    stack.control.forget_hsms()
+
+
+@pytest.fixture(autouse=True)
+def calm(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Undo what a test did to the local Azure."""
+    yield
+    if "stack" in request.fixturenames:
+        control = request.getfixturevalue("stack").control
+        control.change_timing(0.6, 0.6)
+        control.change_export_mode("again")

@@ -1,0 +1,110 @@
+"""One HSM, end to end: made, stored, verified, and openable by a quorum of its custodians."""
+
+from itertools import combinations
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from domain.steps import PROVISION_STEPS
+from local.portal import Portal
+from local.stack import Stack
+from tests import stored
+from tests.custodians import Custodian, request_for
+from tests.security_domain_opener import NotEnoughShares, open_security_domain
+
+
+def provision(portal: Portal, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    response = portal.put_hsm(name, body)
+    assert response.status_code == 202, response.text
+    return portal.follow(response.json()["id"])
+
+
+def private_keys(custodians: tuple[Custodian, ...]) -> dict[str, RSAPrivateKey]:
+    return {item.thumbprint: item.key for item in custodians if isinstance(item.key, RSAPrivateKey)}
+
+
+def test_any_quorum_opens_the_stored_security_domain_and_fewer_do_not(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    operation = provision(portal, hsm_name, request_for(stack, custodians))
+    assert operation["status"] == "Succeeded", (operation.get("error"), operation["steps"])
+    content = stored.read(stack, operation["securityDomain"]["blobUrl"])
+    opened = [open_security_domain(content, private_keys(pair)) for pair in combinations(custodians, 2)]
+    assert set(opened[0]) == {"hsm_backup", "base_enclave_backup", "partition_enclave_backup"}
+    assert opened[0] == opened[1] == opened[2]
+    for custodian in custodians:
+        with pytest.raises(NotEnoughShares):
+            open_security_domain(content, private_keys((custodian,)))
+
+
+def test_all_steps_are_there_from_the_first_moment_and_at_the_end(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    response = portal.put_hsm(hsm_name, request_for(stack, custodians))
+    first = response.json()
+    assert tuple(step["name"] for step in first["steps"]) == PROVISION_STEPS
+    assert response.headers["Operation-Location"].endswith(f"/api/operations/{first['id']}")
+    assert response.headers["Location"].endswith(f"/api/hsms/{hsm_name}")
+    assert int(response.headers["Retry-After"]) > 0
+    operation = portal.follow(first["id"])
+    assert [step["status"] for step in operation["steps"]] == ["Succeeded"] * len(PROVISION_STEPS)
+    assert all(step["startedAt"] <= step["finishedAt"] and step["attempts"] >= 1 for step in operation["steps"])
+
+
+def test_the_archive_tells_the_whole_story(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    operation = provision(portal, hsm_name, request_for(stack, custodians))
+    prefix = f"{hsm_name}/{operation['id']}"
+    assert sorted(stored.paths(stack, hsm_name)) == [
+        f"{prefix}/1/confirmation.json",
+        f"{prefix}/1/receipt.json",
+        f"{prefix}/1/requests/1.json",
+        f"{prefix}/1/security-domain.json",
+        f"{prefix}/plan.json",
+    ]
+
+
+def test_the_finished_hsm_is_described(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    operation = provision(portal, hsm_name, request_for(stack, custodians))
+    hsm = portal.send("GET", f"hsms/{hsm_name.upper()}").json()
+    assert (hsm["state"], hsm["securityDomain"]) == ("Active", operation["securityDomain"])
+    assert hsm["securityDomain"]["thumbprints"] == [custodian.thumbprint for custodian in custodians]
+
+
+def test_a_failed_export_is_downloaded_again_and_its_bytes_never_count(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    stack.control.queue_export_outcomes("Failed")
+    operation = provision(portal, hsm_name, request_for(stack, custodians))
+    assert operation["status"] == "Succeeded", (operation.get("error"), operation["steps"])
+    assert [item["outcome"] for item in operation["downloads"]] == ["ExportFailed", "Confirmed"]
+    dead, alive = stack.control.exports(hsm_name)
+    assert (dead["outcome"], alive["outcome"]) == ("Failed", "Success")
+    assert operation["downloads"][0]["receipt"]["sha256"] == dead["sha256"]
+    assert operation["securityDomain"]["sha256"] == alive["sha256"] != dead["sha256"]
+
+
+def test_quorum_of_all_keys_is_warned_of(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    body["securityDomain"]["quorum"] = 3
+    operation = provision(portal, hsm_name, body)
+    assert [warning["code"] for warning in operation["warnings"]] == ["quorum_is_all_keys"]
+
+
+def test_a_failed_provisioning_ends_the_operation_and_asking_again_resumes(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    stack.control.fail_provisioning(1)
+    body = request_for(stack, custodians)
+    failed = provision(portal, hsm_name, body)
+    assert (failed["status"], failed["error"]["code"]) == ("Failed", "provisioning_failed")
+    again = provision(portal, hsm_name, body)
+    assert again["id"] != failed["id"]
+    assert again["status"] == "Succeeded", again
+    assert portal.operation(failed["id"])["status"] == "Failed"
