@@ -87,9 +87,10 @@ class ControlClient:
         """Wait until a request is held; False where none came."""
         return bool(self._send("GET", f"holds/{identifier}?waitSeconds={seconds}")["state"] == "holding")
 
-    def release(self, identifier: str) -> None:
-        """Let a held request go on."""
-        self._session.delete(f"{self._url}/holds/{identifier}", timeout=10).raise_for_status()
+    def release(self, identifier: str, *, drop: bool = False) -> None:
+        """Let a held request go on, or drop one that was held before its effect."""
+        parameters = {"drop": "true"} if drop else {}
+        self._session.delete(f"{self._url}/holds/{identifier}", params=parameters, timeout=10).raise_for_status()
 
     def inject_fault(self, fault: NewFault) -> None:
         """Answer the next requests that match with an error."""

@@ -129,7 +129,9 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         return JSONResponse({"state": hold.state})
 
     async def delete_hold(request: Request) -> Response:
-        world.interference.holds[request.path_params["id"]].released.set()
+        hold = world.interference.holds[request.path_params["id"]]
+        hold.dropped = request.query_params.get("drop") == "true"
+        hold.released.set()
         return Response(status_code=204)
 
     async def post_fault(request: Request) -> Response:

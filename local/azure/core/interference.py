@@ -40,6 +40,7 @@ class Hold:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    dropped: bool = False
 
     @property
     def state(self) -> str:
@@ -110,6 +111,9 @@ class InterferenceMiddleware:
 
         if hold is not None and hold.phase == "before":
             await _keep(hold)
+            if hold.dropped:
+                # As if it had never arrived: its sender is gone, and no effect may come of it later.
+                return
         fault = self._interference.find_fault(self._service, method, path)
         app = _answer(fault) if fault else self._app
         await app(scope, receive, send_later)

@@ -1,0 +1,129 @@
+"""PUT twice, in any spelling and at any instant: one operation and one HSM; and what is not ours is not touched."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+from azure.identity import ClientSecretCredential
+from azure.mgmt.keyvault import KeyVaultManagementClient
+from azure.mgmt.keyvault import models as arm
+
+from local.demo import ADMINISTRATOR
+from local.portal import Portal
+from local.stack import Stack
+from tests.custodians import Custodian, make_custodian, request_for, wrapping_keys
+
+
+def count_puts(stack: Stack, name: str) -> int:
+    journal = stack.control.journal("resource_manager")
+    return sum(entry["method"] == "PUT" and entry["path"].endswith(f"/managedHSMs/{name}") for entry in journal)
+
+
+def test_the_same_request_joins_the_operation_and_then_finds_the_hsm(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    first = portal.put_hsm(hsm_name, body)
+    spelled_otherwise = {**body, "location": "Norway East", "resourceGroup": "RG-HSM", "sku": "Standard_B1"}
+    second = portal.put_hsm(hsm_name.upper(), spelled_otherwise)
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json()["id"] == second.json()["id"]
+    portal.follow(first.json()["id"])
+    finished = portal.put_hsm(hsm_name, body)
+    assert (finished.status_code, finished.json()["state"]) == (200, "Active")
+    assert count_puts(stack, hsm_name) == 1
+    assert len(stack.control.exports(hsm_name)) == 1
+
+
+def test_requests_at_the_same_instant_give_one_operation(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    portal.token()
+
+    def send(name: str) -> requests.Response:
+        return Portal(stack, stack.portal).put_hsm(name, body)
+
+    with ThreadPoolExecutor(6) as pool:
+        responses = list(pool.map(send, [hsm_name, hsm_name.upper()] * 3))
+    assert [response.status_code for response in responses] == [202] * 6
+    assert len({response.json()["id"] for response in responses}) == 1
+    assert portal.follow(responses[0].json()["id"])["status"] == "Succeeded"
+    assert count_puts(stack, hsm_name) == 1
+    assert [hsm["name"] for hsm in stack.control.hsms()] == [hsm_name]
+
+
+def test_another_request_while_one_runs_is_refused_with_that_operation(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    first = portal.put_hsm(hsm_name, body).json()
+    refused = portal.put_hsm(hsm_name, {**body, "tags": {"owner": "team-b"}})
+    assert (refused.status_code, refused.json()["code"]) == (409, "operation_in_progress")
+    assert refused.json()["operation"]["id"] == first["id"]
+    portal.follow(first["id"])
+
+
+def test_what_cannot_change_is_named(stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]) -> None:
+    body = request_for(stack, custodians)
+    portal.follow(portal.put_hsm(hsm_name, body).json()["id"])
+    changed = {**body, "softDeleteRetentionDays": 30, "securityDomain": {**body["securityDomain"], "quorum": 3}}
+    refused = portal.put_hsm(hsm_name, changed)
+    assert (refused.status_code, refused.json()["code"]) == (409, "hsm_differs")
+    fields = {error["field"] for error in refused.json()["errors"]}
+    assert fields == {"softDeleteRetentionDays", "securityDomain.quorum"}
+
+
+def test_wrapping_keys_may_change_until_the_hsm_is_active(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    stack.control.fail_provisioning(1)
+    body = request_for(stack, custodians)
+    assert portal.follow(portal.put_hsm(hsm_name, body).json()["id"])["status"] == "Failed"
+    others = [make_custodian(f"Successor {number}") for number in range(4)]
+    body["securityDomain"] = {"quorum": 3, "wrappingKeys": wrapping_keys(others)}
+    operation = portal.follow(portal.put_hsm(hsm_name, body).json()["id"])
+    assert operation["status"] == "Succeeded", operation
+    assert operation["securityDomain"]["thumbprints"] == [custodian.thumbprint for custodian in others]
+
+
+def test_an_hsm_that_is_not_ours_is_not_touched(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    endpoints, application = stack.azure.endpoints, stack.portal
+    credential = ClientSecretCredential(endpoints.tenant_id, application.client_id, application.client_secret)
+    body = request_for(stack, custodians)
+    with credential, KeyVaultManagementClient(credential, endpoints.subscription_id) as client:
+        portal.follow(portal.put_hsm(f"{hsm_name}-a", body).json()["id"])
+        client.managed_hsms.begin_create_or_update(
+            "rg-hsm",
+            hsm_name,
+            arm.ManagedHsm(
+                location="norwayeast",
+                tags={"made-by": "somebody else"},
+                sku=arm.ManagedHsmSku(family="B", name="Standard_B1"),
+                properties=arm.ManagedHsmProperties(
+                    tenant_id=endpoints.tenant_id, initial_admin_object_ids=[ADMINISTRATOR]
+                ),
+            ),
+            polling_interval=0,
+        ).result()
+        refused = portal.put_hsm(hsm_name, body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "hsm_exists")
+        untouched = client.managed_hsms.get("rg-hsm", hsm_name)
+        assert untouched is not None
+        assert untouched.tags == {"made-by": "somebody else"}
+    assert count_puts(stack, hsm_name) == 1
+    assert stack.control.exports(hsm_name) == []
+
+
+def test_another_caller_gets_nothing_of_an_hsm_that_is_not_its_own(
+    stack: Stack, portal: Portal, other_portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    operation = portal.put_hsm(hsm_name, body).json()
+    running = other_portal.put_hsm(hsm_name, body)
+    portal.follow(operation["id"])
+    finished = other_portal.put_hsm(hsm_name, body)
+    for refused in (running, finished):
+        assert (refused.status_code, refused.json()["code"]) == (409, "hsm_exists")
+        assert "operation" not in refused.json()

@@ -1,0 +1,117 @@
+"""A worker killed during each activity, before and after its effect, changes nothing in the outcome."""
+
+import os
+import signal
+from typing import Literal, NamedTuple, get_args
+
+import pytest
+
+from local.azure.control.models import NewHold, ServiceName
+from local.portal import Portal
+from local.stack import Stack
+from tests import stored
+from tests.custodians import Custodian, request_for
+
+Phase = Literal["before", "after"]
+Mode = Literal["again", "refuse"]
+
+
+class Moment(NamedTuple):
+    """A request of an activity at which its worker is killed; `skip` requests like it come before."""
+
+    activity: str
+    service: ServiceName
+    method: str
+    path: str
+    skip: int = 0
+
+
+MOMENTS = [
+    Moment("preflight", "blob_storage", "PUT", "/plan.json"),
+    Moment("create_resource_group", "resource_manager", "PUT", "/resourcegroups/rg-{name}"),
+    Moment("provision_hsm", "blob_storage", "PUT", "/hsms/{name}"),
+    Moment("provision_hsm", "resource_manager", "PUT", "/managedHSMs/{name}"),
+    Moment("await_ready", "resource_manager", "GET", "/managedHSMs/{name}", skip=2),
+    Moment("fetch_wrapping_keys", "key_vault", "GET", "/certificates/{name}/{version}"),
+    # The first POST to an HSM that a process has not talked to is empty: it asks for the challenge.
+    Moment("download_security_domain", "managed_hsm", "POST", "/securitydomain/download", skip=1),
+    Moment("download_security_domain", "blob_storage", "PUT", "/1/security-domain.json"),
+    Moment("download_security_domain", "blob_storage", "PUT", "/1/receipt.json"),
+    Moment("await_activation", "managed_hsm", "GET", "/securitydomain/download/pending"),
+    Moment("verify_security_domain", "blob_storage", "GET", "/1/security-domain.json", skip=1),
+    Moment("verify_security_domain", "blob_storage", "PUT", "/1/confirmation.json"),
+    Moment("verify_security_domain", "blob_storage", "PUT", "/hsms/{name}", skip=1),
+    Moment("record_operation", "blob_storage", "PUT", "/operations/{name}"),
+    Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=1),
+]
+
+
+def modes(moment: Moment) -> tuple[Mode, ...]:
+    """What a second export does matters only where there can be one."""
+    return get_args(Mode) if moment.activity == "download_security_domain" else ("again",)
+
+
+CASES = [
+    pytest.param(moment, phase, mode, id=f"{moment.activity}-{moment.path.rpartition('/')[2]}-{phase}-{mode}")
+    for moment in MOMENTS
+    for phase in get_args(Phase)
+    for mode in modes(moment)
+]
+
+
+@pytest.mark.parametrize(("moment", "phase", "mode"), CASES)
+def test_a_killed_worker_changes_nothing(
+    moment: Moment,
+    phase: Phase,
+    mode: Mode,
+    stack: Stack,
+    portal: Portal,
+    hsm_name: str,
+    custodians: list[Custodian],
+) -> None:
+    certificate = stack.control.plant_certificate("custodians", hsm_name, custodians[2].pem)
+    version = certificate.rpartition("/")[2]
+    body = request_for(stack, custodians, resourceGroup=f"rg-{hsm_name}")
+    unversioned = certificate.removesuffix(f"/{version}")
+    body["securityDomain"]["wrappingKeys"][2] = {"custodian": "Three", "certificateId": unversioned}
+    stack.control.change_export_mode(mode)
+    path = moment.path.format(name=hsm_name, version=version)
+    hold = stack.control.hold(
+        NewHold(service=moment.service, method=moment.method, path_contains=path, phase=phase, skip=moment.skip)
+    )
+    operation_id = portal.put_hsm(hsm_name, body).json()["id"]
+    assert stack.control.await_hold(hold, 30), f"no request for {path} came"
+    os.kill(stack.host.worker_process_id(), signal.SIGKILL)
+    stack.control.release(hold, drop=phase == "before")
+    await_worker(stack)
+    operation = portal.follow(operation_id)
+    assert operation["status"] == "Succeeded", (operation.get("error"), operation["steps"])
+    check_outcome(stack, hsm_name, operation)
+
+
+def await_worker(stack: Stack) -> None:
+    """A request that was in flight in the dead worker is gone with it: the next one is answered by the next worker."""
+    response = None
+    for _ in range(20):
+        response = Portal(stack, stack.portal).send("GET", "health")
+        if response.status_code == 200:
+            return
+    raise AssertionError(response)
+
+
+def check_outcome(stack: Stack, name: str, operation: dict[str, object]) -> None:
+    """One HSM, one confirmed security domain, every export accounted for."""
+    assert [hsm["name"] for hsm in stack.control.hsms()] == [name]
+    exports = stack.control.exports(name)
+    confirmed = [export for export in exports if export["outcome"] == "Success"]
+    domain = operation["securityDomain"]
+    assert isinstance(domain, dict)
+    assert confirmed[-1]["sha256"] == domain["sha256"]
+    requests = [path for path in stored.paths(stack, name) if "/requests/" in path]
+    assert len(requests) >= len(exports)
+    downloads = operation["downloads"]
+    assert isinstance(downloads, list)
+    assert [item["outcome"] for item in downloads].count("Confirmed") == 1
+    assert sum(item["exportsRequested"] for item in downloads) == len(requests)
+    kept = [path for path in stored.paths(stack, name) if path.endswith("security-domain.json")]
+    assert len(kept) == len(downloads)
