@@ -52,7 +52,7 @@ def modes(moment: Moment) -> tuple[Mode, ...]:
 
 
 CASES = [
-    pytest.param(moment, phase, mode, id=f"{moment.activity}-{moment.path.rpartition('/')[2]}-{phase}-{mode}")
+    pytest.param(moment, phase, mode, id=f"{moment.activity}-{moment.method}{moment.path}-{phase}-{mode}")
     for moment in MOMENTS
     for phase in get_args(Phase)
     for mode in modes(moment)

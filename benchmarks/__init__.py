@@ -1,0 +1,1 @@
+"""Measurements: programs, never assertions in a test."""

@@ -1,0 +1,141 @@
+"""The local host: HTTP, keys, durable functions, and workers that die."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
+from durabletask.internal import orchestrator_service_pb2 as pb
+
+from local.host.engine import Engine
+from local.host.launch import HostNotStarted, LocalHost, start_local_host
+
+APP = Path(__file__).parent / "app"
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHost]:
+    running = start_local_host(APP, tmp_path_factory.mktemp("host"), {})
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def client(host: LocalHost) -> Iterator[TaskHubGrpcClient]:
+    with TaskHubGrpcClient(host_address=host.durable_address) as made:
+        yield made
+
+
+def run(client: TaskHubGrpcClient, orchestrator: str, value: Any) -> Any:
+    instance = client.schedule_new_orchestration(orchestrator, input=value)
+    state = client.wait_for_orchestration_completion(instance, timeout=30)
+    assert state is not None
+    assert state.runtime_status == OrchestrationStatus.COMPLETED, state
+    return state.get_output()
+
+
+def test_http_in_and_out(host: LocalHost) -> None:
+    response = requests.post(
+        f"{host.functions_url}/api/echo/hello%20you?q=1",
+        data=b"body",
+        headers={"x-functions-key": host.functions_key, "X-Test": "t"},
+        timeout=10,
+    )
+    assert (response.status_code, response.headers["x-answer"]) == (201, "yes")
+    assert response.text == "POST hello you 1 t body"
+
+
+@pytest.mark.parametrize("key", ["", "wrong"])
+def test_a_wrong_key_opens_nothing(host: LocalHost, key: str) -> None:
+    for path in ("api/echo/x", "admin/host/status"):
+        method = requests.post if path.startswith("api") else requests.get
+        response = method(f"{host.functions_url}/{path}", headers={"x-functions-key": key}, timeout=10)
+        assert (response.status_code, response.text) == (401, "")
+
+
+def test_the_master_key_and_the_query_open_functions(host: LocalHost) -> None:
+    for key in (host.functions_key, host.master_key):
+        assert requests.post(f"{host.functions_url}/api/echo/x?code={key}", timeout=10).status_code == 201
+
+
+def test_fan_out_and_timer(client: TaskHubGrpcClient) -> None:
+    assert run(client, "fan", 10) == 90
+
+
+def test_a_child_that_continues_as_new_over_timers(client: TaskHubGrpcClient) -> None:
+    assert run(client, "parent", 5) == "lift-off"
+
+
+@pytest.mark.parametrize("text", ["no luck", ""])
+def test_a_failed_activity_is_a_failure_with_and_without_text(client: TaskHubGrpcClient, text: str) -> None:
+    assert run(client, "call", ["fail", text]).startswith("ValueError: " + (text or "The activity failed"))
+
+
+def test_a_missing_activity_fails_loudly(client: TaskHubGrpcClient) -> None:
+    assert run(client, "call", ["nothing", 1]).startswith("ActivityNotFound")
+
+
+def test_what_a_dead_worker_had_is_invoked_again(client: TaskHubGrpcClient, tmp_path: Path) -> None:
+    assert run(client, "call", ["die_at_first", str(tmp_path / "count")]) == 2
+
+
+def test_what_kills_three_workers_fails_with_a_typed_text(client: TaskHubGrpcClient) -> None:
+    assert "WorkerProcessDied: the invocation was in flight in 3 workers" in run(client, "call", ["die_always", ""])
+
+
+def test_a_request_dies_with_its_worker(host: LocalHost) -> None:
+    headers = {"x-functions-key": host.functions_key}
+    assert requests.post(f"{host.functions_url}/api/die", headers=headers, timeout=30).status_code == 502
+    assert requests.post(f"{host.functions_url}/api/echo/x", headers=headers, timeout=30).status_code == 201
+
+
+def test_a_killed_worker_is_replaced(host: LocalHost, client: TaskHubGrpcClient) -> None:
+    before = host.worker_process_id()
+    os.kill(before, signal.SIGKILL)
+    assert run(client, "fan", 3) == 6
+    assert host.worker_process_id() != before
+
+
+def test_a_late_result_does_not_reach_the_next_instance_of_the_same_id(
+    client: TaskHubGrpcClient, tmp_path: Path
+) -> None:
+    late, present = tmp_path / "late", tmp_path / "present"
+    client.schedule_new_orchestration("call", input=["wait_for", str(late)], instance_id="same")
+    time.sleep(0.5)
+    client.terminate_orchestration("same")
+    client.wait_for_orchestration_completion("same", timeout=20)
+    policy = pb.OrchestrationIdReusePolicy(replaceableStatus=[pb.ORCHESTRATION_STATUS_TERMINATED])
+    client.schedule_new_orchestration(
+        "call", input=["wait_for", str(present)], instance_id="same", reuse_id_policy=policy
+    )
+    time.sleep(0.5)
+    late.touch()
+    time.sleep(0.5)
+    present.touch()
+    state = client.wait_for_orchestration_completion("same", timeout=20)
+    assert state is not None
+    assert state.get_output() == str(present)
+
+
+def test_a_second_completion_of_an_activity_changes_nothing() -> None:
+    engine = Engine()
+    engine.StartInstance(pb.CreateInstanceRequest(instanceId="i", name="o"), None)
+    instance = engine._instances["i"]
+    action = pb.OrchestratorAction(id=1, scheduleTask=pb.ScheduleTaskAction(name="a"))
+    engine._process_schedule_task_action(instance, action)
+    token = str(engine._activity_queue[0].completion_token)
+    before = len(instance.pending_events)
+    for _ in range(2):
+        engine.CompleteActivityTask(pb.ActivityResponse(instanceId="i", taskId=1, completionToken=token), None)
+    assert len(instance.pending_events) == before + 1
+
+
+def test_an_app_that_cannot_be_indexed_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "function_app.py").write_text("import nothing_of_that_name\n")
+    with pytest.raises(HostNotStarted, match="nothing_of_that_name"):
+        start_local_host(tmp_path, tmp_path / "state", {})
