@@ -23,11 +23,12 @@ def test_the_commands_by_curl_make_an_hsm(stack: Stack, portal: Portal, tmp_path
     (tmp_path / ".local" / "local.env").write_text("".join(f"{key}={value}\n" for key, value in values.items()))
     (script,) = blocks("sh")
     plain = {name: value for name, value in os.environ.items() if name not in values}
-    output = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=plain, check=True, capture_output=True, text=True
-    ).stdout
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=plain, check=False, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
     operation = json.loads((tmp_path / "operation.json").read_text())
-    assert operation["id"] in output
+    assert operation["id"] in ended.stdout
     assert portal.follow(operation["id"])["status"] == "Succeeded"
     stack.control.forget_hsms()
 

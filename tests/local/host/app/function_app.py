@@ -75,7 +75,7 @@ def count_down(ctx: OrchestrationContext, number: int) -> Generator[Any, Any, st
 
 
 @app.orchestration_trigger(context_name="ctx")
-def parent(ctx: OrchestrationContext, number: int) -> Generator[Any, Any, str]:
+def parent(ctx: OrchestrationContext, number: int) -> Generator[Any, Any, Any]:
     return (yield ctx.call_sub_orchestrator("count_down", input=number))
 
 
