@@ -53,11 +53,13 @@ $(UV):
 	@python3 -m venv .local/tools
 	@.local/tools/bin/python -m pip install --quiet --disable-pip-version-check uv
 
-.venv/bin/python: .python-version | $(UV)
+# A stamp, because the interpreter in .venv is a link to an older file.
+.local/environment: .python-version | $(UV)
 	@$(UV) venv --quiet --clear .venv \
 	  || { echo "make: Python $$(cat .python-version) is needed: install it (pyenv install $$(cat .python-version)), or let uv download it." >&2; exit 1; }
+	@touch $@
 
-.local/python-packages: requirements-dev.txt | .venv/bin/python
+.local/python-packages: requirements-dev.txt .local/environment
 	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements-dev.txt
 	@touch $@
 
