@@ -5,7 +5,7 @@ each time that the HSM is asked, that is written down.
 """
 
 from activities.context import now, plan_of
-from clients import archive, managed_hsm
+from clients import archive, managed_hsm, resource_manager
 from clients.archive import StoredDomain
 from domain.errors import service_error
 from domain.outcomes import Outcome, Work, done, wait
@@ -39,6 +39,9 @@ def _find_confirmed(plan: Plan) -> Receipt | None:
     """Find a security domain that an operation before this one had confirmed, for the same keys and quorum."""
     record = archive.find_hsm_record(plan.hsm)
     receipt = record.security_domain if record else None
+    hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
+    if hsm is None or not hsm.active:
+        return None
     same = receipt is not None and (receipt.thumbprints, receipt.quorum) == (
         plan.thumbprints,
         plan.request.security_domain.quorum,

@@ -16,9 +16,12 @@ def provision_hsm(work: Work) -> Outcome:
     if hsm is not None and not ours:
         raise hsm_exists()
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
-    if hsm is None or hsm.provisioning_state == "Failed":
-        if not ours:
+    if hsm is None:
+        # A record of an HSM that is gone must not vouch for the new one: it names the old one's security domain.
+        if record is None or record.created_by != plan.operation_id:
             archive.write_hsm_record(_new_record(plan))
+        resource_manager.put_hsm(plan.hsm, plan.request)
+    elif hsm.provisioning_state == "Failed":
         resource_manager.put_hsm(plan.hsm, plan.request)
     return done(resourceId=plan.resource_id)
 

@@ -2,7 +2,6 @@
 
 import importlib
 import logging
-import traceback
 from typing import Any
 
 import azure.durable_functions as df
@@ -34,7 +33,7 @@ def run_activity(name: str, work: dict[str, Any]) -> dict[str, Any]:
     the exception only: its text, and the chain of causes, could hold a byte of a security domain, and both would enter
     the history.
     """
-    from domain.errors import ServiceError
+    from domain.errors import ServiceError, describe_unexpected
     from domain.outcomes import Outcome, Work, failed
 
     try:
@@ -44,9 +43,7 @@ def run_activity(name: str, work: dict[str, Any]) -> dict[str, Any]:
         _log.warning("%s: %s", name, error)
         outcome = failed(error.detail)
     except Exception as error:  # noqa: BLE001 - it is raised again, without its text
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} ({frame.name})"
-        failure = UnexpectedFailure(f"{name}: {type(error).__name__} at {place}")
+        failure = UnexpectedFailure(f"{name}: {describe_unexpected(error)}")
         _log.error("%s", failure)  # the exception's own text stays out of the log, too
         raise failure from None
     return outcome.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,5 +1,6 @@
 """What goes wrong, in words of ours: a stable code, whether a retry helps, and what a person can do."""
 
+import traceback
 from collections.abc import Sequence
 
 from pydantic import Field
@@ -71,3 +72,9 @@ def refused_fields(errors: Sequence[FieldError]) -> ServiceError:
             errors=list(errors),
         )
     )
+
+
+def describe_unexpected(error: Exception) -> str:
+    """Say what an exception is and where it was raised, without its text: that may hold what nobody should read."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} ({frame.name})"

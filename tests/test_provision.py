@@ -108,3 +108,16 @@ def test_a_failed_provisioning_ends_the_operation_and_asking_again_resumes(
     assert again["id"] != failed["id"]
     assert again["status"] == "Succeeded", again
     assert portal.operation(failed["id"])["status"] == "Failed"
+
+
+def test_a_new_hsm_of_an_old_name_gets_a_security_domain_of_its_own(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    old = provision(portal, hsm_name, body)
+    stack.control.forget_hsms()
+    new = provision(portal, hsm_name, body)
+    assert new["status"] == "Succeeded", (new.get("error"), new["steps"])
+    (export,) = stack.control.exports(hsm_name)
+    assert new["securityDomain"]["sha256"] == export["sha256"] != old["securityDomain"]["sha256"]
+    assert stored.read(stack, old["securityDomain"]["blobUrl"])

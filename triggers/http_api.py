@@ -86,7 +86,7 @@ def get_operation(request: func.HttpRequest, client: df.SyncDurableFunctionsClie
 
 def _answer(handle: Callable[[], func.HttpResponse]) -> func.HttpResponse:
     """Turn what a handler raises into problem details."""
-    from domain.errors import ServiceError
+    from domain.errors import ServiceError, describe_unexpected, service_error
     from triggers.problems import Refusal, problem
 
     try:
@@ -98,6 +98,11 @@ def _answer(handle: Callable[[], func.HttpResponse]) -> func.HttpResponse:
         status = _status(error.detail.code, fields=bool(error.detail.errors))
         retry = {"Retry-After": str(int(error.detail.retry_after or 5))} if error.detail.retryable else {}
         return problem(Refusal(status, error.detail, retry))
+    except Exception as error:  # noqa: BLE001 - the boundary: it is answered, and logged without its text
+        _log.error("a request failed unexpectedly: %s", describe_unexpected(error))
+        message = "The request failed unexpectedly."
+        detail = service_error("unexpected_failure", message, advice="Tell the operators when it happened.").detail
+        return problem(Refusal(500, detail))
 
 
 def _status(code: str, *, fields: bool) -> int:
