@@ -35,7 +35,10 @@ def run_until_stopped() -> int:
     ) as stack:
         try:
             _write_environment(ENVIRONMENT_FILE, stack.client_environment())
-            console.print(f"the API answers at {stack.host.functions_url}/api; clients: .local/local.env; end: Ctrl-C")
+            console.print(
+                f"the API answers at {stack.host.functions_url}/api; clients: .local/local.env; end: Ctrl-C",
+                soft_wrap=True,
+            )
             stopped.wait()
         finally:
             ENVIRONMENT_FILE.unlink(missing_ok=True)
