@@ -2,6 +2,7 @@
 
 from activities.context import claim_of, now
 from clients import archive, key_vault, resource_manager
+from clients.ownership import hsm_exists, require_free_name, require_own_subscription
 from domain.errors import FieldError, refused_fields, service_error
 from domain.hsm import Hsm, find_differences
 from domain.names import parse_certificate_id, resource_id
@@ -33,9 +34,7 @@ def preflight(work: Work) -> Outcome:
 
 def _check_subscription(request: HsmRequest) -> None:
     subscription = request.subscription_id
-    if resource_manager.find_subscription_tenant(subscription) != settings().tenant_id.lower():
-        message = "This is not a subscription of our tenant that the function may read."
-        raise refused_fields([FieldError(field="subscriptionId", message=message, code="subscription_not_ours")])
+    require_own_subscription(subscription)
     missing = resource_manager.find_missing_actions(subscription)
     if missing:
         raise service_error(
@@ -61,14 +60,7 @@ def _check_hsm(claim: Claim) -> None:
     if hsm is not None:
         _check_existing(claim, hsm)
         return
-    if not resource_manager.is_name_available(request.subscription_id, claim.hsm):
-        if resource_manager.is_soft_deleted(request.subscription_id, claim.hsm):
-            raise service_error(
-                "hsm_soft_deleted",
-                "A deleted HSM of this subscription still has the name, and is still billed.",
-                advice="Recover it or purge it, or choose another name.",
-            )
-        raise hsm_exists()
+    require_free_name(request.subscription_id, claim.hsm)
     used = resource_manager.count_hsms(request.subscription_id, request.location)
     if used >= settings().hsm_quota:
         raise service_error(
@@ -86,15 +78,6 @@ def _check_existing(claim: Claim, hsm: Hsm) -> None:
     differences = find_differences(hsm, claim.request)
     if differences:
         raise refused_fields(differences)
-
-
-def hsm_exists() -> Exception:
-    """Make the error of an HSM that is not ours."""
-    return service_error(
-        "hsm_exists",
-        "An HSM of this name exists that this service did not make for this caller; it was not touched.",
-        advice="Choose another name.",
-    )
 
 
 def _pin(claim: Claim) -> Plan:

@@ -1,8 +1,8 @@
 """Ask ARM for the HSM: from here on it costs money."""
 
 from activities.context import now, plan_of
-from activities.preflight import hsm_exists
 from clients import archive, resource_manager
+from clients.ownership import hsm_exists
 from domain.outcomes import Outcome, Work, done
 from domain.records import HsmRecord, Plan
 

@@ -1,12 +1,13 @@
 """Accepting a request for an HSM: one changing operation for each HSM at a time, decided by its claim."""
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import azure.durable_functions as df
 
 from clients import archive, resource_manager
 from clients.archive import HeldClaim
+from clients.ownership import hsm_exists, require_free_name, require_own_subscription
 from domain.caller import Caller
 from domain.errors import FieldError, refused_fields, service_error
 from domain.hsm import Hsm, find_differences
@@ -14,7 +15,6 @@ from domain.names import resource_id
 from domain.operations import accepted_operation
 from domain.records import Claim, HsmRecord
 from domain.requests import HsmRequest
-from domain.settings import settings
 from triggers.instances import ensure_started, find_live_operation, was_interrupted
 from triggers.problems import Refusal
 from triggers.views import describe_claimed_operation, describe_known_hsm
@@ -37,7 +37,7 @@ def accept(caller: Caller, name: str, request: HsmRequest, client: df.SyncDurabl
     if held is not None and held.claim.running and not was_interrupted(held.claim, client):
         return _join(caller, held.claim, request, client)
     record = archive.find_hsm_record(name)
-    _check_subscription(request)
+    require_own_subscription(request.subscription_id)
     hsm = _find_own_hsm(caller, name, request, record)
     if held is not None and held.claim.succeeded and hsm is not None and hsm.active:
         return _compare(held.claim, hsm, request, record)
@@ -49,7 +49,7 @@ def accept(caller: Caller, name: str, request: HsmRequest, client: df.SyncDurabl
 def _join(caller: Caller, claim: Claim, request: HsmRequest, client: df.SyncDurableFunctionsClient) -> Accepted:
     """Answer with the operation that runs; one that was accepted and never began is begun."""
     if claim.owner != caller.owner:
-        raise _exists()
+        raise hsm_exists()
     if claim.digest != request.digest():
         error = service_error(
             "operation_in_progress",
@@ -62,20 +62,13 @@ def _join(caller: Caller, claim: Claim, request: HsmRequest, client: df.SyncDura
     return Accepted(describe_claimed_operation(claim, client))
 
 
-def _check_subscription(request: HsmRequest) -> None:
-    if resource_manager.find_subscription_tenant(request.subscription_id) != settings().tenant_id.lower():
-        message = "This is not a subscription of our tenant that the function may read."
-        raise refused_fields([FieldError(field="subscriptionId", message=message, code="subscription_not_ours")])
-
-
 def _find_own_hsm(caller: Caller, name: str, request: HsmRequest, record: HsmRecord | None) -> Hsm | None:
     """Find the HSM of this name if it is the caller's; 409 `hsm_exists` where the name is anybody else's."""
     if record is None:
-        if not resource_manager.is_name_available(request.subscription_id, name):
-            _refuse_taken_name(request, name)
+        require_free_name(request.subscription_id, name)
         return None
     if record.owner != caller.owner:
-        raise _exists()
+        raise hsm_exists()
     _, _, subscription_id, _, resource_group, *_ = record.resource_id.split("/")
     hsm = resource_manager.find_hsm(subscription_id, resource_group, name)
     wanted = resource_id(request.subscription_id, request.resource_group, name)
@@ -83,19 +76,9 @@ def _find_own_hsm(caller: Caller, name: str, request: HsmRequest, record: HsmRec
         message = "The HSM is in another subscription or resource group, and cannot be moved here."
         field = "resourceGroup" if subscription_id == request.subscription_id else "subscriptionId"
         raise refused_fields([FieldError(field=field, message=message, code="hsm_differs")])
-    if hsm is None and not resource_manager.is_name_available(request.subscription_id, name):
-        _refuse_taken_name(request, name)
+    if hsm is None:
+        require_free_name(request.subscription_id, name)
     return hsm
-
-
-def _refuse_taken_name(request: HsmRequest, name: str) -> NoReturn:
-    if resource_manager.is_soft_deleted(request.subscription_id, name):
-        raise service_error(
-            "hsm_soft_deleted",
-            "A deleted HSM of this subscription still has the name, and is still billed.",
-            advice="Recover it or purge it, or choose another name.",
-        )
-    raise _exists()
 
 
 def _compare(claim: Claim, hsm: Hsm, request: HsmRequest, record: HsmRecord | None) -> Accepted:
@@ -161,11 +144,3 @@ def _claim(
         return _join(caller, winner.claim, request, client)
     ensure_started(claim, client)
     return Accepted(accepted_operation(claim).model_dump(mode="json", by_alias=True, exclude_none=True))
-
-
-def _exists() -> Exception:
-    return service_error(
-        "hsm_exists",
-        "An HSM of this name exists that this service did not make for this caller; it was not touched.",
-        advice="Choose another name.",
-    )
