@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -15,6 +16,8 @@ from local.host.runtime_adapter import IndexingFailed, index_app, invoke
 
 def main() -> None:
     """Serve the host at the inherited socket; the arguments are its descriptor and the app's directory."""
+    # A terminal's Ctrl-C reaches every process; the host ends this one when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     connection = socket.socket(fileno=int(sys.argv[1]))
     app_directory = Path(sys.argv[2])
