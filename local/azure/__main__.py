@@ -4,12 +4,14 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 import signal
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import uvicorn
 from pydantic import ValidationError
@@ -22,6 +24,7 @@ from local.azure.blob_storage.azurite import ACCOUNT_HOST, Azurite, await_azurit
 from local.azure.blob_storage.routes import make_blob_app
 from local.azure.control.routes import make_control_routes, respond_to_bad_input
 from local.azure.core.certificates import TlsFiles, make_tls_files
+from local.azure.core.errors import ServiceFault, respond_to_fault
 from local.azure.core.interference import InterferenceMiddleware
 from local.azure.core.proxy import start_proxy
 from local.azure.core.transitions import Timing
@@ -31,6 +34,8 @@ from local.azure.key_vault.routes import make_key_vault_app
 from local.azure.managed_hsm.routes import make_managed_hsm_app
 from local.azure.resource_manager.routes import make_resource_manager_app
 from local.azure.world import DEFAULT_VAULT, World
+
+_PARENT_POLL_SECONDS: Final = 0.5
 
 
 class _Server(uvicorn.Server):
@@ -78,7 +83,8 @@ async def serve(state_directory: Path, timing: Timing) -> None:
         world = World(timing)
         header = secrets.token_urlsafe(24)
         routes = [*make_control_routes(world), make_identity_route(world.directory, world.identity, header)]
-        control = Starlette(routes=routes, exception_handlers={ValidationError: respond_to_bad_input})
+        handlers = {ValidationError: respond_to_bad_input, ServiceFault: respond_to_fault}
+        control = Starlette(routes=routes, exception_handlers=handlers)
         services_listener, control_listener = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
         services = _Server(
             uvicorn.Config(
@@ -101,7 +107,7 @@ async def serve(state_directory: Path, timing: Timing) -> None:
         control_url = f"http://127.0.0.1:{control_listener.getsockname()[1]}"
         proxy_url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
         _write(document, _describe(world, files, proxy_url, control_url, header))
-        await stop.wait()
+        await _await_end(stop)
         document.unlink(missing_ok=True)
         services.should_exit = controls.should_exit = True
         proxy.close()
@@ -109,6 +115,14 @@ async def serve(state_directory: Path, timing: Timing) -> None:
     finally:
         document.unlink(missing_ok=True)
         azurite.stop()
+
+
+async def _await_end(stop: asyncio.Event) -> None:
+    """Wait for a signal, or for the end of whoever started this: nothing may be left running."""
+    parent = os.getppid()
+    while not stop.is_set() and os.getppid() == parent:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _PARENT_POLL_SECONDS)
 
 
 def _describe(world: World, files: TlsFiles, proxy_url: str, control_url: str, header: str) -> Endpoints:

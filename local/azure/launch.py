@@ -43,6 +43,9 @@ def start_local_azure(state_directory: Path, provisioning_seconds: float, activa
     """Start a local Azure whose HSMs take these times; raises AzureNotStarted."""
     state_directory.mkdir(parents=True, exist_ok=True)
     log_path = state_directory / "azure.log"
+    document = state_directory / "azure.json"
+    # One that was killed leaves its document behind.
+    document.unlink(missing_ok=True)
     command = [sys.executable, "-m", "local.azure", "--state-directory", str(state_directory)]
     command += ["--provisioning-seconds", str(provisioning_seconds), "--activation-seconds", str(activation_seconds)]
     with log_path.open("wb") as log:
@@ -50,7 +53,6 @@ def start_local_azure(state_directory: Path, provisioning_seconds: float, activa
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=Path(__file__).resolve().parents[2]
         )
     deadline = time.monotonic() + START_SECONDS
-    document = state_directory / "azure.json"
     while process.poll() is None and time.monotonic() < deadline:
         if document.exists():
             return LocalAzure(process, log_path, Endpoints.model_validate_json(document.read_text()))

@@ -28,7 +28,9 @@ class World:
         self.subscription.roles[self.identity.object_id] = "Contributor"
         self.manager.subscriptions[self.subscription.id] = self.subscription
         self.other_subscription_id = str(uuid.uuid4())
-        self.manager.foreign_subscriptions.add(self.other_subscription_id)
+        self.manager.subscriptions[self.other_subscription_id] = Subscription(
+            self.other_subscription_id, self.other_tenant_id
+        )
         self.vaults = Vaults()
         self.vaults.vaults[DEFAULT_VAULT] = {}
         self.export_rules = ExportRules()

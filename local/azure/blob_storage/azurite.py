@@ -15,6 +15,7 @@ from local.azure.core.certificates import TlsFiles
 ACCOUNT: Final = "localhsms"
 ACCOUNT_HOST: Final = f"{ACCOUNT}.blob.core.windows.net"
 _MAIN: Final = Path(__file__).resolve().parents[3] / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+_END_WITH_PARENT: Final = Path(__file__).with_name("end_with_parent.js")
 _ATTEMPTS: Final = 600
 
 
@@ -34,7 +35,8 @@ def start_azurite(directory: Path, files: TlsFiles) -> Azurite:
     """Start Azurite on a free port; its OAuth wants TLS of its own, and checks issuer, audience and expiry."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
-    command = ["node", str(_MAIN), "--blobHost", "127.0.0.1", "--blobPort", str(port), "--oauth", "basic"]
+    command = ["node", "--require", str(_END_WITH_PARENT), str(_MAIN)]
+    command += ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--oauth", "basic"]
     command += ["--cert", str(files.certificate), "--key", str(files.key), "--inMemoryPersistence", "--silent"]
     command += ["--skipApiVersionCheck", "--disableTelemetry"]
     environment = {**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{base64.b64encode(secrets.token_bytes(64)).decode()}"}

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.azure.control import models
+from local.azure.core.errors import ServiceFault
 from local.azure.core.interference import Fault, Hold, Match
 from local.azure.entra.models import Application
 from local.azure.key_vault.models import Version
@@ -73,7 +74,8 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
 
     async def get_exports(request: Request) -> Response:
         hsm = world.manager.find_live(request.path_params["hsm"])
-        return JSONResponse({"exports": describe_exports(hsm) if hsm else []})
+        mode = world.export_rules.during_activation
+        return JSONResponse({"mode": mode, "exports": describe_exports(hsm) if hsm else []})
 
     async def put_mode(request: Request) -> Response:
         mode = models.ExportMode.model_validate_json(await request.body())
@@ -120,8 +122,14 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         world.interference.holds[hold.id] = hold
         return JSONResponse({"id": hold.id}, status_code=201)
 
+    def find_hold(request: Request) -> Hold:
+        hold = world.interference.holds.get(request.path_params["id"])
+        if hold is None:
+            raise ServiceFault(404, "HoldNotFound", "There is no such hold.")
+        return hold
+
     async def get_hold(request: Request) -> Response:
-        hold = world.interference.holds[request.path_params["id"]]
+        hold = find_hold(request)
         try:
             await asyncio.wait_for(hold.reached.wait(), float(request.query_params.get("waitSeconds", "0")))
         except TimeoutError:
@@ -129,9 +137,11 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         return JSONResponse({"state": hold.state})
 
     async def delete_hold(request: Request) -> Response:
-        hold = world.interference.holds[request.path_params["id"]]
+        hold = find_hold(request)
         hold.dropped = request.query_params.get("drop") == "true"
         hold.released.set()
+        # Who waits for the request need not wait any more.
+        hold.reached.set()
         return Response(status_code=204)
 
     async def post_fault(request: Request) -> Response:

@@ -1,9 +1,9 @@
 """What happens to requests on their way: a journal of all, holds before or after an effect, and faults."""
 
 import asyncio
-import time
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import jwt
@@ -97,10 +97,14 @@ class InterferenceMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = Request(scope)
+        request = Request(scope, receive)
         method, path = request.method, request.url.path
         entry = self._record(request)
         hold = self._interference.find_hold(self._service, method, path)
+        fault = self._interference.find_fault(self._service, method, path)
+        if hold is not None:
+            # What was sent takes effect whether or not its sender is still there.
+            receive = await _take_body(request)
 
         async def send_later(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -114,13 +118,12 @@ class InterferenceMiddleware:
             if hold.dropped:
                 # As if it had never arrived: its sender is gone, and no effect may come of it later.
                 return
-        fault = self._interference.find_fault(self._service, method, path)
         app = _answer(fault) if fault else self._app
         await app(scope, receive, send_later)
 
     def _record(self, request: Request) -> dict[str, Any]:
         entry = {
-            "time": time.time(),
+            "time": datetime.now(UTC).isoformat(),
             "service": self._service,
             "method": request.method,
             "host": request.headers.get("host", ""),
@@ -130,6 +133,16 @@ class InterferenceMiddleware:
         }
         self._interference.journal.append(entry)
         return entry
+
+
+async def _take_body(request: Request) -> Receive:
+    """Read a request's body now, and give what the service receives it from."""
+    body = await request.body()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
 
 
 async def _keep(hold: Hold) -> None:
@@ -147,6 +160,7 @@ def _caller(request: Request) -> str | None:
     """Name the caller for the journal; the service itself checks the token."""
     token = request.headers.get("authorization", "").partition(" ")[2]
     try:
-        return str(jwt.decode(token, options={"verify_signature": False}).get("oid"))
+        claims = jwt.decode(token, options={"verify_signature": False})
     except jwt.PyJWTError:
         return None
+    return str(claims["oid"]) if "oid" in claims else None

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Collection
 from typing import Any, Final
 
 import jwt
@@ -64,7 +65,9 @@ class TokenAuthority:
         key = self._published if published else self._unpublished
         return jwt.encode(claims, key, algorithm="RS256", headers={"kid": KEY_ID})
 
-    def validate(self, request: Request, audiences: list[str]) -> dict[str, Any]:
+    def validate(
+        self, request: Request, audiences: list[str], *, other_tenants: Collection[str] = ()
+    ) -> dict[str, Any]:
         """Check a request's token: signature, audience, times and tenant; raises ServiceFault 401."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
@@ -75,8 +78,11 @@ class TokenAuthority:
                 self._published.public_key(),
                 algorithms=["RS256"],
                 audience=audiences,
-                issuer=f"https://sts.windows.net/{self.tenant_id}/",
+                issuer=[f"https://sts.windows.net/{tenant}/" for tenant in (self.tenant_id, *other_tenants)],
+                options={"require": ["exp", "nbf", "iat", "tid", "oid"]},
             )
         except jwt.PyJWTError as error:
             raise ServiceFault(401, "InvalidAuthenticationToken", f"The access token is invalid: {error}") from None
+        if claims["iss"] != f"https://sts.windows.net/{claims['tid']}/":
+            raise ServiceFault(401, "InvalidAuthenticationToken", "The access token's issuer is not of its tenant.")
         return claims

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.azure.core.errors import ServiceFault
+from local.azure.core.challenge import Challenge
+from local.azure.core.errors import ServiceFault, no_such_endpoint, respond_to_fault
 from local.azure.core.tokens import TokenAuthority
 from local.azure.key_vault.models import Vaults, describe, make_self_signed
 
@@ -18,15 +19,11 @@ RESOURCE = "https://vault.azure.net"
 
 def make_key_vault_app(vaults: Vaults, authority: TokenAuthority) -> Starlette:
     """Make the web app of all vaults' data planes."""
+    challenge = Challenge(authority, RESOURCE)
 
     def enter(request: Request) -> tuple[str, str]:
         """Check the token and give the vault and the certificate that are meant."""
-        try:
-            authority.validate(request, [RESOURCE])
-        except ServiceFault as fault:
-            tenant = f"https://login.microsoftonline.com/{authority.tenant_id}"
-            challenge = f'Bearer authorization="{tenant}", resource="{RESOURCE}"'
-            raise ServiceFault(401, "Unauthorized", fault.message, {"WWW-Authenticate": challenge}) from None
+        challenge.validate(request)
         return request.headers["host"].partition(".")[0].lower(), request.path_params.get("name", "")
 
     async def create(request: Request) -> Response:
@@ -64,6 +61,10 @@ def make_key_vault_app(vaults: Vaults, authority: TokenAuthority) -> Starlette:
         versions = vaults.certificates(vault).get(name.lower(), [])
         return JSONResponse({"value": [_item(describe(vault, name, item), with_version=True) for item in versions]})
 
+    async def find_nothing(request: Request) -> Response:
+        enter(request)
+        return no_such_endpoint(request)
+
     return Starlette(
         routes=[
             Route("/certificates", list_certificates),
@@ -75,8 +76,9 @@ def make_key_vault_app(vaults: Vaults, authority: TokenAuthority) -> Starlette:
             Route("/certificates/{name}/{version}", get_certificate),
             Route("/certificates/{name}/{version}", patch_certificate, methods=["PATCH"]),
             Route("/certificates/{name}/", patch_certificate, methods=["PATCH"]),
+            Route("/{path:path}", find_nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ],
-        exception_handlers={ServiceFault: _respond},
+        exception_handlers={ServiceFault: respond_to_fault},
     )
 
 
@@ -95,9 +97,3 @@ def _operation(vault: str, name: str, status: str) -> dict[str, Any]:
 def _item(bundle: dict[str, Any], *, with_version: bool) -> dict[str, Any]:
     identifier = bundle["id"] if with_version else bundle["id"].rpartition("/")[0]
     return {"id": identifier, "x5t": bundle["x5t"], "attributes": bundle["attributes"]}
-
-
-async def _respond(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the signature of a handler
-    if not isinstance(error, ServiceFault):
-        raise error
-    return error.respond()

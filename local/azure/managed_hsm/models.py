@@ -81,14 +81,19 @@ class ManagedHsm:
         """The initial administrators' object ids."""
         return [str(administrator).lower() for administrator in self.properties["initialAdminObjectIds"]]
 
-    def export(self, certificates: list[Certificate], required: int, rules: ExportRules, timing: Timing) -> str:
-        """Hand out the security domain and begin to confirm it; raises ServiceFault 409 where that is refused."""
+    def make_domain(self, certificates: list[Certificate], required: int) -> str:
+        """Encrypt the security domain anew; changes nothing."""
+        return make_security_domain(self.domain, certificates, required)
+
+    def record_export(
+        self, value: str, certificates: list[Certificate], required: int, rules: ExportRules, timing: Timing
+    ) -> None:
+        """Hand out a security domain and begin to confirm it; raises ServiceFault 409 where that is refused."""
         last = self.exports[-1] if self.exports else None
         if last is not None and last.outcome == "InProgress":
             if rules.during_activation == "refuse":
                 raise ServiceFault(409, "Conflict", "A security domain operation is already in progress.")
             last.superseded = True
-        value = make_security_domain(self.domain, certificates, required)
         outcome = rules.outcomes.popleft() if rules.outcomes else "Success"
         self.exports.append(
             Export(
@@ -99,7 +104,6 @@ class ManagedHsm:
                 confirmation=Transition([("InProgress", timing.activation_seconds)], outcome),
             )
         )
-        return value
 
 
 def check_wrapping_certificates(certificates: list[Certificate], required: int) -> None:

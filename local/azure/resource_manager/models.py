@@ -6,16 +6,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from pydantic.alias_generators import to_camel
+
 from local.azure.core.errors import ServiceFault
 from local.azure.core.transitions import Timing, Transition
 from local.azure.managed_hsm.models import ManagedHsm
+from local.azure.resource_manager.bodies import HsmBody, HsmUpdateProperties, plain_location
 
 LOCATIONS: Final = ("Norway East", "West Europe", "North Europe", "UK South", "East US 2", "Sweden Central")
 QUOTA: Final = 5
 ROLE_ACTIONS: Final[dict[str, list[str]]] = {"Contributor": ["*"], "Reader": ["*/read"]}
 _NAME: Final = re.compile(r"[a-zA-Z](?!.*--)[-a-zA-Z0-9]{1,22}[a-zA-Z0-9]")
-_CREATING: Final = "Resource creation in progress. Starting service..."
-_CREATED: Final = "The Managed HSM is provisioned and ready to use."
+_STATUS_MESSAGES: Final = {
+    "Provisioning": "Resource creation in progress. Starting service...",
+    "Succeeded": "The Managed HSM is provisioned and ready to use.",
+    "Failed": "Resource creation failed.",
+}
 _NOT_ACTIVATED: Final = (
     "Your HSM has been provisioned, but cannot be used for cryptographic operations until it is activated. "
     "To activate the HSM, download the security domain."
@@ -62,22 +68,24 @@ class ResourceManager:
     def __init__(self, timing: Timing) -> None:
         self.timing = timing
         self.subscriptions: dict[str, Subscription] = {}
-        self.foreign_subscriptions: set[str] = set()
         self.hsms: dict[str, ManagedHsm] = {}
         self.deleted: dict[str, DeletedHsm] = {}
         self.operations: dict[str, ManagedHsm | None] = {}
         self.failures_to_come = 0
 
-    def subscription(self, subscription_id: str) -> Subscription:
-        """Find a subscription; raises ServiceFault as ARM does."""
-        identifier = subscription_id.lower()
-        if identifier in self.foreign_subscriptions:
-            message = "The access token is from the wrong issuer. It must match the tenant of the subscription."
-            raise ServiceFault(401, "InvalidAuthenticationTokenTenant", message)
-        if identifier not in self.subscriptions:
+    def subscription(self, subscription_id: str, tenant_id: str) -> Subscription:
+        """Find a subscription of the caller's tenant; raises ServiceFault as ARM does."""
+        subscription = self.subscriptions.get(subscription_id.lower())
+        if subscription is None:
             message = f"The subscription '{subscription_id}' could not be found."
             raise ServiceFault(404, "SubscriptionNotFound", message)
-        return self.subscriptions[identifier]
+        if subscription.tenant_id != tenant_id:
+            message = (
+                f"The access token is from the wrong issuer 'https://sts.windows.net/{tenant_id}/'. It must match the "
+                f"tenant 'https://sts.windows.net/{subscription.tenant_id}/' associated with this subscription."
+            )
+            raise ServiceFault(401, "InvalidAuthenticationTokenTenant", message, challenge(subscription.tenant_id))
+        return subscription
 
     def find_live(self, name: str) -> ManagedHsm | None:
         """Find an HSM that is not deleted."""
@@ -102,30 +110,31 @@ class ResourceManager:
             return False, "AlreadyExists", f"The name '{name}' is already in use."
         return True, "", ""
 
-    def put_hsm(
-        self, subscription: Subscription, group: str, name: str, body: dict[str, Any], caller: str
-    ) -> ManagedHsm:
-        """Create an HSM, or update its tags; what is create-only stays as it is."""
+    def put_hsm(self, subscription: Subscription, group: str, name: str, body: HsmBody, caller: str) -> ManagedHsm:
+        """Create an HSM, or update what can be changed; the same again changes nothing. One that failed begins anew."""
+        if body.properties.tenant_id.lower() != subscription.tenant_id:
+            raise ServiceFault(400, "BadRequest", "properties.tenantId is not the subscription's tenant.")
+        if body.properties.create_mode.lower() != "default":
+            raise ServiceFault(400, "NotInLocalAzure", "The local Azure cannot recover a deleted Managed HSM.")
         if group.lower() not in subscription.groups:
             raise ServiceFault(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
         existing = self.find_live(name)
         if existing is not None:
             hsm = self.find_in_group_or_conflict(subscription, group, name)
-            hsm.tags = dict(body.get("tags") or {})
+            _check_unchanged(hsm, body)
+            update_hsm(hsm, body.tags or {}, body.properties)
             if hsm.provisioning.state == "Failed":
                 hsm.provisioning = self._provisioning()
             return hsm
         self._check_creation(subscription, name, body)
-        properties = dict(body["properties"])
-        properties["softDeleteRetentionInDays"] = int(properties.get("softDeleteRetentionInDays") or 90)
         hsm = ManagedHsm(
             name=name.lower(),
             subscription_id=subscription.id,
             resource_group=group,
-            location=str(body["location"]).replace(" ", "").lower(),
-            sku=body["sku"],
-            tags=dict(body.get("tags") or {}),
-            properties=properties,
+            location=body.location,
+            sku=body.sku.model_dump(),
+            tags=body.tags or {},
+            properties=body.properties.model_dump(by_alias=True, exclude_none=True),
             provisioning=self._provisioning(),
             created_by=caller,
         )
@@ -155,23 +164,52 @@ class ResourceManager:
         self.failures_to_come = max(0, self.failures_to_come - 1)
         return Transition([("Provisioning", self.timing.provisioning_seconds)], final)
 
-    def _check_creation(self, subscription: Subscription, name: str, body: dict[str, Any]) -> None:
+    def _check_creation(self, subscription: Subscription, name: str, body: HsmBody) -> None:
         if not subscription.registered:
             message = "The subscription is not registered to use namespace 'Microsoft.KeyVault'."
             raise ServiceFault(409, "MissingSubscriptionRegistration", message)
         available, reason, message = self.is_available(name)
         if not available:
-            raise ServiceFault(400 if reason == "AccountNameInvalid" else 409, "ConflictError", message)
-        properties = body.get("properties") or {}
-        if not properties.get("initialAdminObjectIds"):
-            raise ServiceFault(400, "BadRequest", "initialAdminObjectIds must not be empty.")
-        if not 7 <= int(properties.get("softDeleteRetentionInDays") or 90) <= 90:
-            raise ServiceFault(400, "BadRequest", "softDeleteRetentionInDays must be from 7 to 90.")
-        location = str(body.get("location", "")).replace(" ", "").lower()
+            invalid = reason == "AccountNameInvalid"
+            raise ServiceFault(400 if invalid else 409, "BadRequest" if invalid else "ConflictError", message)
+        location = body.location
+        if location not in {plain_location(known) for known in LOCATIONS}:
+            raise ServiceFault(400, "LocationNotAvailableForResourceType", f"No Managed HSM is offered in {location}.")
         deleted = [item.hsm for item in self.deleted.values()]
         used = [hsm for hsm in [*self.hsms.values(), *deleted] if hsm.subscription_id == subscription.id]
         if sum(hsm.location == location for hsm in used) >= QUOTA:
             raise ServiceFault(409, "QuotaExceeded", f"The subscription has {QUOTA} Managed HSMs in {location}.")
+
+
+def challenge(tenant_id: str) -> dict[str, str]:
+    """Give the header with which ARM answers 401."""
+    login = f"https://login.microsoftonline.com/{tenant_id}"
+    return {"WWW-Authenticate": f'Bearer authorization_uri="{login}", error="invalid_token"'}
+
+
+def update_hsm(hsm: ManagedHsm, tags: dict[str, str] | None, properties: HsmUpdateProperties) -> None:
+    """Change what can be changed; raises ServiceFault 400 where purge protection would be taken away."""
+    changes = properties.model_dump(by_alias=True, exclude_none=True)
+    if hsm.properties.get("enablePurgeProtection") and changes.get("enablePurgeProtection") is False:
+        raise ServiceFault(400, "BadRequest", "enablePurgeProtection cannot be set to false once it is true.")
+    changeable = {to_camel(name) for name in HsmUpdateProperties.model_fields}
+    hsm.properties |= {name: value for name, value in changes.items() if name in changeable}
+    if tags is not None:
+        hsm.tags = tags
+
+
+def _check_unchanged(hsm: ManagedHsm, body: HsmBody) -> None:
+    """Refuse to change what only a creation can say; which code Azure gives is an assumption."""
+    asked = body.properties
+    unchanged = {
+        "location": hsm.location == body.location,
+        "sku": hsm.sku["name"] == body.sku.name,
+        "softDeleteRetentionInDays": hsm.properties["softDeleteRetentionInDays"] == asked.soft_delete_retention_in_days,
+        "initialAdminObjectIds": set(hsm.administrators) == {name.lower() for name in asked.initial_admin_object_ids},
+    }
+    for member, same in unchanged.items():
+        if not same:
+            raise ServiceFault(400, "PropertyChangeNotAllowed", f"{member} cannot be changed.")
 
 
 def describe_hsm(hsm: ManagedHsm, tenant_id: str) -> dict[str, Any]:
@@ -198,7 +236,7 @@ def describe_hsm(hsm: ManagedHsm, tenant_id: str) -> dict[str, Any]:
             "softDeleteRetentionInDays": hsm.properties["softDeleteRetentionInDays"],
             "enablePurgeProtection": bool(hsm.properties.get("enablePurgeProtection")),
             "provisioningState": state,
-            "statusMessage": _CREATED if state == "Succeeded" else _CREATING,
+            "statusMessage": _STATUS_MESSAGES[state],
             "networkAcls": hsm.properties.get("networkAcls"),
             "publicNetworkAccess": hsm.properties.get("publicNetworkAccess", "Enabled"),
             "regions": [],

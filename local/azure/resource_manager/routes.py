@@ -10,16 +10,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.azure.core.errors import ServiceFault
+from local.azure.core.errors import ServiceFault, no_such_endpoint, respond_to_fault
 from local.azure.core.tokens import TokenAuthority
+from local.azure.resource_manager.bodies import HsmBody, HsmUpdate, plain_location, read_body
 from local.azure.resource_manager.models import (
     LOCATIONS,
     ROLE_ACTIONS,
+    DeletedHsm,
     ResourceGroup,
     ResourceManager,
     Subscription,
+    challenge,
     describe_deleted,
     describe_hsm,
+    update_hsm,
 )
 
 AUDIENCES: Final = ["https://management.azure.com", "https://management.core.windows.net"]
@@ -36,7 +40,7 @@ class Call:
         self.request = request
         self.manager = manager
         self.object_id = str(claims["oid"])
-        self.subscription: Subscription = manager.subscription(request.path_params["subscription"])
+        self.subscription: Subscription = manager.subscription(request.path_params["subscription"], claims["tid"])
 
     @property
     def actions(self) -> list[str]:
@@ -68,17 +72,39 @@ def make_resource_manager_app(manager: ResourceManager, authority: TokenAuthorit
 
     def route(path: str, method: str, handler: Handler, *, open_to_all: bool = False) -> Route:
         async def handle(request: Request) -> Response:
-            claims = authority.validate(request, AUDIENCES)
-            if "api-version" not in request.query_params:
-                raise ServiceFault(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
-            call = Call(request, manager, claims)
+            call = Call(request, manager, enter(request))
             if not open_to_all:
                 call.require_permission()
             return await handler(call)
 
-        made = Route(path, handle, methods=[method])
-        made.path_regex = re.compile(made.path_regex.pattern, re.IGNORECASE)
-        return made
+        return _any_case(Route(path, handle, methods=[method]))
+
+    def enter(request: Request) -> dict[str, Any]:
+        tenants = {subscription.tenant_id for subscription in manager.subscriptions.values()}
+        try:
+            claims = authority.validate(request, AUDIENCES, other_tenants=tenants)
+        except ServiceFault as fault:
+            raise ServiceFault(401, fault.code, fault.message, challenge(authority.tenant_id)) from None
+        if "api-version" not in request.query_params:
+            raise ServiceFault(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
+        return claims
+
+    async def list_subscriptions(request: Request) -> Response:
+        claims = enter(request)
+        visible = [
+            subscription
+            for subscription in manager.subscriptions.values()
+            if subscription.tenant_id == claims["tid"] and claims["oid"] in subscription.roles
+        ]
+        return JSONResponse({"value": [_describe_subscription(subscription) for subscription in visible]})
+
+    async def list_tenants(request: Request) -> Response:
+        tenant = enter(request)["tid"]
+        return JSONResponse({"value": [{"id": f"/tenants/{tenant}", "tenantId": tenant}]})
+
+    async def find_nothing(request: Request) -> Response:
+        enter(request)
+        return no_such_endpoint(request)
 
     hsm = _GROUP + _VAULTS + "/managedHSMs/{name}"
     deleted = _SUBSCRIPTION + _VAULTS + "/locations/{location}/deletedManagedHSMs/{name}"
@@ -87,7 +113,13 @@ def make_resource_manager_app(manager: ResourceManager, authority: TokenAuthorit
         route(
             _SUBSCRIPTION + "/providers/Microsoft.Authorization/permissions", "GET", _get_permissions, open_to_all=True
         ),
+        route(_GROUP + "/providers/Microsoft.Authorization/permissions", "GET", _get_permissions, open_to_all=True),
+        _any_case(Route("/subscriptions", list_subscriptions)),
+        _any_case(Route("/tenants", list_tenants)),
         route(_SUBSCRIPTION + _VAULTS, "GET", _get_provider),
+        route(_SUBSCRIPTION + _VAULTS + "/unregister", "POST", _unregister),
+        route(_SUBSCRIPTION + "/resourceGroups", "GET", _list_groups),
+        route(_GROUP + _VAULTS + "/managedHSMs", "GET", _list_hsms_of_group),
         route(_SUBSCRIPTION + _VAULTS + "/register", "POST", _register),
         route(_SUBSCRIPTION + _VAULTS + "/managedHSMs", "GET", _list_hsms),
         route(_SUBSCRIPTION + _VAULTS + "/deletedManagedHSMs", "GET", _list_deleted),
@@ -102,28 +134,31 @@ def make_resource_manager_app(manager: ResourceManager, authority: TokenAuthorit
         route(_GROUP, "DELETE", _delete_group),
         route(hsm, "PUT", _put_hsm),
         route(hsm, "GET", _get_hsm),
+        route(hsm, "PATCH", _patch_hsm),
         route(hsm, "DELETE", _delete_hsm),
+        Route("/{path:path}", find_nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
     ]
-    return Starlette(routes=routes, exception_handlers={ServiceFault: _respond})
+    return Starlette(routes=routes, exception_handlers={ServiceFault: respond_to_fault})
 
 
-async def _respond(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the signature of a handler
-    if not isinstance(error, ServiceFault):
-        raise error
-    return error.respond()
+def _any_case(route: Route) -> Route:
+    """Match a path whatever its case: ARM's clients do not agree on it."""
+    route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
+    return route
 
 
 async def _get_subscription(call: Call) -> Response:
-    subscription = call.subscription
-    return JSONResponse(
-        {
-            "id": f"/subscriptions/{subscription.id}",
-            "subscriptionId": subscription.id,
-            "tenantId": subscription.tenant_id,
-            "displayName": "Local subscription",
-            "state": "Enabled",
-        }
-    )
+    return JSONResponse(_describe_subscription(call.subscription))
+
+
+def _describe_subscription(subscription: Subscription) -> dict[str, Any]:
+    return {
+        "id": f"/subscriptions/{subscription.id}",
+        "subscriptionId": subscription.id,
+        "tenantId": subscription.tenant_id,
+        "displayName": "Local subscription",
+        "state": "Enabled",
+    }
 
 
 async def _get_permissions(call: Call) -> Response:
@@ -151,6 +186,18 @@ async def _register(call: Call) -> Response:
     return await _get_provider(call)
 
 
+async def _unregister(call: Call) -> Response:
+    call.subscription.registered = False
+    return await _get_provider(call)
+
+
+async def _list_hsms_of_group(call: Call) -> Response:
+    _find_group(call)
+    place = (call.subscription.id, call.group.lower())
+    hsms = [hsm for hsm in call.manager.hsms.values() if (hsm.subscription_id, hsm.resource_group.lower()) == place]
+    return JSONResponse({"value": [describe_hsm(hsm, call.subscription.tenant_id) for hsm in hsms]})
+
+
 async def _list_hsms(call: Call) -> Response:
     hsms = [hsm for hsm in call.manager.hsms.values() if hsm.subscription_id == call.subscription.id]
     return JSONResponse({"value": [describe_hsm(hsm, call.subscription.tenant_id) for hsm in hsms]})
@@ -165,6 +212,10 @@ async def _check_name(call: Call) -> Response:
     available, reason, message = call.manager.is_available(str((await call.request.json()).get("name", "")))
     answer: dict[str, Any] = {"nameAvailable": available}
     return JSONResponse(answer if available else {**answer, "reason": reason, "message": message})
+
+
+async def _list_groups(call: Call) -> Response:
+    return JSONResponse({"value": [_describe_group(call, group) for group in call.subscription.groups.values()]})
 
 
 async def _put_group(call: Call) -> Response:
@@ -198,12 +249,20 @@ async def _delete_group(call: Call) -> Response:
 
 
 async def _put_hsm(call: Call) -> Response:
-    hsm = call.manager.put_hsm(call.subscription, call.group, call.name, await call.request.json(), call.object_id)
+    body = read_body(HsmBody, await call.request.body())
+    hsm = call.manager.put_hsm(call.subscription, call.group, call.name, body, call.object_id)
     return _accepted(call, call.manager.begin_operation(hsm), hsm.location)
 
 
 async def _get_hsm(call: Call) -> Response:
     hsm = call.manager.find_in_group(call.subscription.id, call.group, call.name)
+    return JSONResponse(describe_hsm(hsm, call.subscription.tenant_id))
+
+
+async def _patch_hsm(call: Call) -> Response:
+    hsm = call.manager.find_in_group(call.subscription.id, call.group, call.name)
+    update = read_body(HsmUpdate, await call.request.body())
+    update_hsm(hsm, update.tags, update.properties)
     return JSONResponse(describe_hsm(hsm, call.subscription.tenant_id))
 
 
@@ -214,16 +273,11 @@ async def _delete_hsm(call: Call) -> Response:
 
 
 async def _get_deleted(call: Call) -> Response:
-    deleted = call.manager.deleted.get(call.name.lower())
-    if deleted is None:
-        raise ServiceFault(404, "ResourceNotFound", "There is no deleted Managed HSM of that name.")
-    return JSONResponse(describe_deleted(deleted))
+    return JSONResponse(describe_deleted(_find_deleted(call)))
 
 
 async def _purge(call: Call) -> Response:
-    deleted = call.manager.deleted.get(call.name.lower())
-    if deleted is None:
-        raise ServiceFault(404, "ResourceNotFound", "There is no deleted Managed HSM of that name.")
+    deleted = _find_deleted(call)
     if deleted.hsm.properties.get("enablePurgeProtection"):
         raise ServiceFault(409, "MethodNotAllowed", "Purge protection is enabled.")
     del call.manager.deleted[call.name.lower()]
@@ -239,7 +293,8 @@ async def _poll(call: Call) -> Response:
         return Response(status_code=200)
     state = hsm.provisioning.state
     if state == "Failed":
-        raise ServiceFault(500, "ManagedHsmError", "The Managed HSM could not be provisioned.")
+        # A 4xx: the SDK would take a 5xx for a failure to ask and ask again. The code is an assumption.
+        raise ServiceFault(409, "ManagedHsmError", "The Managed HSM could not be provisioned.")
     if state != "Succeeded":
         return _accepted(call, operation, hsm.location)
     return JSONResponse(describe_hsm(hsm, call.subscription.tenant_id))
@@ -251,6 +306,14 @@ def _accepted(call: Call, operation: str, location: str) -> Response:
     path = f"/subscriptions/{call.subscription.id}{_VAULTS}/locations/{location}/managedHsmOperationResults/{operation}"
     url = f"https://management.azure.com{path}?api-version={version}&t={time.time_ns()}"
     return Response(status_code=202, headers={"Location": url})
+
+
+def _find_deleted(call: Call) -> DeletedHsm:
+    deleted = call.manager.deleted.get(call.name.lower())
+    place = (call.subscription.id, plain_location(call.request.path_params["location"]))
+    if deleted is None or (deleted.hsm.subscription_id, deleted.hsm.location) != place:
+        raise ServiceFault(404, "ResourceNotFound", "There is no deleted Managed HSM of that name.")
+    return deleted
 
 
 def _find_group(call: Call) -> ResourceGroup:

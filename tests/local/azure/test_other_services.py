@@ -1,0 +1,157 @@
+"""Entra, the managed identity, Key Vault's certificates, blobs, the proxy."""
+
+import ssl
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from azure.core import MatchConditions
+from azure.core.credentials import TokenCredential
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.identity import ClientSecretCredential, ManagedIdentityCredential
+from azure.keyvault.certificates import CertificateClient, CertificatePolicy
+from azure.storage.blob import BlobServiceClient, ContentSettings
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
+
+from local.azure.control.client import ControlClient
+from local.azure.control.models import MadeApplication
+from local.azure.launch import LocalAzure, start_local_azure
+from tests.local.azure.conftest import ARM, wrapping_certificate
+
+AUDIENCE = "api://an-api"
+
+
+def test_roles_are_in_the_token_of_a_registered_audience(azure: LocalAzure, control: ControlClient) -> None:
+    import jwt
+
+    made = control.create_application("portal", {AUDIENCE: ["Do.It"]})
+    with ClientSecretCredential(azure.endpoints.tenant_id, made.client_id, made.client_secret) as credential:
+        token = credential.get_token(f"{AUDIENCE}/.default").token
+        with pytest.raises(ClientAuthenticationError, match="AADSTS500011"):
+            credential.get_token("api://unknown/.default")
+    base = f"https://login.microsoftonline.com/{azure.endpoints.tenant_id}"
+    configuration = requests.get(f"{base}/v2.0/.well-known/openid-configuration", timeout=5).json()
+    (key,) = requests.get(configuration["jwks_uri"], timeout=5).json()["keys"]
+    claims = jwt.decode(token, jwt.PyJWK(key).key, algorithms=["RS256"], audience=AUDIENCE)
+    assert claims["roles"] == ["Do.It"]
+    assert claims["oid"] == made.object_id
+    assert claims["iss"] == f"https://sts.windows.net/{azure.endpoints.tenant_id}/"
+
+
+def test_entra_refuses_a_wrong_secret_and_an_unknown_application(
+    azure: LocalAzure, application: MadeApplication
+) -> None:
+    for client_id, code in {application.client_id: "AADSTS7000215", azure.endpoints.tenant_id: "AADSTS700016"}.items():
+        with (
+            ClientSecretCredential(azure.endpoints.tenant_id, client_id, "wrong") as credential,
+            pytest.raises(ClientAuthenticationError, match=code),
+        ):
+            credential.get_token(f"{ARM}/.default")
+
+
+def test_the_managed_identity(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDENTITY_ENDPOINT", azure.endpoints.identity_endpoint)
+    monkeypatch.setenv("IDENTITY_HEADER", azure.endpoints.identity_header)
+    with ManagedIdentityCredential(client_id=azure.endpoints.identity_client_id) as credential:
+        token = credential.get_token(f"{ARM}/.default")
+    assert token.expires_on > time.time() + 3000
+    url = f"{ARM}/subscriptions/{azure.endpoints.subscription_id}?api-version=2022-12-01"
+    assert requests.get(url, headers={"Authorization": f"Bearer {token.token}"}, timeout=5).status_code == 200
+    wrong = {"X-IDENTITY-HEADER": "wrong"}
+    assert (
+        requests.get(f"{azure.endpoints.identity_endpoint}?resource={ARM}", headers=wrong, timeout=5).status_code == 401
+    )
+
+
+def test_certificates(azure: LocalAzure, credential: TokenCredential, control: ControlClient) -> None:
+    with CertificateClient(azure.endpoints.key_vault_url, credential) as client:
+        policy = CertificatePolicy("Self", subject="CN=Ada", key_type="RSA", key_size=3072, exportable=False)
+        made = client.begin_create_certificate("ada", policy, _polling_interval=0).result()
+        found = client.get_certificate("ada")
+        assert found.cer
+        certificate = load_der_x509_certificate(bytes(found.cer))
+        assert certificate.subject.rfc4514_string() == "CN=Ada"
+        assert getattr(certificate.public_key(), "key_size", 0) == 3072
+        assert made.id == found.id
+        assert found.policy
+        assert found.policy.exportable is False
+        pem = wrapping_certificate(0, 1024).public_bytes(Encoding.PEM).decode()
+        planted = control.plant_certificate("custodians", "ada", pem)
+        assert client.get_certificate("ada").id == planted
+        assert len(list(client.list_properties_of_certificate_versions("ada"))) == 2
+        assert [item.name for item in client.list_properties_of_certificates()] == ["ada"]
+        client.update_certificate_properties("ada", enabled=False)
+        properties = client.get_certificate("ada").properties
+        assert properties
+        assert properties.enabled is False
+        with pytest.raises(ResourceNotFoundError, match="CertificateNotFound"):
+            client.get_certificate("nobody")
+    with (
+        CertificateClient("https://no-such.vault.azure.net", credential) as client,
+        pytest.raises(ResourceNotFoundError),
+    ):
+        client.get_certificate("ada")
+
+
+def test_blobs_are_written_once(azure: LocalAzure, credential: TokenCredential) -> None:
+    with BlobServiceClient(azure.endpoints.storage_account_url, credential=credential) as service:
+        container = service.create_container("written-once")
+        blob = container.get_blob_client("a b/ö%2F.json")
+        # Stored compressed and given back as it is.
+        settings = ContentSettings(content_type="application/json", content_encoding="gzip")
+        etag = blob.upload_blob(b"not gzip at all", content_settings=settings, overwrite=False)["etag"]
+        with pytest.raises(ResourceExistsError):
+            blob.upload_blob(b"other", overwrite=False)
+        assert [item.name for item in container.list_blobs()] == ["a b/ö%2F.json"]
+        properties = blob.get_blob_properties()
+        assert (properties.etag, properties.size) == (etag, 15)
+        plain = container.get_blob_client("plain")
+        first = plain.upload_blob(b"one")["etag"]
+        plain.upload_blob(b"two", overwrite=True, etag=first, match_condition=MatchConditions.IfNotModified)
+        with pytest.raises(ResourceModifiedError, match="ConditionNotMet"):
+            plain.upload_blob(b"three", overwrite=True, etag=first, match_condition=MatchConditions.IfNotModified)
+        assert plain.download_blob().readall() == b"two"
+
+
+def test_blob_storage_refuses_a_token_that_nobody_signed(azure: LocalAzure, control: ControlClient) -> None:
+    from local.azure.control.models import NewToken
+
+    url = f"{azure.endpoints.storage_account_url}/written-once?restype=container&comp=list"
+    forged = control.create_token(NewToken(audience="https://storage.azure.com", signing_key="unpublished"))
+    headers = {"Authorization": f"Bearer {forged}", "x-ms-version": "2024-11-04"}
+    response = requests.get(url, headers=headers, timeout=5)
+    assert response.status_code == 401
+    assert "<Code>InvalidAuthenticationInfo</Code>" in response.text
+    assert requests.get(url, timeout=5).status_code == 401
+
+
+def test_nothing_leaves_the_machine() -> None:
+    for url in ("https://example.com/", "https://management.azure.com:444/"):
+        with pytest.raises(requests.exceptions.ProxyError):
+            requests.get(url, timeout=5)
+
+
+def test_the_authority_satisfies_strict_verification(azure: LocalAzure) -> None:
+    context = ssl.create_default_context(cafile=azure.endpoints.ca_bundle)
+    assert context.verify_flags & ssl.VERIFY_X509_STRICT
+
+
+def test_what_is_stopped_leaves_nothing(tmp_path: Path) -> None:
+    running = start_local_azure(tmp_path, 1, 1)
+    address = running.endpoints.control_url
+    assert (tmp_path / "azure.json").stat().st_mode & 0o077 == 0
+    assert requests.get(f"{address}/timing", timeout=5).json()["provisioningSeconds"] == 1
+    running.stop()
+    assert not (tmp_path / "azure.json").exists()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{address}/timing", timeout=5)
+    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(tmp_path) not in processes
