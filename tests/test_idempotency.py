@@ -2,11 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import requests
 from azure.identity import ClientSecretCredential
 from azure.mgmt.keyvault import KeyVaultManagementClient
 from azure.mgmt.keyvault import models as arm
+from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 
+from local.azure.control.models import NewHold
 from local.demo import ADMINISTRATOR
 from local.portal import Portal
 from local.stack import Stack
@@ -127,3 +130,41 @@ def test_another_caller_gets_nothing_of_an_hsm_that_is_not_its_own(
     for refused in (running, finished):
         assert (refused.status_code, refused.json()["code"]) == (409, "hsm_exists")
         assert "operation" not in refused.json()
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_request_in_the_moment_of_the_end_sees_the_end(
+    method: str, stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    recording = stack.control.hold(
+        NewHold(service="blob_storage", method="PUT", path_contains=f"/operations/{hsm_name}", phase="before")
+    )
+    operation_id = portal.put_hsm(hsm_name, body).json()["id"]
+    assert stack.control.await_hold(recording, 30)
+    # The claim is read while it still says running; its answer comes when all has ended.
+    reading = stack.control.hold(
+        NewHold(service="blob_storage", method="GET", path_contains=f"/claims/{hsm_name}", phase="after")
+    )
+    with ThreadPoolExecutor(1) as pool:
+        if method == "GET":
+            asked = pool.submit(portal.send, "GET", f"operations/{operation_id}")
+        else:
+            asked = pool.submit(portal.put_hsm, hsm_name, body)
+        assert stack.control.await_hold(reading, 30)
+        stack.control.release(recording)
+        assert Portal(stack, stack.portal).follow(operation_id)["status"] == "Succeeded"
+        await_instance(stack, hsm_name)
+        stack.control.release(reading)
+        answer = asked.result()
+    assert answer.status_code == 200, answer.text
+    assert answer.json().get("status", "Succeeded") == "Succeeded", answer.text
+    assert portal.operation(operation_id)["status"] == "Succeeded"
+    assert count_puts(stack, hsm_name) == 1
+
+
+def await_instance(stack: Stack, name: str) -> None:
+    with TaskHubGrpcClient(host_address=stack.host.durable_address) as client:
+        state = client.wait_for_orchestration_completion(f"hsm-{name}", timeout=20)
+    assert state is not None
+    assert state.runtime_status == OrchestrationStatus.COMPLETED

@@ -15,7 +15,7 @@ from domain.names import resource_id
 from domain.operations import accepted_operation
 from domain.records import Claim, HsmRecord
 from domain.requests import HsmRequest
-from triggers.instances import ensure_started, find_live_operation, was_interrupted
+from triggers.instances import ensure_started, find_operation_of, has_ended
 from triggers.problems import Refusal
 from triggers.views import describe_claimed_operation, describe_known_hsm
 
@@ -33,8 +33,8 @@ def accept(caller: Caller, name: str, request: HsmRequest, client: df.SyncDurabl
     Raises Refusal or ServiceError: 409 `operation_in_progress`, `hsm_exists`, `hsm_differs`, `hsm_soft_deleted`; 400
     `subscription_not_ours`.
     """
-    held = archive.find_claim(name)
-    if held is not None and held.claim.running and not was_interrupted(held.claim, client):
+    held = _find_claim(name, client)
+    if held is not None and held.claim.running and not has_ended(held.claim, client):
         return _join(caller, held.claim, request, client)
     record = archive.find_hsm_record(name)
     require_own_subscription(request.subscription_id)
@@ -44,6 +44,16 @@ def accept(caller: Caller, name: str, request: HsmRequest, client: df.SyncDurabl
     if hsm is not None:
         _check_changes(hsm, request, record, held)
     return _claim(caller, name, request, held, client)
+
+
+def _find_claim(name: str, client: df.SyncDurableFunctionsClient) -> HeldClaim | None:
+    """Read the claim on a name; one that still says running after its instance ended was interrupted.
+
+    An operation ends its claim before its instance ends, so a claim read before that is read again.
+    """
+    held = archive.find_claim(name)
+    stale = held is not None and held.claim.running and has_ended(held.claim, client)
+    return archive.find_claim(name) if stale else held
 
 
 def _join(caller: Caller, claim: Claim, request: HsmRequest, client: df.SyncDurableFunctionsClient) -> Accepted:
@@ -132,7 +142,7 @@ def _claim(
     )
     if held is not None and held.claim.running:
         # It was interrupted before it could be recorded: what is known of it must outlive its claim and its instance.
-        archive.write_operation(find_live_operation(held.claim, client))
+        archive.write_operation(find_operation_of(held.claim, client))
     # The claim, not the engine, decides: of two requests at the same instant one writes it, the other reads it.
     won = archive.create_claim(claim) if held is None else archive.replace_claim(claim, held.etag)
     if not won:

@@ -7,6 +7,7 @@ import azure.durable_functions as df
 from durabletask.client import OrchestrationState, OrchestrationStatus
 from durabletask.internal import orchestrator_service_pb2 as pb
 
+from clients import archive
 from domain.errors import service_error
 from domain.names import instance_id
 from domain.operations import Operation, accepted_operation
@@ -22,8 +23,8 @@ def find_instance(claim: Claim, client: df.SyncDurableFunctionsClient) -> Orches
     return state if state is not None and state.get_input() == claim.operation_id else None
 
 
-def was_interrupted(claim: Claim, client: df.SyncDurableFunctionsClient) -> bool:
-    """Say whether an operation's instance ended (terminated, broken) though its claim says that it runs."""
+def has_ended(claim: Claim, client: df.SyncDurableFunctionsClient) -> bool:
+    """Say whether an operation's instance ended, well or badly."""
     state = find_instance(claim, client)
     return state is not None and state.runtime_status in _ENDED
 
@@ -57,10 +58,17 @@ def ensure_started(claim: Claim, client: df.SyncDurableFunctionsClient) -> None:
             ) from None
 
 
-def find_live_operation(claim: Claim, client: df.SyncDurableFunctionsClient) -> Operation:
-    """Describe an operation that holds its claim, from its instance's custom status as far as there is one."""
-    operation = accepted_operation(claim)
+def find_operation_of(claim: Claim, client: df.SyncDurableFunctionsClient) -> Operation:
+    """Describe the operation of a claim: how far its instance is, or its record once that has ended."""
     state = find_instance(claim, client)
+    if claim.running and state is not None and state.runtime_status not in _ENDED:
+        return _describe(claim, state)
+    # An instance ends after its operation was recorded: what began and has no record by now was interrupted.
+    return archive.find_operation(claim.operation_id) or _describe(claim, state)
+
+
+def _describe(claim: Claim, state: OrchestrationState | None) -> Operation:
+    operation = accepted_operation(claim)
     if state is None:
         return operation
     progress = _progress(state)

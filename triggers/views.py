@@ -10,7 +10,7 @@ from domain.hsm import Hsm
 from domain.names import hsm_of_operation
 from domain.operations import Operation
 from domain.records import Claim, HsmRecord
-from triggers.instances import find_live_operation
+from triggers.instances import find_operation_of
 
 
 def describe_operation(operation_id: str, client: df.SyncDurableFunctionsClient) -> dict[str, Any]:
@@ -19,24 +19,21 @@ def describe_operation(operation_id: str, client: df.SyncDurableFunctionsClient)
     Raises ServiceError `operation_not_found`.
     """
     hsm = hsm_of_operation(operation_id)
-    if hsm is not None:
-        operation = archive.find_operation(operation_id)
-        if operation is not None:
-            return _show(operation)
-        held = archive.find_claim(hsm)
-        if held is not None and held.claim.operation_id == operation_id:
-            return describe_claimed_operation(held.claim, client)
+    operation = archive.find_operation(operation_id) if hsm else None
+    held = archive.find_claim(hsm) if hsm and operation is None else None
+    if held is not None and held.claim.operation_id == operation_id:
+        operation = find_operation_of(held.claim, client)
+    elif held is not None:
         # Between the two looks it may have ended and been followed by another.
         operation = archive.find_operation(operation_id)
-        if operation is not None:
-            return _show(operation)
-    raise service_error("operation_not_found", "There is no such operation.", advice="Check the operation's id.")
+    if operation is None:
+        raise service_error("operation_not_found", "There is no such operation.", advice="Check the operation's id.")
+    return _show(operation)
 
 
 def describe_claimed_operation(claim: Claim, client: df.SyncDurableFunctionsClient) -> dict[str, Any]:
-    """Describe the operation that holds the claim."""
-    recorded = None if claim.running else archive.find_operation(claim.operation_id)
-    return _show(recorded or find_live_operation(claim, client))
+    """Describe the operation of a claim."""
+    return _show(find_operation_of(claim, client))
 
 
 def describe_hsm(name: str, client: df.SyncDurableFunctionsClient) -> dict[str, Any]:
