@@ -87,12 +87,15 @@ class Receipt(Model):
 
 
 class Download(Model):
-    """How one attempt to download the security domain ended; only a confirmed one counts."""
+    """How one attempt to download the security domain ended; only a confirmed one counts.
+
+    `sha256` is of the stored bytes, whose receipt lies beside them; None where none were stored.
+    """
 
     attempt: int
-    outcome: Literal["Confirmed", "ExportFailed", "Superseded", "Unconfirmed"]
+    outcome: Literal["Confirmed", "ExportFailed", "Ambiguous", "Superseded", "Unconfirmed"]
     exports_requested: int = 0
-    receipt: Receipt | None = None
+    sha256: str | None = None
 
 
 class HsmRecord(Model):

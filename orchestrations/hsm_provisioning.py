@@ -11,7 +11,7 @@ from orchestrations.story import StepFailed, Story
 
 MAXIMUM_DOWNLOADS: Final = 5
 PAUSE_BETWEEN_DOWNLOADS: Final = timedelta(seconds=5)
-_DOWNLOAD_AGAIN: Final = frozenset({"export_failed", "security_domain_conflict"})
+_DOWNLOAD_AGAIN: Final = frozenset({"export_failed", "export_ambiguous", "security_domain_conflict"})
 
 
 @blueprint.orchestration_trigger(context_name="ctx")
@@ -40,11 +40,16 @@ def _download_until_confirmed(story: Story) -> Generator[Any, Any, dict[str, Any
     for attempt in range(1, MAXIMUM_DOWNLOADS + 1):
         try:
             stored = yield from story.step("download_security_domain", attempt=attempt)
-            story.note_download(attempt, stored["receipt"])
+            receipt: dict[str, Any] = stored["receipt"]
             if stored["confirmed"]:
                 story.skip("await_activation")
-            else:
-                yield from story.step("await_activation")
+                return receipt
+            story.note_download(attempt, receipt)
+            activated = yield from story.step("await_activation", attempt=attempt)
+            # An HSM confirms its last export and does not say which that is. Where it was asked several times, that may
+            # be one whose answer was lost.
+            if activated["exportsRequested"] > 1:
+                raise StepFailed(_AMBIGUOUS)
         except StepFailed as failure:
             if failure.code not in _DOWNLOAD_AGAIN or attempt == MAXIMUM_DOWNLOADS:
                 raise
@@ -52,5 +57,13 @@ def _download_until_confirmed(story: Story) -> Generator[Any, Any, dict[str, Any
             yield story.pause(PAUSE_BETWEEN_DOWNLOADS)
         else:
             story.confirm_download(attempt)
-            return dict(stored["receipt"])
+            return receipt
     raise AssertionError
+
+
+_AMBIGUOUS: Final[dict[str, Any]] = {
+    "code": "export_ambiguous",
+    "message": "The HSM was asked for its security domain several times, and nobody can say which answer it confirmed.",
+    "retryable": False,
+    "advice": "Nothing is lost: every answer that came is kept. Send the request again: it is downloaded once more.",
+}

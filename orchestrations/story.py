@@ -18,6 +18,13 @@ UNEXPECTED: Final = RetryPolicy(
     first_retry_interval=timedelta(seconds=1), max_number_of_attempts=3, backoff_coefficient=4
 )
 
+# How a download that does not count is accounted for.
+_DISCARDED: Final = {
+    "export_failed": "ExportFailed",
+    "export_ambiguous": "Ambiguous",
+    "security_domain_conflict": "Superseded",
+}
+
 # A download that the HSM refuses for now waits for the activation that is under way, and is then asked for again.
 _WAITS_FOR: Final = {"download_security_domain": "await_activation"}
 
@@ -92,18 +99,16 @@ class Story:
 
     def note_download(self, attempt: int, receipt: dict[str, Any]) -> None:
         """Account for stored bytes that the HSM has not confirmed yet."""
-        entry = {"attempt": attempt, "outcome": "Unconfirmed", "receipt": receipt}
-        self._account(attempt, {**entry, "exportsRequested": receipt["exportsRequested"]})
+        known = {name: receipt[name] for name in ("sha256", "exportsRequested")}
+        self._account({"attempt": attempt, "outcome": "Unconfirmed", **known})
 
     def discard_download(self, attempt: int, code: str) -> None:
         """Account for an attempt that does not count."""
-        entry = next((item for item in self._progress["downloads"] if item["attempt"] == attempt), {"attempt": attempt})
-        self._account(attempt, {**entry, "outcome": "ExportFailed" if code == "export_failed" else "Superseded"})
+        self._account({**self._download(attempt), "outcome": _DISCARDED[code]})
 
     def confirm_download(self, attempt: int) -> None:
         """Account for the one attempt that counts."""
-        entry = next(item for item in self._progress["downloads"] if item["attempt"] == attempt)
-        self._account(attempt, {**entry, "outcome": "Confirmed"})
+        self._account({**self._download(attempt), "outcome": "Confirmed"})
 
     def succeed(self, receipt: dict[str, Any]) -> None:
         """End the story well."""
@@ -158,8 +163,12 @@ class Story:
         outcome: dict[str, Any] = answer["outcome"]
         return outcome
 
-    def _account(self, attempt: int, entry: dict[str, Any]) -> None:
-        others = [item for item in self._progress["downloads"] if item["attempt"] != attempt]
+    def _download(self, attempt: int) -> dict[str, Any]:
+        noted = (item for item in self._progress["downloads"] if item["attempt"] == attempt)
+        return next(noted, {"attempt": attempt})
+
+    def _account(self, entry: dict[str, Any]) -> None:
+        others = [item for item in self._progress["downloads"] if item["attempt"] != entry["attempt"]]
         self._progress["downloads"] = [*others, entry]
         self._publish()
 

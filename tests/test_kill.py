@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from typing import Literal, NamedTuple, get_args
 
 import pytest
@@ -87,6 +88,39 @@ def test_a_killed_worker_changes_nothing(
     operation = portal.follow(operation_id)
     assert operation["status"] == "Succeeded", (operation.get("error"), operation["steps"])
     check_outcome(stack, hsm_name, operation)
+
+
+def test_a_dead_workers_request_that_takes_effect_late_does_not_count(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    late = stack.control.hold(
+        NewHold(service="managed_hsm", method="POST", path_contains="/securitydomain/download", phase="before", skip=1)
+    )
+    operation_id = portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"]
+    assert stack.control.await_hold(late, 30)
+    stack.control.change_timing(0.6, 3)
+    receipt = stack.control.hold(
+        NewHold(service="blob_storage", method="PUT", path_contains="/1/receipt.json", phase="before")
+    )
+    os.kill(stack.host.worker_process_id(), signal.SIGKILL)
+    assert stack.control.await_hold(receipt, 30), "the next worker stored nothing"
+    stack.control.release(late)
+    await_exports(stack, hsm_name, 2)
+    stack.control.release(receipt)
+    operation = portal.follow(operation_id)
+    assert operation["status"] == "Succeeded", (operation.get("error"), operation["steps"])
+    assert [item["outcome"] for item in operation["downloads"]] == ["Ambiguous", "Confirmed"]
+    first, lost, confirmed = stack.control.exports(hsm_name)
+    assert operation["downloads"][0]["sha256"] == first["sha256"]
+    assert (first["outcome"], lost["outcome"], confirmed["outcome"]) == ("Superseded", "Success", "Success")
+    check_outcome(stack, hsm_name, operation)
+
+
+def await_exports(stack: Stack, name: str, count: int) -> None:
+    deadline = time.monotonic() + 10
+    while len(stack.control.exports(name)) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def await_worker(stack: Stack) -> None:

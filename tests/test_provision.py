@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from durabletask.client import TaskHubGrpcClient
+from durabletask.history import TaskScheduledEvent
 
 from domain.steps import PROVISION_STEPS
 from local.portal import Portal
 from local.stack import Stack
+from orchestrations.hsm_provisioning import MAXIMUM_DOWNLOADS
 from tests import stored
-from tests.custodians import Custodian, request_for
+from tests.custodians import Custodian, make_custodian, request_for
 from tests.security_domain_opener import NotEnoughShares, open_security_domain
 
 
@@ -84,7 +87,7 @@ def test_a_failed_export_is_downloaded_again_and_its_bytes_never_count(
     assert [item["outcome"] for item in operation["downloads"]] == ["ExportFailed", "Confirmed"]
     dead, alive = stack.control.exports(hsm_name)
     assert (dead["outcome"], alive["outcome"]) == ("Failed", "Success")
-    assert operation["downloads"][0]["receipt"]["sha256"] == dead["sha256"]
+    assert operation["downloads"][0]["sha256"] == dead["sha256"]
     assert operation["securityDomain"]["sha256"] == alive["sha256"] != dead["sha256"]
 
 
@@ -121,3 +124,21 @@ def test_a_new_hsm_of_an_old_name_gets_a_security_domain_of_its_own(
     (export,) = stack.control.exports(hsm_name)
     assert new["securityDomain"]["sha256"] == export["sha256"] != old["securityDomain"]["sha256"]
     assert stored.read(stack, old["securityDomain"]["blobUrl"])
+
+
+def test_the_longest_story_fits_into_a_custom_status(stack: Stack, portal: Portal, hsm_name: str) -> None:
+    custodians = [make_custodian(f"Custodian {number} of a long list") for number in range(10)]
+    stack.control.queue_export_outcomes(*["Failed"] * (MAXIMUM_DOWNLOADS - 1))
+    body = request_for(stack, custodians)
+    body["securityDomain"]["quorum"] = 10
+    operation = provision(portal, hsm_name, body)
+    assert operation["status"] == "Succeeded", (operation.get("error"), operation["steps"])
+    assert len(operation["downloads"]) == MAXIMUM_DOWNLOADS
+    with TaskHubGrpcClient(host_address=stack.host.durable_address) as client:
+        state = client.get_orchestration_state(f"hsm-{hsm_name}")
+        history = client.get_orchestration_history(f"hsm-{hsm_name}")
+    assert state is not None
+    # Azure keeps 16 KB of UTF-16; half of that leaves room for an error that names many fields.
+    assert 1000 < len((state.serialized_custom_status or "").encode("utf-16-le")) < 8192
+    inputs = [event.input for event in history if isinstance(event, TaskScheduledEvent)]
+    assert max(len((text or "").encode("utf-16-le")) for text in inputs) < 8192
