@@ -1,4 +1,4 @@
-"""What a cold start costs: importing the app beside its frameworks, and the first authenticated request.
+"""What a cold start costs: importing the app beside its frameworks, and the first authenticated requests.
 
 Run from the repository: `.venv/bin/python -m benchmarks.cold_start`. Exits 1 where a limit is passed.
 """
@@ -29,11 +29,10 @@ def main() -> int:
     print(f"import of function_app, they included:                 {statistics.median(apps):.3f} s")
     ratio = statistics.median(ratios)
     print(f"ratio, median of {RUNS} pairs: {ratio:.2f} (limit {RATIO_LIMIT})")
-    request, storage, later = measure_first_requests()
-    print(f"first authenticated request:            {request:.3f} s (limit {REQUEST_LIMIT_SECONDS:.0f} s)")
-    print(f"first one that reads storage, after it: {storage:.3f} s")
-    print(f"a later one that reads storage:         {later:.3f} s")
-    return 0 if ratio <= RATIO_LIMIT and request < REQUEST_LIMIT_SECONDS else 1
+    first, second = measure_requests()
+    print(f"first authenticated request, answered from storage: {first:.3f} s (limit {REQUEST_LIMIT_SECONDS:.0f} s)")
+    print(f"the same again:                                     {second:.3f} s")
+    return 0 if ratio <= RATIO_LIMIT and first < REQUEST_LIMIT_SECONDS else 1
 
 
 def measure_imports() -> tuple[list[float], list[float], list[float]]:
@@ -55,26 +54,24 @@ def run_python(statement: str) -> float:
     return float(output)
 
 
-def measure_first_requests() -> tuple[float, float, float]:
-    """Time the first request that a new worker authenticates, the first that it answers from storage, and a later."""
+def measure_requests() -> tuple[float, float]:
+    """Time the first request that a new worker authenticates and answers from storage, and the same again.
+
+    It loads PyJWT, cryptography, azure-identity and azure-storage-blob, reads Entra's keys and gets a token.
+    """
     with (
         tempfile.TemporaryDirectory() as directory,
         running_stack(Path(directory) / "run", provisioning_seconds=1, activation_seconds=1) as stack,
     ):
         portal = Portal(stack)
         portal.token()
-        known_by_its_form = "nobody-has-this-01HZZZZZZZZZZZZZZZZZZZZZZZ"
-        return (
-            time_request(portal, "nonsense"),
-            time_request(portal, known_by_its_form),
-            time_request(portal, known_by_its_form),
-        )
+        return time_request(portal), time_request(portal)
 
 
-def time_request(portal: Portal, operation_id: str) -> float:
-    """Time a request for an operation that does not exist."""
+def time_request(portal: Portal) -> float:
+    """Time a request for an operation that does not exist, though its id could."""
     began = time.perf_counter()
-    response = portal.send("GET", f"operations/{operation_id}")
+    response = portal.send("GET", "operations/nobody-has-this-01HZZZZZZZZZZZZZZZZZZZZZZZ")
     seconds = time.perf_counter() - began
     if response.status_code != 404:
         message = f"unexpected answer {response.status_code}"

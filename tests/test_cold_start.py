@@ -1,0 +1,37 @@
+"""What a cold start loads: the heavy modules wait until they are used (benchmarks/cold_start.py measures it)."""
+
+import subprocess
+import sys
+
+from local.stack import REPOSITORY
+
+HEAVY = {"jwt", "cryptography", "pydantic", "requests", "azure.core", "azure.identity", "azure.keyvault", "azure.mgmt"}
+HEAVY |= {"azure.storage", "msal", "ulid"}
+PROGRAM = """
+import sys
+import azure.functions, azure.durable_functions
+before = set(sys.modules)
+import {module}
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def load(module: str) -> set[str]:
+    """Name what importing a module loads besides the frameworks."""
+    command = [sys.executable, "-c", PROGRAM.format(module=module)]
+    output = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
+    return set(output.split())
+
+
+def heavy(loaded: set[str]) -> set[str]:
+    return {name for name in HEAVY if any(module == name or module.startswith(f"{name}.") for module in loaded)}
+
+
+def test_importing_the_app_loads_nothing_heavy() -> None:
+    loaded = load("function_app")
+    assert "orchestrations.hsm_provisioning" in loaded
+    assert heavy(loaded) == set()
+
+
+def test_the_search_finds_what_is_loaded() -> None:
+    assert {"pydantic", "azure.core"} <= heavy(load("domain.requests, azure.storage.blob"))
