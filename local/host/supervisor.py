@@ -97,9 +97,9 @@ class Supervisor:
         """Send to the worker; without one, or to a dead one, it stays in flight for the next."""
         if self._connection is None:
             return
-        invocation.workers += 1
         try:
             self._connection.sendall(encode(invocation.message))
+            invocation.workers += 1
         except OSError:
             _log.info("the worker is gone; invocation %s waits for the next", invocation.message["id"])
 
@@ -119,8 +119,17 @@ class Supervisor:
                 return
             if time.monotonic() - began < QUICK_DEATH_SECONDS and self.restarts > 1:
                 time.sleep(QUICK_DEATH_SECONDS / 2)
+            connection = self._start_next_worker()
+
+    def _start_next_worker(self) -> socket.socket:
+        """Start workers until one has indexed the app: one may be killed while it does."""
+        while True:
             self.restarts += 1
-            connection, _ = self._start_worker()
+            try:
+                return self._start_worker()[0]
+            except AppNotIndexed as failure:
+                _log.error("the next worker could not index the app: %s", failure)
+                time.sleep(QUICK_DEATH_SECONDS / 2)
 
     def _read(self, connection: socket.socket) -> None:
         """Resolve what this worker answers. Its answers come over its own connection: none can come after its death."""
