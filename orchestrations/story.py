@@ -187,7 +187,7 @@ class Story:
         self._ctx.set_custom_status(self._progress)
 
     def _now(self) -> str:
-        return self._ctx.current_utc_datetime.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._ctx.current_utc_datetime.isoformat(timespec="milliseconds").partition("+")[0] + "Z"
 
 
 _REFUSED: Final[dict[str, Any]] = {

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from local.stack import REPOSITORY
+from local.child_process import REPOSITORY
 
 HEAVY = {"jwt", "cryptography", "pydantic", "requests", "azure.core", "azure.identity", "azure.keyvault", "azure.mgmt"}
 HEAVY |= {"azure.storage", "msal", "ulid"}

@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 from domain.steps import PROVISION_STEPS
+from local.child_process import REPOSITORY
 from local.portal import Portal
-from local.stack import REPOSITORY, Stack
+from local.stack import Stack
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -20,7 +21,7 @@ def blocks(language: str) -> list[str]:
 def test_the_commands_by_curl_make_an_hsm(stack: Stack, portal: Portal, tmp_path: Path) -> None:
     (tmp_path / ".local").mkdir()
     values = stack.client_environment()
-    (tmp_path / ".local" / "local.env").write_text("".join(f"{key}={value}\n" for key, value in values.items()))
+    stack.write_environment(tmp_path / ".local" / "local.env")
     (script,) = blocks("sh")
     plain = {name: value for name, value in os.environ.items() if name not in values}
     ended = subprocess.run(

@@ -57,8 +57,8 @@ def test_nothing_secret_is_anywhere(stack: Stack, portal: Portal, hsm_name: str,
     content = stored.read(stack, operation["securityDomain"]["blobUrl"])
     texts = {
         **read_histories(stack),
-        "the host's log": stack.host.log_path.read_text(),
-        "the local Azure's log": stack.azure.log_path.read_text(),
+        "the host's log": stack.host.process.log_path.read_text(),
+        "the local Azure's log": stack.azure.process.log_path.read_text(),
         "its journal": json.dumps(stack.control.journal()),
         **{f"answer {number}": answer.text + str(answer.headers) for number, answer in enumerate(answers)},
     }

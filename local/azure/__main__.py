@@ -2,16 +2,11 @@
 
 import argparse
 import asyncio
-import contextlib
 import logging
-import os
 import secrets
-import signal
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import uvicorn
 from pydantic import ValidationError
@@ -34,16 +29,7 @@ from local.azure.key_vault.routes import make_key_vault_app
 from local.azure.managed_hsm.routes import make_managed_hsm_app
 from local.azure.resource_manager.routes import make_resource_manager_app
 from local.azure.world import DEFAULT_VAULT, World
-
-_PARENT_POLL_SECONDS: Final = 0.5
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to the program: there are two of them in it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+from local.lifetime import Server, await_end, watch_for_end
 
 
 def make_services(world: World, azurite: Azurite, files: TlsFiles) -> ASGIApp:
@@ -73,9 +59,7 @@ def make_services(world: World, azurite: Azurite, files: TlsFiles) -> ASGIApp:
 
 async def serve(state_directory: Path, timing: Timing) -> None:
     """Start everything, say where it is, and run until a signal comes."""
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    end = watch_for_end()
     files = make_tls_files(state_directory)
     azurite = start_azurite(state_directory, files)
     document = state_directory / "azure.json"
@@ -86,7 +70,7 @@ async def serve(state_directory: Path, timing: Timing) -> None:
         handlers = {ValidationError: respond_to_bad_input, ServiceFault: respond_to_fault}
         control = Starlette(routes=routes, exception_handlers=handlers)
         services_listener, control_listener = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
-        services = _Server(
+        services = Server(
             uvicorn.Config(
                 make_services(world, azurite, files),
                 log_level="warning",
@@ -97,7 +81,7 @@ async def serve(state_directory: Path, timing: Timing) -> None:
                 timeout_graceful_shutdown=2,
             )
         )
-        controls = _Server(uvicorn.Config(control, log_level="warning", lifespan="off", timeout_graceful_shutdown=2))
+        controls = Server(uvicorn.Config(control, log_level="warning", lifespan="off", timeout_graceful_shutdown=2))
         proxy = await start_proxy(services_listener.getsockname()[1])
         running = [
             asyncio.create_task(services.serve([services_listener])),
@@ -107,7 +91,7 @@ async def serve(state_directory: Path, timing: Timing) -> None:
         control_url = f"http://127.0.0.1:{control_listener.getsockname()[1]}"
         proxy_url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
         _write(document, _describe(world, files, proxy_url, control_url, header))
-        await _await_end(stop)
+        await await_end(end)
         document.unlink(missing_ok=True)
         services.should_exit = controls.should_exit = True
         proxy.close()
@@ -115,14 +99,6 @@ async def serve(state_directory: Path, timing: Timing) -> None:
     finally:
         document.unlink(missing_ok=True)
         azurite.stop()
-
-
-async def _await_end(stop: asyncio.Event) -> None:
-    """Wait for a signal, or for the end of whoever started this: nothing may be left running."""
-    parent = os.getppid()
-    while not stop.is_set() and os.getppid() == parent:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _PARENT_POLL_SECONDS)
 
 
 def _describe(world: World, files: TlsFiles, proxy_url: str, control_url: str, header: str) -> Endpoints:

@@ -17,10 +17,11 @@ from local.host.dispatcher import Dispatcher
 from local.host.engine import Engine
 from local.host.http_server import Keys, describe_durable_client, make_http_app
 from local.host.supervisor import AppNotIndexed, Supervisor
+from local.lifetime import Server, await_end, watch_for_end
 
 
 def main() -> int:
-    """Read the arguments and host the app; 1 where it could not be indexed."""
+    """Read the arguments and host the app until the end; gives 1 where it could not be indexed."""
     parser = argparse.ArgumentParser(prog="python -m local.host", description=__doc__)
     parser.add_argument("--app-directory", type=Path, required=True)
     parser.add_argument("--state-directory", type=Path, required=True)
@@ -39,12 +40,15 @@ def main() -> int:
         asyncio.run(_serve(supervisor, functions, app_directory, arguments.state_directory))
     finally:
         supervisor.stop()
-    return 0
+        logging.shutdown()
+    # Threads that wait for a worker's answer would wait for ever: what is in flight ends with the host.
+    os._exit(0)
 
 
 async def _serve(
     supervisor: Supervisor, functions: list[dict[str, Any]], app_directory: Path, state_directory: Path
 ) -> None:
+    end = watch_for_end()
     engine = Engine()
     durable_address = engine.start()
     Dispatcher(engine, supervisor, functions).start()
@@ -55,8 +59,14 @@ async def _serve(
     prefix = host.get("extensions", {}).get("http", {}).get("routePrefix", "api")
     durable_client = describe_durable_client(functions_url, durable_address, "localhub")
     app = make_http_app(supervisor, functions, keys, durable_client, prefix)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", lifespan="off", h11_max_incomplete_event_size=65536)
+    server = Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            lifespan="off",
+            h11_max_incomplete_event_size=65536,
+            timeout_graceful_shutdown=1,
+        )
     )
     document = {
         "functionsUrl": functions_url,
@@ -69,7 +79,10 @@ async def _serve(
     _write(path, document)
     try:
         # The listener is bound already, so a request that comes before the loop turns waits and is answered.
-        await server.serve(sockets=[listener])
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await await_end(end)
+        server.should_exit = True
+        await serving
     finally:
         path.unlink(missing_ok=True)
 

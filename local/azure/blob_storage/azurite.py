@@ -4,6 +4,7 @@ import asyncio
 import base64
 import os
 import secrets
+import shutil
 import socket
 import ssl
 import subprocess
@@ -14,7 +15,9 @@ from local.azure.core.certificates import TlsFiles
 
 ACCOUNT: Final = "localhsms"
 ACCOUNT_HOST: Final = f"{ACCOUNT}.blob.core.windows.net"
-_MAIN: Final = Path(__file__).resolve().parents[3] / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+_REPOSITORY: Final = Path(__file__).resolve().parents[3]
+_MAIN: Final = _REPOSITORY / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+_TOOLS: Final = _REPOSITORY / ".local" / "tools" / "bin"
 _END_WITH_PARENT: Final = Path(__file__).with_name("end_with_parent.js")
 _ATTEMPTS: Final = 600
 
@@ -35,13 +38,22 @@ def start_azurite(directory: Path, files: TlsFiles) -> Azurite:
     """Start Azurite on a free port; its OAuth wants TLS of its own, and checks issuer, audience and expiry."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
-    command = ["node", "--require", str(_END_WITH_PARENT), str(_MAIN)]
+    command = [_find_node(), "--require", str(_END_WITH_PARENT), str(_MAIN)]
     command += ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--oauth", "basic"]
     command += ["--cert", str(files.certificate), "--key", str(files.key), "--inMemoryPersistence", "--silent"]
     command += ["--skipApiVersionCheck", "--disableTelemetry"]
     environment = {**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{base64.b64encode(secrets.token_bytes(64)).decode()}"}
     process = subprocess.Popen(command, env=environment, cwd=directory, stdin=subprocess.DEVNULL)
     return Azurite(process, port)
+
+
+def _find_node() -> str:
+    """Find Node where a shell would, or where `make` puts it on a machine without one."""
+    found = shutil.which("node", path=os.pathsep.join([os.environ.get("PATH", os.defpath), str(_TOOLS)]))
+    if found is None:
+        message = "Azurite needs Node, which this machine does not have: run `make demo` once, which installs it."
+        raise RuntimeError(message)
+    return found
 
 
 async def await_azurite(azurite: Azurite, files: TlsFiles) -> None:

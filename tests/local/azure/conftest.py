@@ -32,7 +32,7 @@ _NUMBERS = itertools.count(1)
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAzure]:
     running = start_local_azure(tmp_path_factory.mktemp("azure"), SECONDS, SECONDS)
     yield running
-    running.stop()
+    running.process.stop()
 
 
 @pytest.fixture(scope="session")

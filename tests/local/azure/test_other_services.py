@@ -149,9 +149,9 @@ def test_what_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     address = running.endpoints.control_url
     assert (tmp_path / "azure.json").stat().st_mode & 0o077 == 0
     assert requests.get(f"{address}/timing", timeout=5).json()["provisioningSeconds"] == 1
-    running.stop()
+    running.process.stop()
     assert not (tmp_path / "azure.json").exists()
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{address}/timing", timeout=5)
-    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    processes = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(tmp_path) not in processes

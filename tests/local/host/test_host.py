@@ -1,7 +1,10 @@
 """The local host: HTTP, keys, durable functions, and workers that die."""
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +15,9 @@ import requests
 from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 from durabletask.internal import orchestrator_service_pb2 as pb
 
+from local.child_process import REPOSITORY
 from local.host.engine import Engine
-from local.host.launch import HostNotStarted, LocalHost, start_local_host
+from local.host.launch import LocalHost, start_local_host
 
 APP = Path(__file__).parent / "app"
 
@@ -22,7 +26,7 @@ APP = Path(__file__).parent / "app"
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHost]:
     running = start_local_host(APP, tmp_path_factory.mktemp("host"), {})
     yield running
-    running.stop()
+    running.process.stop()
 
 
 @pytest.fixture(scope="module")
@@ -137,5 +141,36 @@ def test_a_second_completion_of_an_activity_changes_nothing() -> None:
 
 def test_an_app_that_cannot_be_indexed_is_reported(tmp_path: Path) -> None:
     (tmp_path / "function_app.py").write_text("import nothing_of_that_name\n")
-    with pytest.raises(HostNotStarted, match="nothing_of_that_name"):
+    with pytest.raises(match="nothing_of_that_name"):
         start_local_host(tmp_path, tmp_path / "state", {})
+
+
+def test_a_host_ends_with_its_parent(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from local.host.launch import start_local_host\n"
+        f"print(start_local_host(Path({str(APP)!r}), Path({str(tmp_path)!r}), {{}}).functions_url, flush=True)\n"
+        "time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    url = parent.stdout.readline().strip()
+    assert requests.get(f"{url}/api/none", timeout=10).status_code == 404
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 10
+    while str(tmp_path) in processes():
+        assert time.monotonic() < deadline, processes()
+        time.sleep(0.1)
+    assert not (tmp_path / "host.json").exists()
+
+
+def processes() -> str:
+    return subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_worker_killed_while_it_indexes_is_replaced(host: LocalHost, client: TaskHubGrpcClient) -> None:
+    for _ in range(3):
+        with contextlib.suppress(ProcessLookupError):  # the next one has not been started yet
+            os.kill(host.worker_process_id(), signal.SIGKILL)
+        time.sleep(0.3)
+    assert run(client, "fan", 3) == 6

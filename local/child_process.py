@@ -1,0 +1,79 @@
+"""Starts a local service as a process of its own, waits until it answers, and ends it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+REPOSITORY: Final = Path(__file__).resolve().parents[1]
+START_SECONDS: Final = 60
+STOP_SECONDS: Final = 15
+
+
+class NotStarted(RuntimeError):  # noqa: N818 - it says what happened
+    """The service did not come up; the text is the end of its log."""
+
+
+class ChildProcess:
+    """A running service."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log_path: Path, document: str) -> None:
+        self._process = process
+        self.log_path = log_path
+        self.document = document
+
+    @property
+    def ended(self) -> bool:
+        """Whether it ended by itself."""
+        return self._process.poll() is not None
+
+    def stop(self) -> None:
+        """End it, and what it started with it."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def start_child_process(
+    module: str, state_directory: Path, name: str, arguments: list[str], environment: dict[str, str] | None = None
+) -> ChildProcess:
+    """Run `python -m module` until it has written `{name}.json` into its state directory, as it does once it answers.
+
+    It logs to `{name}.log` there. Raises NotStarted.
+    """
+    state_directory.mkdir(parents=True, exist_ok=True)
+    log_path = state_directory / f"{name}.log"
+    document = state_directory / f"{name}.json"
+    # One that was killed leaves its document behind.
+    document.unlink(missing_ok=True)
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, "--state-directory", str(state_directory), *arguments],
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            cwd=REPOSITORY,
+            env={**os.environ, **(environment or {})},
+        )
+    try:
+        _await(document, process)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    if not document.exists():
+        process.kill()
+        process.wait()
+        raise NotStarted(log_path.read_text()[-4000:])
+    return ChildProcess(process, log_path, document.read_text())
+
+
+def _await(document: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not document.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
