@@ -1,23 +1,49 @@
 """Ask once whether the HSM is provisioned; the orchestrator waits."""
 
-from activities.context import plan_of
-from clients import resource_manager
+from datetime import timedelta
+from typing import Final
+
+from activities.context import hsm_gone, now, plan_of
+from clients import archive, resource_manager
 from domain.errors import service_error
+from domain.hsm import Hsm
 from domain.outcomes import Outcome, Work, done, wait
+from domain.records import HsmRecord, Plan
 from domain.settings import settings
+
+# How long ARM may answer 404 after it accepted a PUT.
+APPEARS_WITHIN: Final = timedelta(minutes=5)
 
 
 def await_ready(work: Work) -> Outcome:
-    """Read the HSM's state: done when provisioned, wait while ARM works, failed when ARM gave up."""
+    """Read the HSM's state: done when provisioned, wait while ARM works, failed when ARM gave up or it is gone.
+
+    Records when Azure made it: from then on no other HSM of that name is taken for ours.
+    """
     plan = plan_of(work)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
-    # ARM answers 404 for a moment after it accepted a PUT; the orchestrator's deadline ends a longer one.
-    if hsm is None or hsm.provisioning_state not in ("Succeeded", "Activated", "Failed"):
-        return wait(settings().poll_seconds)
+    if hsm is None or hsm.provisioning_state == "Deleting":
+        return _await_appearance(plan)
     if hsm.provisioning_state == "Failed":
         raise service_error(
             "provisioning_failed",
             "Azure could not provision the HSM.",
             advice="It exists and may be billed. Send the request again so that Azure retries, or purge it.",
         )
+    if hsm.provisioning_state not in ("Succeeded", "Activated"):
+        return wait(settings().poll_seconds)
+    _record(archive.find_hsm_record(plan.hsm), hsm)
     return done(uri=hsm.uri)
+
+
+def _await_appearance(plan: Plan) -> Outcome:
+    record = archive.find_hsm_record(plan.hsm)
+    if record is not None and record.made_at is None and now() - record.created_at < APPEARS_WITHIN:
+        return wait(settings().poll_seconds)
+    raise hsm_gone()
+
+
+def _record(record: HsmRecord | None, hsm: Hsm) -> None:
+    # Idempotent: what was recorded once is not touched again.
+    if record is not None and record.made_at is None and hsm.made_at is not None:
+        archive.write_hsm_record(record.model_copy(update={"made_at": hsm.made_at}))

@@ -1,15 +1,16 @@
 """Download the security domain and store it, in one go: the bytes are in nobody else's hands in between.
 
-An answer that never reached the store (the worker was killed) is superseded by the next one, and accounted for: before
-each time that the HSM is asked, that is written down.
+An answer that never reached the store (the worker was killed) is accounted for: before each time that the HSM is asked,
+that is written down in the journal of its exports, and what became of it after.
 """
 
-from activities.context import now, plan_of
+from activities.context import export_entry, now, plan_of
 from clients import archive, managed_hsm, resource_manager
 from clients.archive import StoredDomain
-from domain.errors import service_error
+from clients.export_journal import begin_export, note_export
+from domain.errors import RefusedByAzure, service_error
 from domain.outcomes import Outcome, Work, done, wait
-from domain.records import Plan, Receipt, sha256_of, utc_text
+from domain.records import Plan, Receipt, sha256_of
 from domain.settings import settings
 from domain.wrapping_keys import WrappingCertificate, read_pem
 
@@ -26,12 +27,13 @@ def download_security_domain(work: Work) -> Outcome:
     # Idempotent: what is stored under this number is what this number downloaded, whoever stored it.
     stored = archive.find_security_domain(plan, work.attempt)
     if stored is None:
-        stored = _download(plan, work.attempt)
+        stored = _download(plan, work)
     if stored is None:
         return wait(settings().poll_seconds)
     receipt = archive.find_receipt(plan, work.attempt) or archive.create_receipt(
         plan, _receipt(plan, work.attempt, stored)
     )
+    note_export(plan.hsm, receipt.export, "answered", export_entry(work))
     return done(receipt=receipt.model_dump(mode="json", by_alias=True), confirmed=False)
 
 
@@ -46,10 +48,11 @@ def _find_confirmed(plan: Plan) -> Receipt | None:
         plan.thumbprints,
         plan.request.security_domain.quorum,
     )
-    return receipt if same else None
+    # What a record says is stored is looked for: what is gone, or is not what it was, is downloaded again.
+    return receipt if same and receipt is not None and archive.is_kept(receipt, plan.hsm) else None
 
 
-def _download(plan: Plan, attempt: int) -> StoredDomain | None:
+def _download(plan: Plan, work: Work) -> StoredDomain | None:
     certificates = [
         certificate.der
         for key in plan.wrapping_keys
@@ -59,9 +62,15 @@ def _download(plan: Plan, attempt: int) -> StoredDomain | None:
         raise service_error(
             "plan_damaged", "The plan holds an unreadable certificate.", advice="Send the request again."
         )
-    archive.record_export_request(plan, attempt, f'{{"requestedAt":"{utc_text(now())}"}}')
-    content = managed_hsm.download_security_domain(plan.hsm, certificates, plan.request.security_domain.quorum)
-    return archive.create_security_domain(plan, attempt, content) if content is not None else None
+    export = begin_export(plan.hsm, export_entry(work))
+    try:
+        content = managed_hsm.download_security_domain(plan.hsm, certificates, plan.request.security_domain.quorum)
+    except RefusedByAzure as refusal:
+        note_export(plan.hsm, export.number, "refused", export_entry(work))
+        if refusal.detail.code == "azure_conflict":
+            return None
+        raise
+    return archive.create_security_domain(plan, work.attempt, content, export)
 
 
 def _receipt(plan: Plan, attempt: int, stored: StoredDomain) -> Receipt:
@@ -74,6 +83,7 @@ def _receipt(plan: Plan, attempt: int, stored: StoredDomain) -> Receipt:
         size=len(stored.content),
         quorum=plan.request.security_domain.quorum,
         thumbprints=plan.thumbprints,
-        exports_requested=archive.count_export_requests(plan, attempt),
+        export=stored.export.number,
+        alone=stored.export.alone,
         stored_at=now(),
     )

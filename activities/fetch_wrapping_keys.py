@@ -1,9 +1,7 @@
 """Make sure, right before they are used, that the pinned wrapping keys are still what was pinned."""
 
-from activities.context import now, plan_of
-from clients import key_vault
+from activities.context import now, plan_of, read_wrapping_certificate
 from domain.errors import refused_fields
-from domain.names import parse_certificate_id
 from domain.outcomes import Outcome, Work, done
 from domain.records import PinnedKey
 from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wrapping_keys, read_der, read_pem
@@ -12,16 +10,16 @@ from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wr
 def fetch_wrapping_keys(work: Work) -> Outcome:
     """Fetch every pinned version again and hold it against the plan; changes nothing, so it can run again."""
     plan = plan_of(work)
-    errors = check_wrapping_keys([_fetch(key) for key in plan.wrapping_keys], now())
+    errors = check_wrapping_keys([_fetch(index, key) for index, key in enumerate(plan.wrapping_keys)], now())
     if errors:
         raise refused_fields(errors)
     return done(thumbprints=plan.thumbprints)
 
 
-def _fetch(key: PinnedKey) -> WrappingCertificate | WrappingKeyFault:
+def _fetch(index: int, key: PinnedKey) -> WrappingCertificate | WrappingKeyFault:
     if key.certificate_id is None:
         return read_pem(key.pem)
-    found = key_vault.find_certificate(parse_certificate_id(key.certificate_id))
+    found = read_wrapping_certificate(index, key.certificate_id)
     if found is None or not found.enabled:
         return WrappingKeyFault("wrapping_key_withdrawn", "The pinned certificate was deleted or disabled since.")
     certificate = read_der(found.der)

@@ -1,9 +1,10 @@
 """Check everything that can be checked before money is spent, and pin what was checked."""
 
-from activities.context import claim_of, now
-from clients import archive, key_vault, resource_manager
-from clients.ownership import hsm_exists, require_free_name, require_own_subscription
-from domain.errors import FieldError, refused_fields, service_error
+from activities.context import claim_of, now, read_wrapping_certificate
+from clients import archive, resource_manager
+from clients.credential import own_identity
+from clients.ownership import hsm_exists, is_ours, require_free_name, require_usable_subscription
+from domain.errors import refused_fields, service_error
 from domain.hsm import Hsm, find_differences
 from domain.names import parse_certificate_id, resource_id
 from domain.outcomes import Outcome, Work, done
@@ -34,7 +35,7 @@ def preflight(work: Work) -> Outcome:
 
 def _check_subscription(request: HsmRequest) -> None:
     subscription = request.subscription_id
-    require_own_subscription(subscription)
+    require_usable_subscription(subscription, request.location)
     missing = resource_manager.find_missing_actions(subscription)
     if missing:
         raise service_error(
@@ -42,16 +43,6 @@ def _check_subscription(request: HsmRequest) -> None:
             f"The function's identity may not: {', '.join(missing)}.",
             advice="Give it the roles that docs/operators.md names on this subscription, then send the request again.",
         )
-    registered, locations = resource_manager.find_provider(subscription)
-    if not registered:
-        raise service_error(
-            "provider_not_registered",
-            "The subscription is not registered for Microsoft.KeyVault.",
-            advice="Run: az provider register --namespace Microsoft.KeyVault --subscription " + subscription,
-        )
-    if request.location not in locations:
-        message = "Azure has no Managed HSMs in this region."
-        raise refused_fields([FieldError(field="location", message=message, code="location_unsupported")])
 
 
 def _check_hsm(claim: Claim) -> None:
@@ -72,10 +63,9 @@ def _check_hsm(claim: Claim) -> None:
 
 
 def _check_existing(claim: Claim, hsm: Hsm) -> None:
-    record = archive.find_hsm_record(claim.hsm)
-    if record is None or record.resource_id.lower() != hsm.resource_id.lower() or record.owner != claim.owner:
+    if not is_ours(hsm, archive.find_hsm_record(claim.hsm), claim.owner):
         raise hsm_exists()
-    differences = find_differences(hsm, claim.request)
+    differences = find_differences(hsm, claim.request, own_identity().object_id)
     if differences:
         raise refused_fields(differences)
 
@@ -83,7 +73,7 @@ def _check_existing(claim: Claim, hsm: Hsm) -> None:
 def _pin(claim: Claim) -> Plan:
     request = claim.request
     pinned: list[tuple[str | None, WrappingCertificate | WrappingKeyFault]] = [
-        _find_certificate(key) for key in request.security_domain.wrapping_keys
+        _find_certificate(index, key) for index, key in enumerate(request.security_domain.wrapping_keys)
     ]
     errors = check_wrapping_keys([certificate for _, certificate in pinned], now())
     if errors:
@@ -93,7 +83,7 @@ def _pin(claim: Claim) -> Plan:
             custodian=asked.custodian,
             certificate_id=certificate_id,
             thumbprint=certificate.thumbprint,
-            public_key_sha256=certificate.public_key_sha256,
+            modulus_sha256=certificate.modulus_sha256,
             pem=certificate.pem,
         )
         for asked, (certificate_id, certificate) in zip(request.security_domain.wrapping_keys, pinned, strict=True)
@@ -111,10 +101,10 @@ def _pin(claim: Claim) -> Plan:
     )
 
 
-def _find_certificate(key: WrappingKeyRequest) -> tuple[str | None, WrappingCertificate | WrappingKeyFault]:
+def _find_certificate(index: int, key: WrappingKeyRequest) -> tuple[str | None, WrappingCertificate | WrappingKeyFault]:
     if key.certificate_id is None:
         return None, read_pem(key.pem or "")
-    found = key_vault.find_certificate(parse_certificate_id(key.certificate_id))
+    found = read_wrapping_certificate(index, key.certificate_id)
     if found is None:
         return key.certificate_id, WrappingKeyFault("wrapping_key_not_found", "Key Vault has no such certificate.")
     if not found.enabled:

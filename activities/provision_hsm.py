@@ -2,7 +2,7 @@
 
 from activities.context import now, plan_of
 from clients import archive, resource_manager
-from clients.ownership import hsm_exists
+from clients.ownership import hsm_exists, is_ours
 from domain.outcomes import Outcome, Work, done
 from domain.records import HsmRecord, Plan
 
@@ -10,16 +10,13 @@ from domain.records import HsmRecord, Plan
 def provision_hsm(work: Work) -> Outcome:
     """Record that the HSM is ours, then ask for it; an HSM that exists is asked for again only if it failed."""
     plan = plan_of(work)
-    record = archive.find_hsm_record(plan.hsm)
-    ours = record is not None and record.resource_id.lower() == plan.resource_id.lower() and record.owner == plan.owner
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
-    if hsm is not None and not ours:
+    if hsm is not None and not is_ours(hsm, archive.find_hsm_record(plan.hsm), plan.owner):
         raise hsm_exists()
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
     if hsm is None:
         # A record of an HSM that is gone must not vouch for the new one: it names the old one's security domain.
-        if record is None or record.created_by != plan.operation_id:
-            archive.write_hsm_record(_new_record(plan))
+        archive.write_hsm_record(_new_record(plan))
         resource_manager.put_hsm(plan.hsm, plan.request)
     elif hsm.provisioning_state == "Failed":
         resource_manager.put_hsm(plan.hsm, plan.request)

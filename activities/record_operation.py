@@ -1,6 +1,6 @@
 """Record how the operation ended, and give its claim back."""
 
-from activities.context import claim_of, not_claimed
+from activities.context import not_claimed
 from clients import archive
 from domain.errors import service_error
 from domain.names import hsm_of_operation
@@ -10,14 +10,16 @@ from domain.outcomes import Outcome, Work, done
 
 def record_operation(work: Work) -> Outcome:
     """Write the operation's record, then end its claim: an operation whose claim ended can always be read."""
-    hsm = hsm_of_operation(work.operation_id) or ""
-    held = archive.find_claim(hsm)
-    if held is None or held.claim.operation_id != work.operation_id:
+    hsm = hsm_of_operation(work.operation_id)
+    if hsm is None:
         raise not_claimed()
-    # Idempotent: killed before its answer was heard, the claim has ended already.
-    if not held.claim.running:
+    held = archive.find_claim(hsm)
+    if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:
+        # Idempotent: killed before its answer was heard, it was recorded; the claim has ended, or is another's by now.
+        if archive.find_operation(work.operation_id) is None:
+            raise not_claimed()
         return done()
-    claim = claim_of(work)
+    claim = held.claim
     operation = Operation.model_validate(
         {
             "id": claim.operation_id,

@@ -7,7 +7,7 @@ from clients import archive
 from domain.errors import service_error
 from domain.outcomes import Outcome, Work, done
 from domain.records import HsmRecord, Plan, Receipt, sha256_of, utc_text
-from domain.security_domain import find_faults
+from domain.security_domain import find_faults, summarize
 
 
 class Downloaded(BaseModel):
@@ -27,7 +27,7 @@ def verify_security_domain(work: Work) -> Outcome:
     if faults:
         raise service_error(
             "security_domain_invalid",
-            f"The stored security domain is not what it must be: {'; '.join(faults)}.",
+            f"The stored security domain is not what it must be: {summarize(faults)}.",
             advice="Keep what is stored. Send the request again: the security domain is downloaded once more.",
         )
     # Idempotent: the confirmation is written once, and the record becomes what it already is.

@@ -1,15 +1,15 @@
 """Where everything lies: the write-once archive of security domains, and the records that change.
 
 Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever overwritten or deleted: `plan.json`; for
-each download attempt `{attempt}/requests/{n}.json` (written before the HSM is asked), `{attempt}/security-domain.json`,
-`{attempt}/receipt.json`, `{attempt}/confirmation.json`. Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`,
-`operations/{operation}`.
+each download attempt `{attempt}/security-domain.json`, `{attempt}/receipt.json`, `{attempt}/confirmation.json`.
+Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`.
 """
 
 from typing import Final, NamedTuple
 
-from clients.blobs import blob_url, create_blob, find_blob, list_blobs, replace_blob
+from clients.blobs import blob_url, create_blob, find_blob, replace_blob
 from domain.errors import service_error
+from domain.exports import BegunExport
 from domain.model import Model
 from domain.operations import Operation
 from domain.records import Claim, HsmRecord, Plan, Receipt, sha256_of
@@ -26,11 +26,12 @@ class HeldClaim(NamedTuple):
 
 
 class StoredDomain(NamedTuple):
-    """A stored security domain; its bytes never leave an activity."""
+    """A stored security domain, and the export that it came from; its bytes never leave an activity."""
 
     content: bytes
     etag: str
     url: str
+    export: BegunExport
 
 
 def find_claim(hsm: str) -> HeldClaim | None:
@@ -104,43 +105,41 @@ def create_plan(plan: Plan) -> Plan:
     return existing if existing is not None else plan
 
 
-def record_export_request(plan: Plan, attempt: int, text: str) -> int:
-    """Write down that the HSM is about to be asked for its security domain; gives how often it was, with this time."""
-    number = count_export_requests(plan, attempt) + 1
-    while create_blob(ARCHIVE, f"{_attempt(plan, attempt)}/requests/{number}.json", text.encode()) is None:
-        number += 1
-    return number
-
-
-def count_export_requests(plan: Plan, attempt: int) -> int:
-    """Count how often the HSM was asked under this attempt's number."""
-    return len(list_blobs(ARCHIVE, f"{_attempt(plan, attempt)}/requests/"))
-
-
 def find_security_domain(plan: Plan, attempt: int) -> StoredDomain | None:
     """Read a stored security domain back."""
-    path = f"{_attempt(plan, attempt)}/security-domain.json"
-    blob = find_blob(ARCHIVE, path)
-    return StoredDomain(blob.content, blob.etag, blob_url(ARCHIVE, path)) if blob else None
+    return _find_stored(_attempt(plan, attempt))
 
 
 def find_security_domain_of(receipt: Receipt, hsm: str) -> StoredDomain | None:
     """Read the security domain that a receipt is for, of whichever operation."""
-    path = f"{hsm}/{receipt.operation_id}/{receipt.attempt}/security-domain.json"
+    return _find_stored(f"{hsm}/{receipt.operation_id}/{receipt.attempt}")
+
+
+def _find_stored(folder: str) -> StoredDomain | None:
+    path = f"{folder}/security-domain.json"
     blob = find_blob(ARCHIVE, path)
-    return StoredDomain(blob.content, blob.etag, blob_url(ARCHIVE, path)) if blob else None
+    if blob is None:
+        return None
+    export = BegunExport(int(blob.metadata["export"]), alone=blob.metadata["alone"] == "yes")
+    return StoredDomain(blob.content, blob.etag, blob_url(ARCHIVE, path), export)
 
 
-def create_security_domain(plan: Plan, attempt: int, content: bytes) -> StoredDomain:
-    """Store a security domain once.
+def is_kept(receipt: Receipt, hsm: str) -> bool:
+    """Say whether the bytes that a receipt is for are there, and are those."""
+    stored = find_security_domain_of(receipt, hsm)
+    return stored is not None and sha256_of(stored.content) == receipt.sha256
+
+
+def create_security_domain(plan: Plan, attempt: int, content: bytes, export: BegunExport) -> StoredDomain:
+    """Store a security domain once, and with it of which export it is.
 
     Raises ServiceError `security_domain_conflict` where other bytes lie there already: two executions of one attempt
     have each asked the HSM, and nobody can say whose bytes it will confirm.
     """
     path = f"{_attempt(plan, attempt)}/security-domain.json"
-    etag = create_blob(ARCHIVE, path, content)
+    etag = create_blob(ARCHIVE, path, content, {"export": str(export.number), "alone": "yes" if export.alone else "no"})
     if etag is not None:
-        return StoredDomain(content, etag, blob_url(ARCHIVE, path))
+        return StoredDomain(content, etag, blob_url(ARCHIVE, path), export)
     existing = find_security_domain(plan, attempt)
     if existing is not None and sha256_of(existing.content) == sha256_of(content):
         return existing

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from domain.errors import ServiceError, service_error
+from domain.errors import ErrorDetail, RefusedByAzure, ServiceError, service_error
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError, HttpResponseError
 
-_TRANSIENT = frozenset({408, 409, 429, 500, 502, 503, 504})
+_LONGEST_WAIT = 3600.0
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 
 
@@ -34,7 +34,7 @@ def translate(error: "AzureError", action: str) -> ServiceError:
     from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
     if isinstance(error, HttpResponseError) and error.status_code:
-        return _translate_answer(error, action)
+        return _translate_answer(error, action) if error.status_code >= 400 else unreadable(action)
     if isinstance(error, ClientAuthenticationError):
         return service_error(
             "azure_sign_in_failed",
@@ -55,27 +55,41 @@ def _translate_answer(error: "HttpResponseError", action: str) -> ServiceError:
     headers: Mapping[str, str] = getattr(error.response, "headers", {})
     word = getattr(error.error, "code", None) or getattr(error, "error_code", None)
     named = f" {word}" if isinstance(word, str) and _WORD.fullmatch(word) else ""
-    code, advice = _CLASSES.get(status, ("azure_refused", "See the HTTP status and Azure's error code."))
-    if status >= 500 or status in (408, 429):
-        code, advice = "azure_unavailable", "Nothing is lost. Azure is busy or broken; it is asked again."
-    return service_error(
-        code,
-        f"Azure did not {action}: HTTP {status}{named}.",
+    broken = status >= 500 or status == 408
+    code, advice = _BROKEN if broken else _CLASSES.get(status, _REFUSED)
+    detail = ErrorDetail(
+        code=code,
+        message=f"Azure did not {action}: HTTP {status}{named}.",
         advice=advice,
         # A 403 often is a role assignment on its way: it helps to ask again, a few times.
-        retryable=status in _TRANSIENT or status == 403,
+        retryable=broken or status in (403, 409, 429),
         retry_after=_seconds(headers.get("Retry-After")),
         azure_request_id=headers.get("x-ms-request-id"),
     )
+    return ServiceError(detail) if broken else RefusedByAzure(detail)
 
 
+def unreadable(action: str) -> ServiceError:
+    """Make the error of a success whose body is cut off, or is of something between us and Azure."""
+    return service_error(
+        "azure_unreadable",
+        f"Azure's answer could not be read, so nobody knows whether it did {action}.",
+        advice="Nothing is lost. It is asked again.",
+        retryable=True,
+    )
+
+
+_BROKEN = ("azure_unavailable", "Nothing is lost. Azure is busy or broken; it is asked again.")
+_REFUSED = ("azure_refused", "See the HTTP status and Azure's error code.")
 _CLASSES = {
     401: ("azure_sign_in_failed", "Azure refused the function's token: check its tenant and identity."),
     403: ("azure_forbidden", "Give the function's identity the role that docs/operators.md names for this call."),
     404: ("azure_not_found", "What the call is about does not exist (any more)."),
     409: ("azure_conflict", "Something else is changing this resource; it is tried again."),
+    429: ("azure_throttled", "Nothing is lost. Azure asks for patience; it is asked again."),
 }
 
 
 def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isdigit() else None
+    """Read `Retry-After`; nobody waits longer than an hour because of one."""
+    return min(float(text), _LONGEST_WAIT) if text is not None and text.isdecimal() else None

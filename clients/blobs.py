@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 class Blob(NamedTuple):
-    """A blob's bytes and the ETag they have."""
+    """A blob's bytes, the ETag they have, and what was written with them."""
 
     content: bytes
     etag: str
+    metadata: dict[str, str]
 
 
 @lru_cache(maxsize=1)
@@ -37,12 +38,13 @@ def find_blob(container: str, path: str) -> Blob | None:
     with our_errors("read a record"):
         try:
             download = _service().get_blob_client(container, path).download_blob()
-            return Blob(download.readall(), str(download.properties.etag))
+            properties = download.properties
+            return Blob(download.readall(), str(properties.etag), dict(properties.metadata or {}))
         except ResourceNotFoundError:
             return None
 
 
-def create_blob(container: str, path: str, content: bytes) -> str | None:
+def create_blob(container: str, path: str, content: bytes, metadata: dict[str, str] | None = None) -> str | None:
     """Write a blob that must not exist yet and give its ETag; None where one exists.
 
     Without `overwrite`, the SDK sends `If-None-Match: *` (azure-storage-blob 12.31.1, `_upload_helpers.py`).
@@ -51,7 +53,8 @@ def create_blob(container: str, path: str, content: bytes) -> str | None:
 
     with our_errors("write a record"):
         try:
-            answer = _service().get_blob_client(container, path).upload_blob(content, overwrite=False)
+            client = _service().get_blob_client(container, path)
+            answer = client.upload_blob(content, overwrite=False, metadata=metadata)
         except (ResourceExistsError, ResourceModifiedError):
             return None
     return str(answer["etag"])

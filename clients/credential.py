@@ -3,7 +3,7 @@
 import base64
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from clients.azure_errors import our_errors
 from domain.cloud import ARM_SCOPE
@@ -19,6 +19,13 @@ NO_RETRIES: Final[dict[str, Any]] = {"retry_total": 0}
 TIMEOUTS: Final[dict[str, Any]] = {"connection_timeout": 10, "read_timeout": 60}
 
 
+class OwnIdentity(NamedTuple):
+    """Who the function is to Entra: what roles are assigned to, and what ARM writes into `systemData`."""
+
+    object_id: str
+    application_id: str
+
+
 @lru_cache(maxsize=1)
 def credential() -> "ManagedIdentityCredential":
     """Give the managed identity that the app runs as."""
@@ -29,8 +36,8 @@ def credential() -> "ManagedIdentityCredential":
 
 
 @lru_cache(maxsize=1)
-def own_object_id() -> str:
-    """Give the Entra object id of the function's identity, from the `oid` claim of its own access token.
+def own_identity() -> OwnIdentity:
+    """Give the ids of the function's identity, from the claims `oid` and `appid` of its own access token.
 
     A setting could be wrong, and then the HSM would be made and could not be activated; Azure's word is not. The token
     comes from the identity endpoint itself, so its signature need not be checked.
@@ -38,4 +45,5 @@ def own_object_id() -> str:
     with our_errors("sign the function's identity in"):
         token = credential().get_token(ARM_SCOPE).token
     payload = token.split(".")[1]
-    return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["oid"]).lower()
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return OwnIdentity(str(claims["oid"]).lower(), str(claims.get("appid") or claims.get("azp") or "").lower())

@@ -7,7 +7,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from clients.azure_errors import our_errors
+from clients.azure_errors import our_errors, unreadable
 from clients.credential import NO_RETRIES, TIMEOUTS, credential
 from domain.names import hsm_uri
 
@@ -26,22 +26,22 @@ def _client(name: str) -> "SecurityDomainClient":
     return SecurityDomainClient(hsm_uri(name), credential(), **NO_RETRIES, **TIMEOUTS)
 
 
-def download_security_domain(name: str, certificates: Sequence[bytes], quorum: int) -> bytes | None:
-    """Ask the HSM for its security domain, encrypted to these certificates (DER); None where it refuses for now.
+def download_security_domain(name: str, certificates: Sequence[bytes], quorum: int) -> bytes:
+    """Ask the HSM for its security domain, encrypted to these certificates (DER).
 
-    The bytes come with the first answer. The SDK's poller would lose them if activation, or asking after it, failed;
-    so it is told not to poll (source: azure-keyvault-securitydomain 1.0.0b4, `_internal/polling.py`).
+    The bytes come with the first answer. The SDK's poller would lose them if activation, or asking after it, failed; so
+    it is told not to poll (source: azure-keyvault-securitydomain 1.0.0b4, `_internal/polling.py`).
+
+    Raises RefusedByAzure `azure_conflict` while another export is under way.
     """
-    from azure.core.exceptions import ResourceExistsError
     from azure.keyvault.securitydomain.models import CertificateInfo
 
     info = CertificateInfo(certificates=[_web_key(der) for der in certificates], required=quorum)
     with our_errors("hand out the security domain"):
-        try:
-            poller = _client(name).begin_download(info, skip_activation_polling=True)
-        except ResourceExistsError:
-            return None
-        return poller.result().value.encode()
+        domain = _client(name).begin_download(info, skip_activation_polling=True).result()
+    if not domain.value:
+        raise unreadable("hand out the security domain")
+    return domain.value.encode()
 
 
 def find_export_status(name: str) -> ExportStatus:

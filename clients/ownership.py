@@ -1,15 +1,44 @@
-"""Whose a subscription and a name are: checked by the API at once, and by preflight again."""
+"""Whose a subscription, a name and an HSM are: checked by the API at once, and by preflight again."""
 
 from clients import resource_manager
+from clients.credential import own_identity
+from domain.caller import Owner
 from domain.errors import FieldError, ServiceError, refused_fields, service_error
+from domain.hsm import Hsm
+from domain.records import HsmRecord
 from domain.settings import settings
 
 
-def require_own_subscription(subscription_id: str) -> None:
-    """Raise ServiceError `subscription_not_ours` unless the subscription is of our tenant and can be read."""
+def require_usable_subscription(subscription_id: str, location: str) -> None:
+    """Check that an HSM can be made in a subscription's region.
+
+    Raises ServiceError `subscription_not_ours`, `provider_not_registered`, `location_unsupported`. To be asked before
+    anything else of Microsoft.KeyVault: Azure's SDK registers a provider by itself when ARM says that it is missing.
+    """
     if resource_manager.find_subscription_tenant(subscription_id) != settings().tenant_id.lower():
         message = "This is not a subscription of our tenant that the function may read."
         raise refused_fields([FieldError(field="subscriptionId", message=message, code="subscription_not_ours")])
+    registered, locations = resource_manager.find_provider(subscription_id)
+    if not registered:
+        command = f"az provider register --namespace Microsoft.KeyVault --subscription {subscription_id}"
+        message = f"The subscription is not registered for Microsoft.KeyVault. Run: {command}"
+        raise refused_fields([FieldError(field="subscriptionId", message=message, code="provider_not_registered")])
+    if location not in locations:
+        message = "Azure has no Managed HSMs in this region."
+        raise refused_fields([FieldError(field="location", message=message, code="location_unsupported")])
+
+
+def is_ours(hsm: Hsm, record: HsmRecord | None, owner: Owner) -> bool:
+    """Say whether an HSM is the one that our record is of, and this owner's.
+
+    A resource id names whatever has the name now; when Azure made it tells one from the next. Until that was recorded,
+    the HSM is ours if it was made by us.
+    """
+    if record is None or record.owner != owner or record.resource_id.lower() != hsm.resource_id.lower():
+        return False
+    if record.made_at is None:
+        return bool(hsm.made_by) and hsm.made_by in own_identity()
+    return record.made_at == hsm.made_at
 
 
 def require_free_name(subscription_id: str, name: str) -> None:

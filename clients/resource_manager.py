@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from clients.azure_errors import our_errors
-from clients.credential import RETRIES, TIMEOUTS, credential, own_object_id
+from clients.credential import RETRIES, TIMEOUTS, credential, own_identity
 from domain.hsm import Hsm
 from domain.names import hsm_uri
 from domain.requests import HsmRequest
@@ -153,7 +153,7 @@ def put_hsm(name: str, request: HsmRequest) -> None:
 
     properties = models.ManagedHsmProperties(
         tenant_id=settings().tenant_id,
-        initial_admin_object_ids=sorted({*request.administrators, own_object_id()}),
+        initial_admin_object_ids=sorted({*request.administrators, own_identity().object_id}),
         enable_soft_delete=True,
         soft_delete_retention_in_days=request.soft_delete_retention_days,
         # Azure takes the absence, not false, for "off".
@@ -177,6 +177,7 @@ def _describe(resource: "ManagedHsm | None") -> Hsm:
         message = "ARM described an HSM without its name, id, sku or properties"
         raise ValueError(message)
     domain = properties.security_domain_properties
+    system = resource.system_data
     return Hsm(
         name=resource.name.lower(),
         resource_id=resource.id,
@@ -188,7 +189,8 @@ def _describe(resource: "ManagedHsm | None") -> Hsm:
         administrators=[administrator.lower() for administrator in properties.initial_admin_object_ids or []],
         soft_delete_retention_days=properties.soft_delete_retention_in_days or 90,
         purge_protection=bool(properties.enable_purge_protection),
-        tags=dict(resource.tags or {}),
+        made_at=system.created_at if system else None,
+        made_by=(system.created_by or "").lower() if system else "",
     )
 
 

@@ -23,6 +23,10 @@ class Caller(Model):
     kind: Literal["application", "person"]
     roles: frozenset[str]
 
+    def may_read(self, owner: Owner) -> bool:
+        """Whether what belongs to this owner may be shown: its own to everybody, all to readers."""
+        return READ_ROLE in self.roles or owner == self.owner
+
     @property
     def owner(self) -> Owner:
         """The caller as the owner of what it asks for."""

@@ -39,6 +39,10 @@ class ServiceError(Exception):
         self.detail = detail
 
 
+class RefusedByAzure(ServiceError):  # noqa: N818 - it says what happened
+    """Azure answered that it did not do what it was asked: the call had no effect."""
+
+
 def service_error(
     code: str,
     message: str,

@@ -38,6 +38,11 @@ class Operation(Model):
     downloads: list[Download] = Field(default_factory=list)
     security_domain: Receipt | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is over, well or badly."""
+        return self.status in ("Succeeded", "Failed")
+
 
 def accepted_operation(claim: Claim) -> Operation:
     """Describe an operation that was accepted and has not begun."""

@@ -45,7 +45,7 @@ class PinnedKey(Model):
     custodian: str
     certificate_id: str | None = None
     thumbprint: str
-    public_key_sha256: str
+    modulus_sha256: str
     pem: str
 
 
@@ -70,8 +70,8 @@ class Plan(Model):
 class Receipt(Model):
     """What is known of one stored download of a security domain, without a byte of it.
 
-    `size` is in bytes; `exports_requested` counts how often the HSM was asked for it under this attempt's number, so
-    that an answer which was lost on its way is accounted for.
+    `export` is the number, in the journal of the HSM's exports, of the request that these bytes answer; `alone` says
+    that no earlier request could take effect after it; `size` is in bytes.
     """
 
     operation_id: str
@@ -82,7 +82,8 @@ class Receipt(Model):
     size: int
     quorum: int
     thumbprints: list[str]
-    exports_requested: int
+    export: int
+    alone: bool
     stored_at: AwareDatetime
 
 
@@ -94,18 +95,31 @@ class Download(Model):
 
     attempt: int
     outcome: Literal["Confirmed", "ExportFailed", "Ambiguous", "Superseded", "Unconfirmed"]
-    exports_requested: int = 0
+    export: int | None = None
     sha256: str | None = None
 
 
+class ExportEntry(Model):
+    """An entry of the journal of an HSM's exports: for which operation and attempt, and when it was written."""
+
+    operation_id: str
+    attempt: int
+    at: AwareDatetime
+
+
 class HsmRecord(Model):
-    """An HSM that this service made, and whose it is."""
+    """An HSM that this service made, and whose it is.
+
+    `created_by` is the operation that made it, `created_at` when it was about to. `made_at` is when Azure says that it
+    was made (`systemData.createdAt`), which tells it from another of the same name; None until it was seen ready.
+    """
 
     hsm: str
     resource_id: str
     owner: Owner
     created_by: str
     created_at: AwareDatetime
+    made_at: AwareDatetime | None = None
     security_domain: Receipt | None = None
 
 

@@ -143,11 +143,15 @@ class HsmRequest(Model):
     security_domain: SecurityDomainRequest
 
     def canonical(self) -> dict[str, Any]:
-        """Give the request after defaults, with what Azure does not tell apart written in one way."""
+        """Give the request after defaults, with what Azure does not tell apart written in one way.
+
+        The custodians' names are left out: they are text for people and decide nothing.
+        """
         document = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         document["resourceGroup"] = self.resource_group.lower()
         document["administrators"] = sorted(set(self.administrators))
         for key in document["securityDomain"]["wrappingKeys"]:
+            del key["custodian"]
             if "pem" in key:
                 certificate = read_pem(key["pem"])
                 if isinstance(certificate, WrappingCertificate):

@@ -14,7 +14,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 _ENCRYPTION: Final = "A256CBC-HS512"
-_WRAPPINGS: Final = frozenset({"RSA-OAEP-256", "RSA-OAEP"})
+_WRAPPINGS: Final = ("RSA-OAEP-256", "RSA-OAEP")
+_TOLD: Final = 5
 _TAG_BYTES: Final = 32
 _IV_BYTES: Final = 16
 
@@ -61,6 +62,12 @@ def find_faults(content: bytes, thumbprints: Sequence[str], quorum: int) -> list
         details = error.errors(include_url=False, include_context=False, include_input=False)
         return [f"{'.'.join(map(str, detail['loc'])) or 'document'}: {detail['type']}" for detail in details]
     return [*_find_share_faults(domain.shared_keys, thumbprints, quorum), *_find_data_faults(domain.enc_data)]
+
+
+def summarize(faults: Sequence[str]) -> str:
+    """Write faults in one line that stays short, however many there are."""
+    more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
+    return "; ".join(fault[:200] for fault in faults[:_TOLD]) + more
 
 
 def _find_share_faults(shared: _SharedKeys, thumbprints: Sequence[str], quorum: int) -> list[str]:

@@ -25,13 +25,14 @@ class WrappingCertificate(NamedTuple):
     """The public half of one custodian's wrapping key.
 
     `thumbprint` is base64url without padding of the SHA-256 of the DER form: the `x5t_256` by which every restore finds
-    its share. `public_key_sha256` tells keys apart, whatever certificate they come in.
+    its share. `modulus_sha256` tells RSA keys apart, whatever certificate they come in: whoever holds one key of a
+    modulus can compute all others. It is empty for other keys.
     """
 
     pem: str
     der: bytes
     thumbprint: str
-    public_key_sha256: str
+    modulus_sha256: str
 
 
 def read_pem(pem: str) -> WrappingCertificate | WrappingKeyFault:
@@ -45,7 +46,7 @@ def read_pem(pem: str) -> WrappingCertificate | WrappingKeyFault:
         )
     try:
         certificates = x509.load_pem_x509_certificates(pem.encode())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, x509.InvalidVersion):
         certificates = []
     if len(certificates) != 1:
         return WrappingKeyFault("wrapping_key_unreadable", "This is not one X.509 certificate in PEM.")
@@ -58,17 +59,18 @@ def read_der(der: bytes) -> WrappingCertificate | WrappingKeyFault:
 
     try:
         return read_certificate(x509.load_der_x509_certificate(der))
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return WrappingKeyFault("wrapping_key_unreadable", "Key Vault's answer holds no X.509 certificate.")
 
 
 def read_certificate(certificate: "Certificate") -> WrappingCertificate | WrappingKeyFault:
     """Take what we need from a parsed certificate; a key that cannot be read is a fault like any other."""
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import Encoding
 
     try:
-        public_key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):
         return WrappingKeyFault("wrapping_key_unreadable", "The certificate's public key cannot be read.")
     der = certificate.public_bytes(Encoding.DER)
@@ -76,8 +78,12 @@ def read_certificate(certificate: "Certificate") -> WrappingCertificate | Wrappi
         pem=certificate.public_bytes(Encoding.PEM).decode(),
         der=der,
         thumbprint=base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode(),
-        public_key_sha256=hashlib.sha256(public_key).hexdigest(),
+        modulus_sha256=_digest(key.public_numbers().n) if isinstance(key, RSAPublicKey) else "",
     )
+
+
+def _digest(number: int) -> str:
+    return hashlib.sha256(number.to_bytes((number.bit_length() + 7) // 8)).hexdigest()
 
 
 def check_wrapping_key(key: WrappingCertificate, now: datetime) -> WrappingKeyFault | None:
@@ -87,8 +93,9 @@ def check_wrapping_key(key: WrappingCertificate, now: datetime) -> WrappingKeyFa
 
     certificate = x509.load_der_x509_certificate(key.der)
     public_key = certificate.public_key()
-    if not isinstance(public_key, RSAPublicKey):
-        return WrappingKeyFault("wrapping_key_not_rsa", "A wrapping key is an RSA key.")
+    signing_only = certificate.public_key_algorithm_oid == x509.PublicKeyAlgorithmOID.RSASSA_PSS
+    if not isinstance(public_key, RSAPublicKey) or signing_only:
+        return WrappingKeyFault("wrapping_key_not_rsa", "A wrapping key is an RSA key that may encrypt.")
     if public_key.key_size not in KEY_SIZES:
         return WrappingKeyFault(
             "wrapping_key_size", f"A wrapping key has 2048, 3072 or 4096 bits; this one has {public_key.key_size}."
@@ -131,7 +138,7 @@ def _check_one(
     fault = check_wrapping_key(key, now)
     if fault is not None:
         return fault
-    first = seen.setdefault(key.public_key_sha256, index)
+    first = seen.setdefault(key.modulus_sha256, index)
     if first == index:
         return None
     return WrappingKeyFault(

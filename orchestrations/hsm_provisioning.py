@@ -10,7 +10,7 @@ from orchestrations.registration import blueprint
 from orchestrations.story import StepFailed, Story
 
 MAXIMUM_DOWNLOADS: Final = 5
-PAUSE_BETWEEN_DOWNLOADS: Final = timedelta(seconds=5)
+PAUSE_AFTER_FAILED_EXPORT: Final = timedelta(seconds=5)
 _DOWNLOAD_AGAIN: Final = frozenset({"export_failed", "export_ambiguous", "security_domain_conflict"})
 
 
@@ -46,15 +46,16 @@ def _download_until_confirmed(story: Story) -> Generator[Any, Any, dict[str, Any
                 return receipt
             story.note_download(attempt, receipt)
             activated = yield from story.step("await_activation", attempt=attempt)
-            # An HSM confirms its last export and does not say which that is. Where it was asked several times, that may
-            # be one whose answer was lost.
-            if activated["exportsRequested"] > 1:
+            if not activated["confirmed"]:
                 raise StepFailed(_AMBIGUOUS)
         except StepFailed as failure:
-            if failure.code not in _DOWNLOAD_AGAIN or attempt == MAXIMUM_DOWNLOADS:
+            if failure.code not in _DOWNLOAD_AGAIN:
                 raise
             story.discard_download(attempt, failure.code)
-            yield story.pause(PAUSE_BETWEEN_DOWNLOADS)
+            if attempt == MAXIMUM_DOWNLOADS:
+                raise
+            if failure.code == "export_failed":
+                yield story.pause(PAUSE_AFTER_FAILED_EXPORT)
         else:
             story.confirm_download(attempt)
             return receipt
@@ -63,7 +64,7 @@ def _download_until_confirmed(story: Story) -> Generator[Any, Any, dict[str, Any
 
 _AMBIGUOUS: Final[dict[str, Any]] = {
     "code": "export_ambiguous",
-    "message": "The HSM was asked for its security domain several times, and nobody can say which answer it confirmed.",
+    "message": "The HSM was asked for its security domain by another request as well: either may be what it confirmed.",
     "retryable": False,
     "advice": "Nothing is lost: every answer that came is kept. Send the request again: it is downloaded once more.",
 }

@@ -99,7 +99,7 @@ class Story:
 
     def note_download(self, attempt: int, receipt: dict[str, Any]) -> None:
         """Account for stored bytes that the HSM has not confirmed yet."""
-        known = {name: receipt[name] for name in ("sha256", "exportsRequested")}
+        known = {name: receipt[name] for name in ("sha256", "export")}
         self._account({"attempt": attempt, "outcome": "Unconfirmed", **known})
 
     def discard_download(self, attempt: int, code: str) -> None:
@@ -131,6 +131,8 @@ class Story:
                     outcome = _REFUSED
             tries += 1
             if outcome["status"] != "failed" or not outcome["error"].get("retryable") or tries >= MAXIMUM_TRIES:
+                return outcome
+            if self._ctx.current_utc_datetime >= self._deadline:
                 return outcome
             yield self.pause(timedelta(seconds=max(pause, outcome["error"].get("retryAfter") or 0)))
             pause = min(pause * 2, LONGEST_PAUSE)

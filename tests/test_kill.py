@@ -141,11 +141,14 @@ def check_outcome(stack: Stack, name: str, operation: dict[str, object]) -> None
     domain = operation["securityDomain"]
     assert isinstance(domain, dict)
     assert confirmed[-1]["sha256"] == domain["sha256"]
-    requests = [path for path in stored.paths(stack, name) if "/requests/" in path]
-    assert len(requests) >= len(exports)
+    asked, answered = (
+        [path for path in stored.paths(stack, name) if path.endswith(f"-{event}.json")]
+        for event in ("asked", "answered")
+    )
+    assert len(asked) >= len(exports)
     downloads = operation["downloads"]
     assert isinstance(downloads, list)
     assert [item["outcome"] for item in downloads].count("Confirmed") == 1
-    assert sum(item["exportsRequested"] for item in downloads) == len(requests)
     kept = [path for path in stored.paths(stack, name) if path.endswith("security-domain.json")]
-    assert len(kept) == len(downloads)
+    assert len(kept) == len(downloads) == len(answered)
+    assert len({item["export"] for item in downloads}) == len(downloads)

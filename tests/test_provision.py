@@ -61,9 +61,11 @@ def test_the_archive_tells_the_whole_story(
     operation = provision(portal, hsm_name, request_for(stack, custodians))
     prefix = f"{hsm_name}/{operation['id']}"
     assert sorted(stored.paths(stack, hsm_name)) == [
+        f"{hsm_name}/exports/000001-answered.json",
+        f"{hsm_name}/exports/000001-asked.json",
+        f"{hsm_name}/exports/000001-ended.json",
         f"{prefix}/1/confirmation.json",
         f"{prefix}/1/receipt.json",
-        f"{prefix}/1/requests/1.json",
         f"{prefix}/1/security-domain.json",
         f"{prefix}/plan.json",
     ]

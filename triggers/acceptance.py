@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 import azure.durable_functions as df
 
 from clients import archive, resource_manager
-from clients.archive import HeldClaim
-from clients.ownership import hsm_exists, require_free_name, require_own_subscription
+from clients.credential import own_identity
+from clients.ownership import hsm_exists, is_ours, require_free_name, require_usable_subscription
 from domain.caller import Caller
 from domain.errors import FieldError, refused_fields, service_error
 from domain.hsm import Hsm, find_differences
 from domain.names import resource_id
-from domain.operations import accepted_operation
+from domain.operations import Operation, accepted_operation
 from domain.records import Claim, HsmRecord
 from domain.requests import HsmRequest
-from triggers.instances import ensure_started, find_operation_of, has_ended
+from triggers.instances import ensure_started, find_operation_of, interrupted_operation, is_abandoned
 from triggers.problems import Refusal
 from triggers.views import describe_claimed_operation, describe_known_hsm
 
@@ -27,33 +27,41 @@ class Accepted(NamedTuple):
     hsm: dict[str, Any] | None = None
 
 
+class _Last(NamedTuple):
+    """The last claim on a name, and how its operation stands."""
+
+    claim: Claim
+    etag: str
+    operation: Operation
+
+
 def accept(caller: Caller, name: str, request: HsmRequest, client: df.SyncDurableFunctionsClient) -> Accepted:
     """Accept a request, or find the operation or the HSM that already answers it.
 
     Raises Refusal or ServiceError: 409 `operation_in_progress`, `hsm_exists`, `hsm_differs`, `hsm_soft_deleted`; 400
     `subscription_not_ours`.
     """
-    held = _find_claim(name, client)
-    if held is not None and held.claim.running and not has_ended(held.claim, client):
-        return _join(caller, held.claim, request, client)
+    last = _find_last(name, client)
+    if last is not None and not last.operation.ended and not _gives_way(caller, last.claim, request, client):
+        return _join(caller, last.claim, request, client)
     record = archive.find_hsm_record(name)
-    require_own_subscription(request.subscription_id)
+    require_usable_subscription(request.subscription_id, request.location)
     hsm = _find_own_hsm(caller, name, request, record)
-    if held is not None and held.claim.succeeded and hsm is not None and hsm.active:
-        return _compare(held.claim, hsm, request, record)
-    if hsm is not None:
-        _check_changes(hsm, request, record, held)
-    return _claim(caller, name, request, held, client)
+    if last is not None and hsm is not None:
+        if _is_finished(hsm, record, last.operation):
+            return _compare(last.claim, hsm, request, record)
+        _check_changes(hsm, request, record, last.claim)
+    return _claim(caller, name, request, last, client)
 
 
-def _find_claim(name: str, client: df.SyncDurableFunctionsClient) -> HeldClaim | None:
-    """Read the claim on a name; one that still says running after its instance ended was interrupted.
-
-    An operation ends its claim before its instance ends, so a claim read before that is read again.
-    """
+def _find_last(name: str, client: df.SyncDurableFunctionsClient) -> _Last | None:
     held = archive.find_claim(name)
-    stale = held is not None and held.claim.running and has_ended(held.claim, client)
-    return archive.find_claim(name) if stale else held
+    return _Last(held.claim, held.etag, find_operation_of(held.claim, client)) if held else None
+
+
+def _gives_way(caller: Caller, claim: Claim, request: HsmRequest, client: df.SyncDurableFunctionsClient) -> bool:
+    """Say whether an accepted operation gives way to another request of its owner's: it never began."""
+    return claim.digest != request.digest() and claim.owner == caller.owner and is_abandoned(claim, client)
 
 
 def _join(caller: Caller, claim: Claim, request: HsmRequest, client: df.SyncDurableFunctionsClient) -> Accepted:
@@ -81,6 +89,8 @@ def _find_own_hsm(caller: Caller, name: str, request: HsmRequest, record: HsmRec
         raise hsm_exists()
     _, _, subscription_id, _, resource_group, *_ = record.resource_id.split("/")
     hsm = resource_manager.find_hsm(subscription_id, resource_group, name)
+    if hsm is not None and not is_ours(hsm, record, caller.owner):
+        raise hsm_exists()
     wanted = resource_id(request.subscription_id, request.resource_group, name)
     if hsm is not None and wanted.lower() != record.resource_id.lower():
         message = "The HSM is in another subscription or resource group, and cannot be moved here."
@@ -94,21 +104,37 @@ def _find_own_hsm(caller: Caller, name: str, request: HsmRequest, record: HsmRec
 def _compare(claim: Claim, hsm: Hsm, request: HsmRequest, record: HsmRecord | None) -> Accepted:
     """Answer for an HSM that is finished: it is as asked, or what differs is named."""
     if claim.digest != request.digest():
-        errors = find_differences(hsm, request) + _find_domain_differences(claim.request, request)
+        errors = _find_differences(claim.request, hsm, request) + _find_domain_differences(claim.request, request)
         raise refused_fields(errors or [_something_differs()])
     return Accepted({}, describe_known_hsm(hsm, record, claim))
 
 
-def _check_changes(hsm: Hsm, request: HsmRequest, record: HsmRecord | None, held: HeldClaim | None) -> None:
+def _is_finished(hsm: Hsm, record: HsmRecord | None, operation: Operation | None) -> bool:
+    """Say whether nothing is left to do: made, active, and its security domain where the record says."""
+    succeeded = operation is not None and operation.status == "Succeeded"
+    receipt = record.security_domain if record else None
+    return succeeded and hsm.active and receipt is not None and archive.is_kept(receipt, hsm.name)
+
+
+def _check_changes(hsm: Hsm, request: HsmRequest, record: HsmRecord | None, before: Claim) -> None:
     """Take what can still change: wrapping keys and quorum, until the HSM is active with a confirmed domain of ours.
 
     See docs/decisions/0001-keys-may-change-until-confirmed.md.
     """
-    errors = find_differences(hsm, request)
-    if held is not None and hsm.active and record is not None and record.security_domain is not None:
-        errors += _find_domain_differences(held.claim.request, request)
+    errors = _find_differences(before.request, hsm, request)
+    if hsm.active and record is not None and record.security_domain is not None:
+        errors += _find_domain_differences(before.request, request)
     if errors:
         raise refused_fields(errors)
+
+
+def _find_differences(before: HsmRequest, hsm: Hsm, request: HsmRequest) -> list[FieldError]:
+    errors = find_differences(hsm, request, own_identity().object_id)
+    # Tags are held against what was asked for, not against what they have become.
+    if before.tags != request.tags:
+        message = "This version does not change the tags of an HSM that exists."
+        errors.append(FieldError(field="tags", message=message, code="hsm_differs"))
+    return errors
 
 
 def _find_domain_differences(before: HsmRequest, request: HsmRequest) -> list[FieldError]:
@@ -127,7 +153,7 @@ def _something_differs() -> FieldError:
 
 
 def _claim(
-    caller: Caller, name: str, request: HsmRequest, held: HeldClaim | None, client: df.SyncDurableFunctionsClient
+    caller: Caller, name: str, request: HsmRequest, last: _Last | None, client: df.SyncDurableFunctionsClient
 ) -> Accepted:
     """Claim the name for a new operation and start it; whoever was faster is joined."""
     from ulid import ULID
@@ -140,11 +166,11 @@ def _claim(
         digest=request.digest(),
         claimed_at=datetime.now(UTC).replace(microsecond=0),
     )
-    if held is not None and held.claim.running:
-        # It was interrupted before it could be recorded: what is known of it must outlive its claim and its instance.
-        archive.write_operation(find_operation_of(held.claim, client))
+    if last is not None and last.claim.running:
+        # It may not have been recorded: what is known of it must outlive its claim and its instance.
+        archive.write_operation(interrupted_operation(last.claim, client))
     # The claim, not the engine, decides: of two requests at the same instant one writes it, the other reads it.
-    won = archive.create_claim(claim) if held is None else archive.replace_claim(claim, held.etag)
+    won = archive.create_claim(claim) if last is None else archive.replace_claim(claim, last.etag)
     if not won:
         winner = archive.find_claim(name)
         if winner is None or not winner.claim.running:

@@ -60,8 +60,7 @@ def get_hsm(request: func.HttpRequest, client: df.SyncDurableFunctionsClient) ->
         from triggers.problems import answer
         from triggers.views import describe_hsm
 
-        reader(request)
-        return answer(200, describe_hsm(_hsm_name(request), client))
+        return answer(200, describe_hsm(reader(request), _hsm_name(request), client))
 
     return _answer(handle)
 
@@ -76,8 +75,7 @@ def get_operation(request: func.HttpRequest, client: df.SyncDurableFunctionsClie
         from triggers.problems import answer
         from triggers.views import describe_operation
 
-        reader(request)
-        operation = describe_operation(request.route_params["id"], client)
+        operation = describe_operation(reader(request), request.route_params["id"], client)
         running = operation["status"] in ("NotStarted", "Running")
         return answer(200, operation, {"Retry-After": POLL_SECONDS} if running else None)
 

@@ -1,6 +1,9 @@
 """What the engine knows of an operation, held against its claim."""
 
+import contextlib
 import json
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import azure.durable_functions as df
@@ -8,12 +11,15 @@ from durabletask.client import OrchestrationState, OrchestrationStatus
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from clients import archive
-from domain.errors import service_error
+from domain.errors import ErrorDetail, service_error
 from domain.names import instance_id
 from domain.operations import Operation, accepted_operation
 from domain.records import Claim
 
 ORCHESTRATION: Final = "hsm_provisioning"
+STARTS_WITHIN: Final = timedelta(minutes=1)
+START_ATTEMPTS: Final = 6
+PAUSE_SECONDS: Final = 0.5
 _ENDED: Final = frozenset({OrchestrationStatus.COMPLETED, OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED})
 
 
@@ -23,16 +29,19 @@ def find_instance(claim: Claim, client: df.SyncDurableFunctionsClient) -> Orches
     return state if state is not None and state.get_input() == claim.operation_id else None
 
 
-def has_ended(claim: Claim, client: df.SyncDurableFunctionsClient) -> bool:
-    """Say whether an operation's instance ended, well or badly."""
-    state = find_instance(claim, client)
-    return state is not None and state.runtime_status in _ENDED
+def is_abandoned(claim: Claim, client: df.SyncDurableFunctionsClient) -> bool:
+    """Say whether an accepted operation never began, and had the time to: whoever accepted it died at that moment."""
+    had_time = datetime.now(UTC) - claim.claimed_at > STARTS_WITHIN
+    return had_time and find_instance(claim, client) is None
 
 
 def ensure_started(claim: Claim, client: df.SyncDurableFunctionsClient) -> None:
-    """Start the operation unless its instance exists; an ended instance would block its id, so it may be reused."""
-    if find_instance(claim, client) is not None:
-        return
+    """Start the operation unless its instance exists; an ended instance would block its id, so it may be reused.
+
+    Raises ServiceError `not_started`; the claim stands nevertheless.
+    """
+    import grpc
+
     policy = pb.OrchestrationIdReusePolicy(
         replaceableStatus=[
             pb.ORCHESTRATION_STATUS_COMPLETED,
@@ -40,40 +49,49 @@ def ensure_started(claim: Claim, client: df.SyncDurableFunctionsClient) -> None:
             pb.ORCHESTRATION_STATUS_TERMINATED,
         ]
     )
-    import grpc
-
-    try:
-        client.schedule_new_orchestration(
-            ORCHESTRATION, input=claim.operation_id, instance_id=instance_id(claim.hsm), reuse_id_policy=policy
-        )
-    except grpc.RpcError:
-        # Refused because a request at the same instant started it, or not started at all: the claim stands either way,
-        # and the same request again, or the next reconcile, starts what has not begun.
-        if find_instance(claim, client) is None:
-            raise service_error(
-                "not_started",
-                "The request was accepted, but its operation could not be started.",
-                advice="Send the same request again: it starts the operation that was accepted.",
-                retryable=True,
-            ) from None
+    for _ in range(START_ATTEMPTS):
+        if find_instance(claim, client) is not None:
+            return
+        with contextlib.suppress(grpc.RpcError):
+            client.schedule_new_orchestration(
+                ORCHESTRATION, input=claim.operation_id, instance_id=instance_id(claim.hsm), reuse_id_policy=policy
+            )
+            return
+        # A request at the same instant started it; or the instance before it, which was recorded, ends in a moment.
+        time.sleep(PAUSE_SECONDS)
+    raise service_error(
+        "not_started",
+        "The request was accepted, but its operation could not be started.",
+        advice="Send the same request again: it starts the operation that was accepted.",
+        retryable=True,
+    )
 
 
 def find_operation_of(claim: Claim, client: df.SyncDurableFunctionsClient) -> Operation:
-    """Describe the operation of a claim: how far its instance is, or its record once that has ended."""
+    """Describe the operation of a claim: its record if it has one, else how far its instance is."""
+    # An operation is recorded before its instance ends; so the instance, asked first, never ends without its record.
     state = find_instance(claim, client)
-    if claim.running and state is not None and state.runtime_status not in _ENDED:
-        return _describe(claim, state)
-    # An instance ends after its operation was recorded: what began and has no record by now was interrupted.
     return archive.find_operation(claim.operation_id) or _describe(claim, state)
+
+
+def interrupted_operation(claim: Claim, client: df.SyncDurableFunctionsClient) -> Operation:
+    """Describe an operation that gives way to another before it could be recorded."""
+    operation = find_operation_of(claim, client)
+    if operation.ended:
+        return operation
+    return operation.model_copy(update={"status": "Failed", "error": _interrupted()})
 
 
 def _describe(claim: Claim, state: OrchestrationState | None) -> Operation:
     operation = accepted_operation(claim)
     if state is None:
-        return operation
+        # What has a plan began: its instance was purged, or lost with its task hub.
+        begun = archive.find_plan(claim.hsm, claim.operation_id) is not None
+        return operation.model_copy(update={"status": "Failed", "error": _interrupted()}) if begun else operation
     progress = _progress(state)
     if state.runtime_status in _ENDED:
-        progress = {**progress, "status": "Failed", "error": _interrupted()}
+        error = _interrupted().model_dump(by_alias=True, exclude_none=True)
+        progress = {**progress, "status": "Failed", "error": error}
     elif progress:
         # The record makes the end: until it is written, the operation is at its last step.
         progress = {**progress, "status": "Running"}
@@ -86,9 +104,9 @@ def _progress(state: OrchestrationState) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _interrupted() -> dict[str, Any]:
+def _interrupted() -> ErrorDetail:
     return service_error(
         "operation_interrupted",
         "The operation was ended from outside, or broke, before it could be recorded.",
         advice="Nothing was deleted: the HSM may exist and be billed. Send the request again to resume.",
-    ).detail.model_dump(mode="json", by_alias=True, exclude_none=True)
+    ).detail

@@ -16,6 +16,7 @@ from local.azure.control.models import (
     NewToken,
     NewVault,
     ProvisioningFailures,
+    Registration,
     TimingChange,
 )
 
@@ -69,6 +70,10 @@ class ControlClient:
     def fail_provisioning(self, count: int) -> None:
         """Let the next creations fail."""
         self._send("POST", "transitions/provisioning-failures", ProvisioningFailures(count=count))
+
+    def change_registration(self, *, registered: bool) -> None:
+        """Register the subscription for Microsoft.KeyVault, or make it as new ones are."""
+        self._send("PUT", "registration", Registration(registered=registered))
 
     def hsms(self) -> list[dict[str, Any]]:
         """List all HSMs, deleted ones included."""

@@ -79,6 +79,12 @@ class ExportOutcomes(ControlModel):
     outcomes: list[Literal["Success", "Failed"]]
 
 
+class Registration(ControlModel):
+    """Whether the subscription is registered for Microsoft.KeyVault."""
+
+    registered: bool
+
+
 class ProvisioningFailures(ControlModel):
     """How many of the next creations fail."""
 

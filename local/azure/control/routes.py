@@ -92,6 +92,11 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         world.manager.failures_to_come = new.count
         return _json(new, 201)
 
+    async def put_registration(request: Request) -> Response:
+        change = models.Registration.model_validate_json(await request.body())
+        world.subscription.registered = change.registered
+        return _json(change)
+
     async def get_hsms(request: Request) -> Response:  # noqa: ARG001
         live = [(hsm, False) for hsm in world.manager.hsms.values()]
         deleted = [(item.hsm, True) for item in world.manager.deleted.values()]
@@ -166,6 +171,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/exports/outcomes", post_outcomes, methods=["POST"]),
         Route("/exports/{hsm}", get_exports),
         Route("/transitions/provisioning-failures", post_failures, methods=["POST"]),
+        Route("/registration", put_registration, methods=["PUT"]),
         Route("/hsms", get_hsms),
         Route("/hsms", delete_hsms, methods=["DELETE"]),
         Route("/holds", post_hold, methods=["POST"]),

@@ -61,6 +61,12 @@ class Subscription:
     roles: dict[str, str] = field(default_factory=dict)
     groups: dict[str, ResourceGroup] = field(default_factory=dict)
 
+    def require_registration(self) -> None:
+        """Refuse what needs the provider Microsoft.KeyVault; raises ServiceFault 409."""
+        if not self.registered:
+            message = "The subscription is not registered to use namespace 'Microsoft.KeyVault'."
+            raise ServiceFault(409, "MissingSubscriptionRegistration", message)
+
 
 class ResourceManager:
     """All of ARM's state."""
@@ -165,9 +171,7 @@ class ResourceManager:
         return Transition([("Provisioning", self.timing.provisioning_seconds)], final)
 
     def _check_creation(self, subscription: Subscription, name: str, body: HsmBody) -> None:
-        if not subscription.registered:
-            message = "The subscription is not registered to use namespace 'Microsoft.KeyVault'."
-            raise ServiceFault(409, "MissingSubscriptionRegistration", message)
+        subscription.require_registration()
         available, reason, message = self.is_available(name)
         if not available:
             invalid = reason == "AccountNameInvalid"

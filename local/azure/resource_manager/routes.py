@@ -209,6 +209,7 @@ async def _list_deleted(call: Call) -> Response:
 
 
 async def _check_name(call: Call) -> Response:
+    call.subscription.require_registration()
     available, reason, message = call.manager.is_available(str((await call.request.json()).get("name", "")))
     answer: dict[str, Any] = {"nameAvailable": available}
     return JSONResponse(answer if available else {**answer, "reason": reason, "message": message})
