@@ -28,7 +28,13 @@ class Custodian(NamedTuple):
 
 
 def make_custodian(
-    name: str, key: PrivateKey | None = None, *, bits: int = 2048, begins_in_days: int = -1, days: int = 365
+    name: str,
+    key: PrivateKey | None = None,
+    *,
+    bits: int = 2048,
+    begins_in_days: int = -1,
+    days: int = 365,
+    public_key: rsa.RSAPublicKey | None = None,
 ) -> Custodian:
     key = key or rsa.generate_private_key(65537, bits)
     begins = datetime.now(UTC) + timedelta(days=begins_in_days)
@@ -37,7 +43,7 @@ def make_custodian(
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
-        .public_key(key.public_key())
+        .public_key(public_key or key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begins)
         .not_valid_after(begins + timedelta(days=days))

@@ -1,11 +1,15 @@
 """What is refused, with a 4xx that names the field, before anything is created."""
 
+import base64
 import json
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from local.azure.control.models import NewToken
 from local.portal import Portal
@@ -60,6 +64,30 @@ def same_key_again(custodians: list[Custodian]) -> Custodian:
     return make_custodian("another certificate", custodians[0].key)
 
 
+def same_modulus(custodians: list[Custodian]) -> Custodian:
+    """Whoever holds a private key can compute that of another exponent."""
+    key = custodians[0].key
+    assert isinstance(key, rsa.RSAPrivateKey)
+    sibling = rsa.RSAPublicNumbers(e=257, n=key.public_key().public_numbers().n).public_key()
+    return make_custodian("another exponent", custodians[1].key, public_key=sibling)
+
+
+def unknown_version(custodians: list[Custodian]) -> Custodian:
+    der = x509.load_pem_x509_certificate(custodians[2].pem.encode()).public_bytes(Encoding.DER)
+    changed = base64.encodebytes(der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1)).decode()
+    pem = f"-----BEGIN CERTIFICATE-----\n{changed}-----END CERTIFICATE-----\n"
+    return custodians[2]._replace(pem=pem)
+
+
+def signing_key(_custodians: list[Custodian]) -> Custodian:
+    """An RSASSA-PSS key, which no library but OpenSSL makes."""
+    command = (
+        "openssl req -x509 -nodes -days 9 -subj /CN=x -newkey rsa-pss -pkeyopt rsa_keygen_bits:2048 -keyout /dev/null"
+    )
+    made = subprocess.run(command.split(), check=True, capture_output=True, text=True)
+    return make_custodian("PSS")._replace(pem=made.stdout)
+
+
 FAULTY_KEYS: dict[str, tuple[Callable[[list[Custodian]], Custodian], str]] = {
     "the same key in two certificates": (same_key_again, "wrapping_key_duplicated"),
     "an EC certificate": (
@@ -71,6 +99,8 @@ FAULTY_KEYS: dict[str, tuple[Callable[[list[Custodian]], Custodian], str]] = {
         lambda _: make_custodian("old", begins_in_days=-10, days=5),
         "wrapping_key_expired",
     ),
+    "another exponent of the same modulus": (same_modulus, "wrapping_key_duplicated"),
+    "a key that may only sign": (signing_key, "wrapping_key_not_rsa"),
     "a certificate of tomorrow": (lambda _: make_custodian("new", begins_in_days=2), "wrapping_key_not_yet_valid"),
 }
 
@@ -81,6 +111,11 @@ CASES: dict[str, tuple[Change, str, str]] = {
     "11 keys": (set_keys(11), KEYS, "wrapping_key_count"),
     "the same key twice": (replace_last(lambda custodians: custodians[0]), f"{KEYS}[2]", "wrapping_key_duplicated"),
     **{name: (replace_last(make), f"{KEYS}[2]", code) for name, (make, code) in FAULTY_KEYS.items()},
+    "a certificate of an unknown version": (
+        replace_last(unknown_version),
+        f"{KEYS}[2]",
+        "wrapping_key_unreadable",
+    ),
     "a private key": (
         set_value("securityDomain", {"quorum": 2, "wrappingKeys": [{"pem": "-----BEGIN RSA PRIVATE KEY-----"}] * 3}),
         f"{KEYS}[0]",
