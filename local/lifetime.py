@@ -1,15 +1,19 @@
-"""How long a local process runs: until a signal comes, or whoever started it is gone. Nothing may be left running."""
+"""How long a local process runs: until a signal comes, or whoever started it is gone. Nothing may be left running.
+
+A process that another starts has the reading end of a pipe as its standard input. The pipe ends with the other
+process, however that ended, and whenever.
+"""
 
 import asyncio
 import contextlib
-import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Final
 
 import uvicorn
 
-_PARENT_POLL_SECONDS: Final = 0.5
+UNTIL_INPUT_ENDS: Final = "--until-input-ends"
 
 
 class Server(uvicorn.Server):
@@ -21,17 +25,12 @@ class Server(uvicorn.Server):
         yield
 
 
-def watch_for_end() -> asyncio.Event:
+def watch_for_end(*, until_input_ends: bool) -> asyncio.Event:
     """Give an event that is set when this process should end; from then on signals end nothing at once."""
     end = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, end.set)
+        loop.add_signal_handler(number, end.set)
+    if until_input_ends:
+        loop.add_reader(sys.stdin.fileno(), end.set)
     return end
-
-
-async def await_end(end: asyncio.Event) -> None:
-    """Wait for a signal, or for the end of the parent."""
-    parent = os.getppid()
-    while not end.is_set() and os.getppid() == parent:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(end.wait(), _PARENT_POLL_SECONDS)

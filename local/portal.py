@@ -19,6 +19,8 @@ class Portal:
         self._application = application or stack.portal
         self._token = ""
         self._session = requests.Session()
+        # The API is on this machine, whatever proxy its user has.
+        self._session.trust_env = False
 
     def token(self) -> str:
         """Get an access token by client credentials, as any library would."""

@@ -7,12 +7,15 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from local.azure.control.client import ControlClient
 from local.azure.launch import LocalAzure, start_local_azure
 from local.child_process import REPOSITORY
 from local.host.launch import LocalHost, start_local_host
+
+if TYPE_CHECKING:
+    from azure.identity import ClientSecretCredential
 
 API_AUDIENCE: Final = "api://hsm-provisioner"
 API_SCOPE: Final = f"{API_AUDIENCE}/.default"
@@ -54,6 +57,12 @@ class Stack(NamedTuple):
             "STORAGE_ACCOUNT_URL": self.azure.endpoints.storage_account_url,
             "LOCAL_AZURE_CONTROL_URL": self.azure.endpoints.control_url,
         }
+
+    def portal_credential(self) -> "ClientSecretCredential":
+        """Sign the portal's application in, as any of Azure's SDKs does."""
+        from azure.identity import ClientSecretCredential
+
+        return ClientSecretCredential(self.azure.endpoints.tenant_id, self.portal.client_id, self.portal.client_secret)
 
     def write_environment(self, path: Path) -> None:
         """Write those variables for a shell to read; the file appears complete or not at all, for its owner only."""

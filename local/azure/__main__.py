@@ -29,7 +29,7 @@ from local.azure.key_vault.routes import make_key_vault_app
 from local.azure.managed_hsm.routes import make_managed_hsm_app
 from local.azure.resource_manager.routes import make_resource_manager_app
 from local.azure.world import DEFAULT_VAULT, World
-from local.lifetime import Server, await_end, watch_for_end
+from local.lifetime import UNTIL_INPUT_ENDS, Server, watch_for_end
 
 
 def make_services(world: World, azurite: Azurite, files: TlsFiles) -> ASGIApp:
@@ -57,9 +57,9 @@ def make_services(world: World, azurite: Azurite, files: TlsFiles) -> ASGIApp:
     return dispatch
 
 
-async def serve(state_directory: Path, timing: Timing) -> None:
+async def serve(state_directory: Path, timing: Timing, *, until_input_ends: bool) -> None:
     """Start everything, say where it is, and run until a signal comes."""
-    end = watch_for_end()
+    end = watch_for_end(until_input_ends=until_input_ends)
     files = make_tls_files(state_directory)
     azurite = start_azurite(state_directory, files)
     document = state_directory / "azure.json"
@@ -91,7 +91,7 @@ async def serve(state_directory: Path, timing: Timing) -> None:
         control_url = f"http://127.0.0.1:{control_listener.getsockname()[1]}"
         proxy_url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
         _write(document, _describe(world, files, proxy_url, control_url, header))
-        await await_end(end)
+        await end.wait()
         document.unlink(missing_ok=True)
         services.should_exit = controls.should_exit = True
         proxy.close()
@@ -132,11 +132,13 @@ def main() -> int:
     parser.add_argument("--state-directory", type=Path, required=True)
     parser.add_argument("--provisioning-seconds", type=float, default=10)
     parser.add_argument("--activation-seconds", type=float, default=5)
+    parser.add_argument(UNTIL_INPUT_ENDS, action="store_true")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     directory = arguments.state_directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    asyncio.run(serve(directory, Timing(arguments.provisioning_seconds, arguments.activation_seconds)))
+    timing = Timing(arguments.provisioning_seconds, arguments.activation_seconds)
+    asyncio.run(serve(directory, timing, until_input_ends=arguments.until_input_ends))
     return 0
 
 

@@ -24,9 +24,15 @@ class Endpoints(BaseModel):
     key_vault_url: str
 
     def environment(self) -> dict[str, str]:
-        """Give the variables by which every client finds the proxy and trusts its certificates."""
+        """Give the variables by which every client finds the proxy and trusts its certificates.
+
+        Both spellings, and an explicit `NO_PROXY`: what a user has set for the world outside must not win.
+        """
         return {
             "HTTPS_PROXY": self.proxy_url,
+            "https_proxy": self.proxy_url,
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
             "REQUESTS_CA_BUNDLE": self.ca_bundle,
             "SSL_CERT_FILE": self.ca_bundle,
         }

@@ -17,7 +17,7 @@ from local.host.dispatcher import Dispatcher
 from local.host.engine import Engine
 from local.host.http_server import Keys, describe_durable_client, make_http_app
 from local.host.supervisor import AppNotIndexed, Supervisor
-from local.lifetime import Server, await_end, watch_for_end
+from local.lifetime import UNTIL_INPUT_ENDS, Server, watch_for_end
 
 
 def main() -> int:
@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--app-directory", type=Path, required=True)
     parser.add_argument("--state-directory", type=Path, required=True)
     parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument(UNTIL_INPUT_ENDS, action="store_true")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     settings = json.loads(arguments.settings.read_text())["Values"]
@@ -37,7 +38,10 @@ def main() -> int:
         sys.stderr.write(f"the app could not be indexed: {failure}\n")
         return 1
     try:
-        asyncio.run(_serve(supervisor, functions, app_directory, arguments.state_directory))
+        serving = _serve(
+            supervisor, functions, app_directory, arguments.state_directory, until_input_ends=arguments.until_input_ends
+        )
+        asyncio.run(serving)
     finally:
         supervisor.stop()
         logging.shutdown()
@@ -46,9 +50,14 @@ def main() -> int:
 
 
 async def _serve(
-    supervisor: Supervisor, functions: list[dict[str, Any]], app_directory: Path, state_directory: Path
+    supervisor: Supervisor,
+    functions: list[dict[str, Any]],
+    app_directory: Path,
+    state_directory: Path,
+    *,
+    until_input_ends: bool,
 ) -> None:
-    end = watch_for_end()
+    end = watch_for_end(until_input_ends=until_input_ends)
     engine = Engine()
     durable_address = engine.start()
     Dispatcher(engine, supervisor, functions).start()
@@ -80,7 +89,7 @@ async def _serve(
     try:
         # The listener is bound already, so a request that comes before the loop turns waits and is answered.
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        await await_end(end)
+        await end.wait()
         server.should_exit = True
         await serving
     finally:

@@ -3,12 +3,14 @@
 import base64
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NoReturn
 
 from durabletask.internal import helpers
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf import wrappers_pb2
+from google.protobuf.message import DecodeError
 
 from local.host.engine import Engine
 from local.host.supervisor import InvocationFailed, Supervisor, WorkerDied
@@ -31,7 +33,7 @@ class _InProcess:
 
 
 class Dispatcher:
-    """Runs orchestrators, activities and entities in the worker by their durable names."""
+    """Runs orchestrators and activities in the worker by their durable names."""
 
     def __init__(self, engine: Engine, supervisor: Supervisor, functions: list[dict[str, Any]]) -> None:
         self._engine = engine
@@ -39,6 +41,10 @@ class Dispatcher:
         self._orchestrators = _find(functions, "orchestrationTrigger", "orchestration")
         self._activities = _find(functions, "activityTrigger", "activity")
         self._context: Any = _InProcess()
+        self._work: dict[str, Callable[[pb.WorkItem], None]] = {
+            "orchestratorRequest": self._orchestrate,
+            "activityRequest": self._act,
+        }
         self._pool = ThreadPoolExecutor(CONCURRENT_ITEMS, "work-item")
 
     def start(self) -> None:
@@ -47,7 +53,7 @@ class Dispatcher:
 
     def _run(self) -> None:
         for item in self._engine.GetWorkItems(pb.GetWorkItemsRequest(), self._context):
-            work = self._orchestrate if item.HasField("orchestratorRequest") else self._act
+            work = self._work.get(item.WhichOneof("request") or "", _refuse)
             self._pool.submit(work, item).add_done_callback(_report)
 
     def _orchestrate(self, item: pb.WorkItem) -> None:
@@ -65,6 +71,10 @@ class Dispatcher:
             response = _failed_orchestration(request.instanceId, failure.error_type, str(failure))
         except WorkerDied as failure:
             response = _failed_orchestration(request.instanceId, "WorkerProcessDied", str(failure))
+        except DecodeError:
+            text = "the worker's answer could not be read"
+            response = _failed_orchestration(request.instanceId, "OrchestratorUnreadable", text)
+        response.instanceId = request.instanceId
         response.completionToken = item.completionToken
         self._engine.CompleteOrchestratorTask(response, self._context)
 
@@ -90,6 +100,11 @@ class Dispatcher:
         if failure is not None:
             response.failureDetails.CopyFrom(failure)
         self._engine.CompleteActivityTask(response, self._context)
+
+
+def _refuse(item: pb.WorkItem) -> None:
+    message = f"the local host cannot run a work item of kind {item.WhichOneof('request')}"
+    raise NotImplementedError(message)
 
 
 def _find(functions: list[dict[str, Any]], trigger: str, alias: str) -> dict[str, tuple[str, str]]:

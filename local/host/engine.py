@@ -1,9 +1,8 @@
-"""durabletask's in-memory backend with the defects closed that a service must not have.
+"""durabletask's in-memory backend with the defects closed that a host must not have.
 
-What is closed, by the letters of README.md: results and timers are bound to the execution that asked for them (a);
-a child orchestration may take as long as it likes (b); each work item is completed once (c); a failure without a text
-is a failure (e); waiting callers cannot use up the server (h); it binds 127.0.0.1 on a port of its own (k). Timers
-share one thread (g).
+Results and timers are bound to the execution that asked for them; a child orchestration may take as long as it likes;
+each work item is completed once; a failure without a text is a failure; waiting callers cannot use up the server; it
+binds 127.0.0.1 on a port of its own; all timers share one thread. README.md says which defects are left.
 """
 
 import heapq
@@ -13,7 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent import futures
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 import grpc
 from durabletask.internal import helpers
@@ -21,9 +20,23 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 from durabletask.internal import orchestrator_service_pb2_grpc as stubs
 from durabletask.testing.in_memory_backend import InMemoryOrchestrationBackend, OrchestrationInstance, StateWaiter
 
-SERVER_THREADS: Final = 64
-MAXIMUM_WAITS: Final = 32
+SERVER_THREADS: Final = 512
+MAXIMUM_WAITS: Final = 448
+LONGEST_WAIT_SECONDS: Final = 30.0
+MAXIMUM_HISTORY: Final = 1_000_000
 WITHOUT_TEXT: Final = "The activity failed without a text."
+
+
+# What answers a task of one execution, and means nothing to the next.
+_RESULTS: Final = frozenset(
+    {
+        "taskCompleted",
+        "taskFailed",
+        "timerFired",
+        "subOrchestrationInstanceCompleted",
+        "subOrchestrationInstanceFailed",
+    }
+)
 
 
 class _Execution(NamedTuple):
@@ -42,7 +55,7 @@ class Engine(InMemoryOrchestrationBackend):
     """The backend behind the local host; start it, take its work items, complete them."""
 
     def __init__(self) -> None:
-        super().__init__(port=0)
+        super().__init__(port=0, max_history_size=MAXIMUM_HISTORY)
         self._numbers = itertools.count(1)
         self._executions: dict[str, int] = {}
         self._scheduled: dict[str, _Execution] = {}
@@ -52,7 +65,11 @@ class Engine(InMemoryOrchestrationBackend):
 
     def start(self) -> str:
         """Serve on a free port of 127.0.0.1 that is nobody else's, and give its address."""
-        server = grpc.server(futures.ThreadPoolExecutor(SERVER_THREADS), options=[("grpc.so_reuseport", 0)])
+        server = grpc.server(
+            futures.ThreadPoolExecutor(SERVER_THREADS),
+            options=[("grpc.so_reuseport", 0)],
+            interceptors=[_ForClients()],
+        )
         stubs.add_TaskHubSidecarServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
@@ -77,8 +94,13 @@ class Engine(InMemoryOrchestrationBackend):
     def _process_complete_orchestration_action(
         self, instance: OrchestrationInstance, complete_action: pb.CompleteOrchestrationAction
     ) -> None:
+        continues = complete_action.orchestrationStatus == pb.ORCHESTRATION_STATUS_CONTINUED_AS_NEW
+        if continues:
+            # The backend hands what arrived meanwhile to the next generation, which numbers its tasks from 1 again.
+            arrived = [event for event in instance.pending_events if event.WhichOneof("eventType") not in _RESULTS]
+            instance.pending_events[:] = arrived
         super()._process_complete_orchestration_action(instance, complete_action)
-        if complete_action.orchestrationStatus == pb.ORCHESTRATION_STATUS_CONTINUED_AS_NEW:
+        if continues:
             self._begin_execution(instance.instance_id)
 
     def _begin_execution(self, instance_id: str) -> None:
@@ -157,23 +179,44 @@ class Engine(InMemoryOrchestrationBackend):
     def _wait_for_state(
         self, instance_id: str, predicate: Callable[[OrchestrationInstance], bool], timeout: float | None
     ) -> OrchestrationInstance | None:
-        """Wait as long as the caller's deadline allows; too many at once are told nothing came, at once."""
+        """Wait as long as the caller's deadline allows; raises RuntimeError where too many wait at once."""
         with self._lock:
             instance = self._instances.get(instance_id)
             if instance and predicate(instance):
                 return instance
             if not self._waits.acquire(blocking=False):
-                return None
+                message = f"more than {MAXIMUM_WAITS} callers wait already"
+                raise RuntimeError(message)
             waiter = StateWaiter(predicate=predicate)
             self._state_waiters.setdefault(instance_id, []).append(waiter)
         try:
-            return waiter.result if waiter.event.wait(min(timeout or 30, 30)) else None
+            return waiter.result if waiter.event.wait(timeout or LONGEST_WAIT_SECONDS) else None
         finally:
             self._waits.release()
             with self._lock:
                 waiters = self._state_waiters.get(instance_id, [])
                 # By identity: two waiters can be equal.
                 self._state_waiters[instance_id] = [other for other in waiters if other is not waiter]
+
+
+class _ForClients(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Lets callers do what clients do: work items are the dispatcher's, and one that strays to others would be lost."""
+
+    def intercept_service(
+        self, continuation: Callable[[Any], Any], handler_call_details: grpc.HandlerCallDetails
+    ) -> Any:
+        """Refuse what a worker would call."""
+        name = handler_call_details.method.rpartition("/")[2]
+        if name == "GetWorkItems":
+            return grpc.unary_stream_rpc_method_handler(_refuse)
+        if name.startswith(("Complete", "Abandon")):
+            return grpc.unary_unary_rpc_method_handler(_refuse)
+        return continuation(handler_call_details)
+
+
+def _refuse(request: bytes, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG001 - the signature of a handler
+    context.abort(grpc.StatusCode.PERMISSION_DENIED, "the local host has its own worker")
+    raise AssertionError
 
 
 class _Timers:

@@ -1,11 +1,15 @@
 """Starts a local host as a process of its own and waits until it answers."""
 
 import json
+import time
 from pathlib import Path
+from typing import Final
 
 import requests
 
 from local.child_process import ChildProcess, start_child_process
+
+WORKER_SECONDS: Final = 30
 
 
 class LocalHost:
@@ -20,12 +24,19 @@ class LocalHost:
         self.durable_address: str = document["durableAddress"]
 
     def worker_process_id(self) -> int:
-        """Give the id of the process that runs the app now."""
-        response = requests.get(
-            f"{self.functions_url}/admin/host/status", headers={"x-functions-key": self.master_key}, timeout=10
-        )
-        response.raise_for_status()
-        return int(response.json()["worker"]["processId"])
+        """Give the id of the process that runs the app, as soon as there is one; raises TimeoutError."""
+        deadline = time.monotonic() + WORKER_SECONDS
+        while time.monotonic() < deadline:
+            response = requests.get(
+                f"{self.functions_url}/admin/host/status", headers={"x-functions-key": self.master_key}, timeout=10
+            )
+            response.raise_for_status()
+            process_id: int | None = response.json()["worker"]["processId"]
+            if process_id is not None:
+                return process_id
+            time.sleep(0.02)
+        message = f"the host has had no worker for {WORKER_SECONDS} s"
+        raise TimeoutError(message)
 
 
 def start_local_host(

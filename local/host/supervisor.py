@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import queue
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from local.host.messages import encode, receive
 
 MAXIMUM_WORKERS: Final = 3
 QUICK_DEATH_SECONDS: Final = 2.0
+INDEX_SECONDS: Final = 60.0
 _log = logging.getLogger("local.host.supervisor")
 
 
@@ -45,6 +47,9 @@ class _Invocation:
     future: Future[dict[str, Any] | None] = field(default_factory=Future)
 
 
+Outbox = queue.SimpleQueue[_Invocation | None]
+
+
 class Supervisor:
     """Starts the worker, hands it invocations, and starts the next one when it dies."""
 
@@ -54,15 +59,15 @@ class Supervisor:
         self._lock = threading.RLock()
         self._in_flight: dict[int, _Invocation] = {}
         self._numbers = iter(range(1, sys.maxsize))
-        self._connection: socket.socket | None = None
+        self._outbox: Outbox | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = False
         self.restarts = 0
 
     @property
-    def process_id(self) -> int:
-        """The process that runs the app now."""
-        return self._process.pid if self._process else 0
+    def process_id(self) -> int | None:
+        """The process that runs the app now; None between two."""
+        return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self) -> list[dict[str, Any]]:
         """Start the first worker and give the app's functions; raises AppNotIndexed."""
@@ -87,49 +92,60 @@ class Supervisor:
         invocation = _Invocation({"id": number, "functionId": function_id, "inputs": inputs}, again)
         with self._lock:
             self._in_flight[number] = invocation
-            self._send(invocation)
+            if self._outbox is not None:
+                self._outbox.put(invocation)
         return invocation.future.result()
 
     def _is_stopping(self) -> bool:
         return self._stopping
 
-    def _send(self, invocation: _Invocation) -> None:
-        """Send to the worker; without one, or to a dead one, it stays in flight for the next."""
-        if self._connection is None:
-            return
-        try:
-            self._connection.sendall(encode(invocation.message))
+    def _write(self, connection: socket.socket, outbox: Outbox) -> None:
+        """Send to the worker, on a thread of its own: a worker that is slow to take holds up nobody else."""
+        while (invocation := outbox.get()) is not None:
+            try:
+                connection.sendall(encode(invocation.message))
+            except OSError:
+                _log.info("the worker is gone; invocation %s waits for the next", invocation.message["id"])
+                return
             invocation.workers += 1
-        except OSError:
-            _log.info("the worker is gone; invocation %s waits for the next", invocation.message["id"])
 
     def _supervise(self, connection: socket.socket) -> None:
         while not self._stopping:
             began = time.monotonic()
+            outbox: Outbox = queue.SimpleQueue()
             with self._lock:
-                self._connection = connection
-                for invocation in list(self._in_flight.values()):
-                    self._send(invocation)
+                for invocation in self._in_flight.values():
+                    outbox.put(invocation)
+                self._outbox = outbox
+            writer = threading.Thread(target=self._write, args=[connection, outbox], name="writer", daemon=True)
+            writer.start()
             self._read(connection)
             with self._lock:
-                self._connection = None
-                connection.close()
+                self._outbox = None
+            outbox.put(None)
+            connection.shutdown(socket.SHUT_RDWR)
+            writer.join()
+            connection.close()
             self._after_death()
             if self._is_stopping():
                 return
             if time.monotonic() - began < QUICK_DEATH_SECONDS and self.restarts > 1:
                 time.sleep(QUICK_DEATH_SECONDS / 2)
-            connection = self._start_next_worker()
+            started = self._start_next_worker()
+            if started is None:
+                return
+            connection = started
 
-    def _start_next_worker(self) -> socket.socket:
-        """Start workers until one has indexed the app: one may be killed while it does."""
-        while True:
+    def _start_next_worker(self) -> socket.socket | None:
+        """Start workers until one has indexed the app: one may be killed while it does. None when the host ends."""
+        while not self._stopping:
             self.restarts += 1
             try:
                 return self._start_worker()[0]
             except AppNotIndexed as failure:
                 _log.error("the next worker could not index the app: %s", failure)
                 time.sleep(QUICK_DEATH_SECONDS / 2)
+        return None
 
     def _read(self, connection: socket.socket) -> None:
         """Resolve what this worker answers. Its answers come over its own connection: none can come after its death."""
@@ -157,6 +173,16 @@ class Supervisor:
                 del self._in_flight[number]
                 invocation.future.set_exception(WorkerDied(text))
 
+    def _await_index(self, connection: socket.socket) -> dict[str, Any] | None:
+        """Receive the first message, which says what the worker found; None where it died or took too long."""
+        connection.settimeout(INDEX_SECONDS)
+        try:
+            return receive(connection)
+        except TimeoutError:
+            return None
+        finally:
+            connection.settimeout(None)
+
     def _start_worker(self) -> tuple[socket.socket, list[dict[str, Any]]]:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "local.host.worker_process", str(theirs.fileno()), str(self._app_directory)]
@@ -168,8 +194,9 @@ class Supervisor:
             cwd=Path(__file__).resolve().parents[2],
         )
         theirs.close()
-        message = receive(ours)
+        message = self._await_index(ours)
         if message is None or "failure" in message:
+            self._process.kill()
             self._process.wait()
             raise AppNotIndexed(message["failure"] if message else "the worker ended before it had indexed the app")
         functions: list[dict[str, Any]] = message["functions"]

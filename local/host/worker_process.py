@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,11 @@ def main() -> None:
     app_directory = Path(sys.argv[2])
     sys.path.insert(0, str(app_directory))
     os.chdir(app_directory)
-    asyncio.run(_serve(connection, app_directory))
+    try:
+        asyncio.run(_serve(connection, app_directory))
+    finally:
+        # A thread that waits for the host, or runs a function, would keep a process alive that serves nobody.
+        os._exit(1)
 
 
 async def _serve(connection: socket.socket, app_directory: Path) -> None:
@@ -41,16 +46,27 @@ async def _serve(connection: socket.socket, app_directory: Path) -> None:
             connection.sendall(encode(document))
 
     async def answer(message: dict[str, Any]) -> None:
-        result = await invoke(message["functionId"], message["inputs"])
+        try:
+            result = await invoke(message["functionId"], message["inputs"])
+        except Exception as error:  # noqa: BLE001 - the boundary: whoever waits is told, whatever it is
+            result = {"error": {"type": type(error).__name__, "message": str(error), "stack": traceback.format_exc()}}
         await loop.run_in_executor(None, send, {"id": message["id"], **result})
 
-    send({"functions": functions})
-    while (message := await loop.run_in_executor(None, receive, connection)) is not None:
+    def begin(message: dict[str, Any]) -> None:
         task = asyncio.create_task(answer(message))
         running.add(task)
         task.add_done_callback(running.discard)
-    # The host is gone, and with it whoever wanted the answers.
-    os._exit(0)
+
+    def take() -> None:
+        """Take messages on a thread of its own: those that send may all be busy, and then the host would wait."""
+        while (message := receive(connection)) is not None:
+            loop.call_soon_threadsafe(begin, message)
+        # The host is gone, and with it whoever wanted the answers.
+        os._exit(0)
+
+    send({"functions": functions})
+    threading.Thread(target=take, name="receiver", daemon=True).start()
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ ACCOUNT_HOST: Final = f"{ACCOUNT}.blob.core.windows.net"
 _REPOSITORY: Final = Path(__file__).resolve().parents[3]
 _MAIN: Final = _REPOSITORY / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 _TOOLS: Final = _REPOSITORY / ".local" / "tools" / "bin"
-_END_WITH_PARENT: Final = Path(__file__).with_name("end_with_parent.js")
+_END_WITH_INPUT: Final = Path(__file__).with_name("end_with_input.js")
 _ATTEMPTS: Final = 600
 
 
@@ -38,12 +38,12 @@ def start_azurite(directory: Path, files: TlsFiles) -> Azurite:
     """Start Azurite on a free port; its OAuth wants TLS of its own, and checks issuer, audience and expiry."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
-    command = [_find_node(), "--require", str(_END_WITH_PARENT), str(_MAIN)]
+    command = [_find_node(), "--require", str(_END_WITH_INPUT), str(_MAIN)]
     command += ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--oauth", "basic"]
     command += ["--cert", str(files.certificate), "--key", str(files.key), "--inMemoryPersistence", "--silent"]
     command += ["--skipApiVersionCheck", "--disableTelemetry"]
     environment = {**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{base64.b64encode(secrets.token_bytes(64)).decode()}"}
-    process = subprocess.Popen(command, env=environment, cwd=directory, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment, cwd=directory, stdin=subprocess.PIPE)
     return Azurite(process, port)
 
 

@@ -1,19 +1,21 @@
 """The local host: HTTP, keys, durable functions, and workers that die."""
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import requests
 from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 from durabletask.internal import orchestrator_service_pb2 as pb
+from durabletask.internal import orchestrator_service_pb2_grpc as stubs
 
 from local.child_process import REPOSITORY
 from local.host.engine import Engine
@@ -170,7 +172,45 @@ def processes() -> str:
 
 def test_a_worker_killed_while_it_indexes_is_replaced(host: LocalHost, client: TaskHubGrpcClient) -> None:
     for _ in range(3):
-        with contextlib.suppress(ProcessLookupError):  # the next one has not been started yet
-            os.kill(host.worker_process_id(), signal.SIGKILL)
-        time.sleep(0.3)
+        os.kill(host.worker_process_id(), signal.SIGKILL)
+        time.sleep(0.2)
     assert run(client, "fan", 3) == 6
+
+
+def test_many_large_work_items_at_once_do_not_block_host_and_worker(client: TaskHubGrpcClient) -> None:
+    text = "x" * 15_000
+    instances = [client.schedule_new_orchestration("call", input=["echo_text", text]) for _ in range(100)]
+    for instance in instances:
+        state = client.wait_for_orchestration_completion(instance, timeout=60)
+        assert state is not None
+        assert state.get_output() == text
+
+
+def test_a_late_result_does_not_reach_the_next_generation(client: TaskHubGrpcClient, tmp_path: Path) -> None:
+    assert run(client, "generations", [1, str(tmp_path / "first"), str(tmp_path / "second")]) == "second"
+
+
+def test_a_function_that_ends_its_process_ends_its_invocation(client: TaskHubGrpcClient) -> None:
+    assert run(client, "call", ["leave", "at once"]).startswith("WorkerProcessDied")
+
+
+def test_a_caller_waits_as_long_as_it_likes_and_many_may(host: LocalHost, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    with TaskHubGrpcClient(host_address=host.durable_address) as client, ThreadPoolExecutor(60) as pool:
+        instance = client.schedule_new_orchestration("call", input=["wait_for", str(go)])
+        waiting = [pool.submit(client.wait_for_orchestration_completion, instance, timeout=20) for _ in range(60)]
+        time.sleep(1)
+        go.touch()
+        states = [future.result() for future in waiting]
+    assert {state.runtime_status for state in states if state} == {OrchestrationStatus.COMPLETED}
+
+
+def test_work_items_are_given_to_nobody_else(host: LocalHost) -> None:
+    with grpc.insecure_channel(host.durable_address) as channel:
+        stub = stubs.TaskHubSidecarServiceStub(channel)  # type: ignore[no-untyped-call]
+        with pytest.raises(grpc.RpcError) as refused:
+            list(stub.GetWorkItems(pb.GetWorkItemsRequest(), timeout=5))
+        assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.CompleteActivityTask(pb.ActivityResponse(), timeout=5)
+        assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED

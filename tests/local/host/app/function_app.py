@@ -1,6 +1,7 @@
 """A small app with one of each thing that the host must get right."""
 
 import os
+import sys
 import time
 from collections.abc import Generator
 from datetime import timedelta
@@ -50,6 +51,16 @@ def die_always(path: str) -> None:  # noqa: ARG001 - the host binds it by name
     os._exit(3)
 
 
+@app.activity_trigger(input_name="text")
+def echo_text(text: str) -> str:
+    return text
+
+
+@app.activity_trigger(input_name="text")
+def leave(text: str) -> None:
+    sys.exit(text)
+
+
 @app.activity_trigger(input_name="path")
 def wait_for(path: str) -> str:
     deadline = time.monotonic() + 20
@@ -71,6 +82,32 @@ def count_down(ctx: OrchestrationContext, number: int) -> Generator[Any, Any, st
     if number == 0:
         return "lift-off"
     ctx.continue_as_new(number - 1)
+    return None
+
+
+@app.activity_trigger(input_name="paths")
+def turn(paths: list) -> str:  # type: ignore[type-arg]
+    """Say in which generation this is; the first lets the second go on only when it is over."""
+    here, go = (Path(path) for path in paths)
+    here.touch()
+    deadline = time.monotonic() + 20
+    while not go.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return here.name
+
+
+@app.orchestration_trigger(context_name="ctx")
+def generations(ctx: OrchestrationContext, work: list[Any]) -> Generator[Any, Any, Any]:
+    """The first generation leaves its activity behind, whose result comes while its last turn is under way."""
+    number, first, second = work
+    if number == 2:
+        return (yield ctx.call_activity("turn", input=[second, second]))
+    ctx.call_activity("turn", input=[first, f"{first}-go"])
+    yield ctx.create_timer(timedelta(seconds=0.3))
+    if not ctx.is_replaying:
+        Path(f"{first}-go").touch()
+        time.sleep(1)
+    ctx.continue_as_new([2, first, second])
     return None
 
 
