@@ -20,6 +20,7 @@ _MAIN: Final = _REPOSITORY / "node_modules" / "azurite" / "dist" / "src" / "blob
 _TOOLS: Final = _REPOSITORY / ".local" / "tools" / "bin"
 _END_WITH_INPUT: Final = Path(__file__).with_name("end_with_input.js")
 _ATTEMPTS: Final = 600
+STOP_SECONDS: Final = 5
 
 
 class Azurite(NamedTuple):
@@ -30,8 +31,13 @@ class Azurite(NamedTuple):
 
     def stop(self) -> None:
         """End it."""
-        self.process.terminate()
-        self.process.wait(10)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 def start_azurite(directory: Path, files: TlsFiles) -> Azurite:

@@ -1,2 +1,2 @@
 // Ends the Node process that requires this when its standard input does: it is a pipe that ends with whoever started it.
-process.stdin.on("end", () => process.exit(0)).resume();
+process.stdin.on("end", () => process.exit(0)).resume().unref();
