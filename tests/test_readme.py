@@ -28,7 +28,7 @@ def test_the_commands_by_curl_make_an_hsm(stack: Stack, portal: Portal, tmp_path
         ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=plain, check=False, capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stderr
-    operation = json.loads((tmp_path / "operation.json").read_text())
+    operation = json.loads((tmp_path / ".local" / "try" / "operation.json").read_text())
     assert operation["id"] in ended.stdout
     assert portal.follow(operation["id"])["status"] == "Succeeded"
     stack.control.forget_hsms()
