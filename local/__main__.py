@@ -25,9 +25,9 @@ def run_until_stopped() -> int:
         provisioning_seconds=PROVISIONING_SECONDS,
         activation_seconds=ACTIVATION_SECONDS,
         tell=console.print,
+        environment_file=ENVIRONMENT_FILE,
     ) as stack:
         try:
-            stack.write_environment(ENVIRONMENT_FILE)
             console.print(
                 f"the API answers at {stack.host.functions_url}/api; clients: .local/local.env; end: Ctrl-C",
                 soft_wrap=True,
@@ -35,8 +35,6 @@ def run_until_stopped() -> int:
             _await_fall(stack, console)
         except KeyboardInterrupt:
             return 0
-        finally:
-            ENVIRONMENT_FILE.unlink(missing_ok=True)
     return 1
 
 

@@ -80,10 +80,23 @@ def running_stack(
     provisioning_seconds: float,
     activation_seconds: float,
     tell: Callable[[str], None] = lambda _: None,
+    environment_file: Path | None = None,
 ) -> Iterator[Stack]:
-    """Start everything on free ports, give it, and leave nothing running; raises NotStarted, StackInUse."""
+    """Start everything on free ports, give it, and leave nothing running; raises NotStarted, StackInUse.
+
+    `environment_file` (without one, `local.env` in the directory) tells clients where everything is; it exists exactly
+    while everything answers.
+    """
+    file = environment_file or directory / "local.env"
     with _alone_in(directory):
-        yield from _run_in(directory, provisioning_seconds, activation_seconds, tell)
+        # One that was killed leaves its file behind.
+        file.unlink(missing_ok=True)
+        with _run_in(directory, provisioning_seconds, activation_seconds, tell) as stack:
+            try:
+                stack.write_environment(file)
+                yield stack
+            finally:
+                file.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -98,6 +111,7 @@ def _alone_in(directory: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
 def _run_in(
     directory: Path, provisioning_seconds: float, activation_seconds: float, tell: Callable[[str], None]
 ) -> Iterator[Stack]:

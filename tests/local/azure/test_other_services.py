@@ -1,7 +1,6 @@
 """Entra, the managed identity, Key Vault's certificates, blobs, the proxy."""
 
 import ssl
-import subprocess
 import time
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from local.azure.control.client import ControlClient
 from local.azure.control.models import MadeApplication
 from local.azure.launch import LocalAzure, start_local_azure
 from tests.local.azure.conftest import ARM, wrapping_certificate
+from tests.processes import list_processes
 
 AUDIENCE = "api://an-api"
 
@@ -153,5 +153,4 @@ def test_what_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "azure.json").exists()
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{address}/timing", timeout=5)
-    processes = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
-    assert str(tmp_path) not in processes
+    assert str(tmp_path) not in list_processes()

@@ -20,6 +20,7 @@ from durabletask.internal import orchestrator_service_pb2_grpc as stubs
 from local.child_process import REPOSITORY
 from local.host.engine import Engine
 from local.host.launch import LocalHost, start_local_host
+from tests.processes import list_processes
 
 APP = Path(__file__).parent / "app"
 
@@ -160,14 +161,10 @@ def test_a_host_ends_with_its_parent(tmp_path: Path) -> None:
     parent.kill()
     parent.communicate()
     deadline = time.monotonic() + 10
-    while str(tmp_path) in processes():
-        assert time.monotonic() < deadline, processes()
+    while str(tmp_path) in list_processes():
+        assert time.monotonic() < deadline, list_processes()
         time.sleep(0.1)
     assert not (tmp_path / "host.json").exists()
-
-
-def processes() -> str:
-    return subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
 
 
 def test_a_worker_killed_while_it_indexes_is_replaced(host: LocalHost, client: TaskHubGrpcClient) -> None:
