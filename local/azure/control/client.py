@@ -5,6 +5,7 @@ from typing import Any
 import requests
 
 from local.azure.control.models import (
+    ClockChange,
     ControlModel,
     ExportMode,
     ExportOutcomes,
@@ -29,10 +30,16 @@ class ControlClient:
         self._session = requests.Session()
         self._session.trust_env = False
 
-    def change_timing(self, provisioning_seconds: float, activation_seconds: float) -> None:
-        """Change how long transitions take that begin from now on."""
-        change = TimingChange(provisioning_seconds=provisioning_seconds, activation_seconds=activation_seconds)
-        self._send("PUT", "timing", change)
+    def change_timing(
+        self, provisioning_seconds: float | None = None, activation_seconds: float | None = None, **others: float
+    ) -> None:
+        """Change how long transitions take that begin from now on; `others` are fields of `TimingChange`."""
+        named = {"provisioning_seconds": provisioning_seconds, "activation_seconds": activation_seconds, **others}
+        self._send("PUT", "timing", TimingChange.model_validate(named))
+
+    def change_clock(self, *, speed: float | None = None, advance_seconds: float = 0) -> None:
+        """Speed the local Azure's clock up, or move it on."""
+        self._send("PUT", "clock", ClockChange(speed=speed, advance_seconds=advance_seconds))
 
     def create_application(
         self, display_name: str, app_roles: dict[str, list[str]], azure_role: str | None = None

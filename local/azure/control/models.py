@@ -15,10 +15,22 @@ class ControlModel(BaseModel):
 
 
 class TimingChange(ControlModel):
-    """How long transitions take that begin from now on, in seconds."""
+    """How long transitions take that begin from now on, in the clock's seconds; what is not named stays."""
 
-    provisioning_seconds: float = Field(ge=0)
-    activation_seconds: float = Field(ge=0)
+    provisioning_seconds: float | None = Field(default=None, ge=0)
+    activation_seconds: float | None = Field(default=None, ge=0)
+    update_seconds: float | None = Field(default=None, ge=0)
+    deletion_seconds: float | None = Field(default=None, ge=0)
+    purge_seconds: float | None = Field(default=None, ge=0)
+    upload_seconds: float | None = Field(default=None, ge=0)
+    backup_seconds: float | None = Field(default=None, ge=0)
+
+
+class ClockChange(ControlModel):
+    """How many seconds pass on the clock in one of the machine's from now on, and how far it jumps forward first."""
+
+    speed: float | None = Field(default=None, gt=0)
+    advance_seconds: float = Field(default=0, ge=0)
 
 
 class NewApplication(ControlModel):

@@ -22,17 +22,22 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
     """Make the routes: each does to the local Azure what nobody can do to Azure."""
 
     async def get_timing(request: Request) -> Response:  # noqa: ARG001
-        timing = world.timing
-        body = models.TimingChange(
-            provisioning_seconds=timing.provisioning_seconds, activation_seconds=timing.activation_seconds
-        )
-        return _json(body)
+        return _json(models.TimingChange.model_validate(world.timing, from_attributes=True))
 
     async def put_timing(request: Request) -> Response:
         change = models.TimingChange.model_validate_json(await request.body())
-        world.timing.provisioning_seconds = change.provisioning_seconds
-        world.timing.activation_seconds = change.activation_seconds
-        return _json(change)
+        for name, seconds in change.model_dump(exclude_none=True).items():
+            setattr(world.timing, name, seconds)
+        return await get_timing(request)
+
+    async def get_clock(request: Request) -> Response:  # noqa: ARG001
+        clock = world.timing.clock
+        return JSONResponse({"now": clock.date().isoformat(), "speed": clock.speed})
+
+    async def put_clock(request: Request) -> Response:
+        change = models.ClockChange.model_validate_json(await request.body())
+        world.timing.clock.change(speed=change.speed, advance_seconds=change.advance_seconds)
+        return await get_clock(request)
 
     async def post_application(request: Request) -> Response:
         new = models.NewApplication.model_validate_json(await request.body())
@@ -163,6 +168,8 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
     return [
         Route("/timing", get_timing),
         Route("/timing", put_timing, methods=["PUT"]),
+        Route("/clock", get_clock),
+        Route("/clock", put_clock, methods=["PUT"]),
         Route("/applications", post_application, methods=["POST"]),
         Route("/tokens", post_token, methods=["POST"]),
         Route("/vaults", post_vault, methods=["POST"]),

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import jwt
 from starlette.requests import Request
@@ -12,6 +12,15 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Phase = Literal["before", "after"]
+ACTION: Final = "local_azure.action"
+
+
+def note_action(request: Request, action: str) -> None:
+    """Say for the journal which of Azure's actions a request needs: a service does so once it knows.
+
+    Control plane: `Microsoft.KeyVault/managedHSMs/write`; data plane: `Microsoft.KeyVault/managedHsm/keys/read/action`.
+    """
+    request.scope[ACTION] = action
 
 
 @dataclass
@@ -109,6 +118,7 @@ class InterferenceMiddleware:
         async def send_later(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry["status"] = message["status"]
+                entry["action"] = scope.get(ACTION)
                 if hold is not None and hold.phase == "after":
                     await _keep(hold)
             await send(message)
@@ -129,6 +139,7 @@ class InterferenceMiddleware:
             "host": request.headers.get("host", ""),
             "path": request.url.path,
             "callerObjectId": _caller(request),
+            "action": None,
             "status": None,
         }
         self._interference.journal.append(entry)

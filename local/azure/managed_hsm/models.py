@@ -101,7 +101,7 @@ class ManagedHsm:
                 sha256=hashlib.sha256(value.encode()).hexdigest(),
                 required=required,
                 thumbprints=[thumbprint(certificate) for certificate in certificates],
-                confirmation=Transition([("InProgress", timing.activation_seconds)], outcome),
+                confirmation=timing.begin([("InProgress", timing.activation_seconds)], outcome),
             )
         )
 

@@ -168,7 +168,7 @@ class ResourceManager:
     def _provisioning(self) -> Transition:
         final = "Failed" if self.failures_to_come > 0 else "Succeeded"
         self.failures_to_come = max(0, self.failures_to_come - 1)
-        return Transition([("Provisioning", self.timing.provisioning_seconds)], final)
+        return self.timing.begin([("Provisioning", self.timing.provisioning_seconds)], final)
 
     def _check_creation(self, subscription: Subscription, name: str, body: HsmBody) -> None:
         subscription.require_registration()

@@ -1,0 +1,32 @@
+"""The local Azure's own time, which can be sped up and moved on; tokens and certificates keep to the machine's."""
+
+import time
+from datetime import UTC, datetime
+
+
+class Clock:
+    """Runs from the machine's time at first; then at any speed, and with jumps forward."""
+
+    def __init__(self) -> None:
+        self._speed = 1.0
+        self._base = time.time()
+        self._since = time.monotonic()
+
+    @property
+    def speed(self) -> float:
+        """How many of its seconds pass in one of the machine's."""
+        return self._speed
+
+    def now(self) -> float:
+        """Give its time in seconds since the epoch."""
+        return self._base + (time.monotonic() - self._since) * self._speed
+
+    def date(self) -> datetime:
+        """Give its time as a date, to the second, in UTC."""
+        return datetime.fromtimestamp(int(self.now()), UTC)
+
+    def change(self, *, speed: float | None = None, advance_seconds: float = 0) -> None:
+        """Go on from now at another speed, or from a later moment."""
+        self._base, self._since = self.now() + advance_seconds, time.monotonic()
+        if speed is not None:
+            self._speed = speed
