@@ -6,6 +6,7 @@ Only a status, Azure's short error code and its request id are taken over: a bod
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from json import JSONDecodeError
 from typing import TYPE_CHECKING
 
 from domain.errors import ErrorDetail, RefusedByAzure, ServiceError, service_error
@@ -27,6 +28,9 @@ def our_errors(action: str) -> Iterator[None]:
     except AzureError as error:
         # The cause is cut off: its text can hold Azure's body, and a traceback would print it.
         raise translate(error, action) from None
+    except JSONDecodeError:
+        # The SDKs let it through where the answer says that it is something else than JSON.
+        raise unreadable(action) from None
 
 
 def translate(error: "AzureError", action: str) -> ServiceError:

@@ -15,6 +15,7 @@ from domain.caller import Owner
 from domain.records import Claim
 from domain.requests import HsmRequest
 from local.azure.control.models import NewFault, NewHold
+from local.azure.core.faults import Answer
 from local.demo import ADMINISTRATOR
 from local.portal import Portal
 from local.stack import Stack, register_application
@@ -264,7 +265,9 @@ def test_a_vault_that_refuses_names_the_wrapping_key(
 ) -> None:
     certificate = stack.control.plant_certificate("custodians", hsm_name, custodians[1].pem)
     stack.control.inject_fault(
-        NewFault(service="key_vault", method="GET", path_contains=f"/certificates/{hsm_name}", status=400)
+        NewFault(
+            service="key_vault", method="GET", path_contains=f"/certificates/{hsm_name}", effect=Answer(status=400)
+        )
     )
     body = request_for(stack, custodians)
     body["securityDomain"]["wrappingKeys"][1] = {"certificateId": certificate}

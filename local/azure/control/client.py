@@ -1,6 +1,7 @@
 """A client of the control API, for tests and demonstrations."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
@@ -105,12 +106,22 @@ class ControlClient:
         self._session.delete(f"{self._url}/holds/{identifier}", params=parameters, timeout=10).raise_for_status()
 
     def inject_fault(self, fault: NewFault) -> None:
-        """Answer the next requests that match with an error."""
+        """Let the next requests that match meet an effect."""
         self._send("POST", "faults", fault)
 
-    def journal(self, service: str | None = None) -> list[dict[str, Any]]:
-        """List all requests so far."""
-        entries: list[dict[str, Any]] = self._send("GET", f"journal?service={service}" if service else "journal")
+    def faults(self) -> list[dict[str, Any]]:
+        """List the faults with how often each was met."""
+        faults: list[dict[str, Any]] = self._send("GET", "faults")
+        return faults
+
+    def clear_faults(self) -> None:
+        """Let nothing go wrong from now on."""
+        self._session.delete(f"{self._url}/faults", timeout=10).raise_for_status()
+
+    def journal(self, service: str | None = None, *, since: int = 0) -> list[dict[str, Any]]:
+        """List the requests of a service, or all, from the one of number `since` on."""
+        named = {"since": str(since)} | ({"service": service} if service else {})
+        entries: list[dict[str, Any]] = self._send("GET", f"journal?{urlencode(named)}")
         return entries
 
     def _send(self, method: str, path: str, body: ControlModel | None = None) -> Any:

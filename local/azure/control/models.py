@@ -1,9 +1,11 @@
 """What the control API takes, in camelCase JSON."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from local.azure.core.faults import Effect
 
 ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage"]
 
@@ -114,11 +116,11 @@ class NewHold(ControlModel):
 
 
 class NewFault(ControlModel):
-    """The next `count` requests that match get this answer instead of the service's."""
+    """The next `count` requests that match, after `skip` others, meet this effect."""
 
     service: ServiceName
-    method: str
+    method: str | None = None
     path_contains: str = ""
+    skip: int = 0
     count: int = 1
-    status: int
-    retry_after_seconds: int | None = None
+    effect: Annotated[Effect, Field(discriminator="kind")]

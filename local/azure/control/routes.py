@@ -1,7 +1,6 @@
 """The control API's routes."""
 
 import asyncio
-from typing import Any
 
 from cryptography.x509 import load_pem_x509_certificate
 from pydantic import ValidationError
@@ -11,7 +10,8 @@ from starlette.routing import Route
 
 from local.azure.control import models
 from local.azure.core.errors import ServiceFault
-from local.azure.core.interference import Fault, Hold, Match
+from local.azure.core.faults import Fault, Match, describe_fault
+from local.azure.core.interference import Hold
 from local.azure.entra.models import Application
 from local.azure.key_vault.models import Version
 from local.azure.managed_hsm.models import describe_exports
@@ -156,14 +156,21 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
 
     async def post_fault(request: Request) -> Response:
         new = models.NewFault.model_validate_json(await request.body())
-        match = Match(new.service, new.method, new.path_contains)
-        world.interference.faults.append(Fault(match, new.count, new.status, new.retry_after_seconds))
-        return _json(new, 201)
+        fault = Fault(Match(new.service, new.method, new.path_contains, new.skip), new.effect, new.count)
+        world.interference.faults.append(fault)
+        return JSONResponse(describe_fault(fault), status_code=201)
+
+    async def get_faults(request: Request) -> Response:  # noqa: ARG001
+        return JSONResponse([describe_fault(fault) for fault in world.interference.faults])
+
+    async def delete_faults(request: Request) -> Response:  # noqa: ARG001
+        world.interference.faults.clear()
+        return Response(status_code=204)
 
     async def get_journal(request: Request) -> Response:
-        service = request.query_params.get("service")
-        entries: list[dict[str, Any]] = world.interference.journal
-        return JSONResponse([entry for entry in entries if service in (None, entry["service"])])
+        wanted = {name: value for name, value in request.query_params.items() if name != "since"}
+        entries = world.interference.journal[int(request.query_params.get("since", "0")) :]
+        return JSONResponse([entry for entry in entries if wanted.items() <= entry.items()])
 
     return [
         Route("/timing", get_timing),
@@ -185,6 +192,8 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/holds/{id}", get_hold),
         Route("/holds/{id}", delete_hold, methods=["DELETE"]),
         Route("/faults", post_fault, methods=["POST"]),
+        Route("/faults", get_faults),
+        Route("/faults", delete_faults, methods=["DELETE"]),
         Route("/journal", get_journal),
     ]
 

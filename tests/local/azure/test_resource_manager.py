@@ -12,6 +12,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 
 from local.azure.control.client import ControlClient
 from local.azure.control.models import MadeApplication, NewFault
+from local.azure.core.faults import Answer
 from local.azure.launch import LocalAzure
 from tests.local.azure.conftest import ARM, GROUP, group_path, hsm_model, send
 
@@ -225,7 +226,12 @@ def test_a_fault_answers_for_the_service(
     azure: LocalAzure, credential: TokenCredential, control: ControlClient
 ) -> None:
     control.inject_fault(
-        NewFault(service="resource_manager", method="GET", path_contains="/tenants", status=429, retry_after_seconds=1)
+        NewFault(
+            service="resource_manager",
+            method="GET",
+            path_contains="/tenants",
+            effect=Answer(status=429, retry_after_seconds=1),
+        )
     )
     response = send(credential, "GET", f"{ARM}/tenants")
     assert (response.status_code, response.headers["Retry-After"]) == (429, "1")
