@@ -24,9 +24,7 @@ class World:
         self.directory = Directory(TokenAuthority(self.tenant_id))
         self.identity = self.directory.add(Application("managed identity"))
         self.manager = ResourceManager(timing)
-        self.subscription = Subscription(str(uuid.uuid4()), self.tenant_id)
-        self.subscription.roles[self.identity.object_id] = "Contributor"
-        self.manager.subscriptions[self.subscription.id] = self.subscription
+        self.subscription = self.add_subscription(registered=True)
         self.other_subscription_id = str(uuid.uuid4())
         self.manager.subscriptions[self.other_subscription_id] = Subscription(
             self.other_subscription_id, self.other_tenant_id
@@ -35,3 +33,10 @@ class World:
         self.vaults.vaults[DEFAULT_VAULT] = {}
         self.export_rules = ExportRules()
         self.interference = Interference()
+
+    def add_subscription(self, *, registered: bool) -> Subscription:
+        """Add a subscription of our tenant in which the managed identity is Contributor."""
+        made = Subscription(str(uuid.uuid4()), self.tenant_id, registered=registered)
+        made.roles[self.identity.object_id] = "Contributor"
+        self.manager.subscriptions[made.id] = made
+        return made

@@ -15,6 +15,7 @@ from local.azure.control.models import (
     NewCertificate,
     NewFault,
     NewHold,
+    NewSubscription,
     NewToken,
     NewVault,
     ProvisioningFailures,
@@ -53,6 +54,10 @@ class ControlClient:
         """Mint a token, right or wrong."""
         return str(self._send("POST", "tokens", token)["accessToken"])
 
+    def create_subscription(self, *, registered: bool = False) -> str:
+        """Make a subscription in which the managed identity is Contributor, and give its id."""
+        return str(self._send("POST", "subscriptions", NewSubscription(registered=registered))["id"])
+
     def create_vault(self, name: str) -> None:
         """Make a vault."""
         self._send("POST", "vaults", NewVault(name=name))
@@ -87,6 +92,10 @@ class ControlClient:
         """List all HSMs, deleted ones included."""
         hsms: list[dict[str, Any]] = self._send("GET", "hsms")
         return hsms
+
+    def forget_hsm(self, name: str) -> None:
+        """Make one HSM disappear, as if it had never been."""
+        self._session.delete(f"{self._url}/hsms/{name}", timeout=10).raise_for_status()
 
     def forget_hsms(self) -> None:
         """Make all HSMs disappear, as if they had never been."""

@@ -66,6 +66,12 @@ class NewToken(ControlModel):
     signing_key: Literal["published", "unpublished"] = "published"
 
 
+class NewSubscription(ControlModel):
+    """A subscription in which our managed identity is Contributor; as Azure's new ones are, unless asked otherwise."""
+
+    registered: bool = False
+
+
 class NewVault(ControlModel):
     """A vault."""
 
@@ -110,6 +116,7 @@ class NewHold(ControlModel):
 
     service: ServiceName
     method: str
+    host_contains: str = ""
     path_contains: str = ""
     phase: Literal["before", "after"]
     skip: int = 0
@@ -120,6 +127,7 @@ class NewFault(ControlModel):
 
     service: ServiceName
     method: str | None = None
+    host_contains: str = ""
     path_contains: str = ""
     skip: int = 0
     count: int = 1

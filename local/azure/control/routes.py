@@ -65,6 +65,11 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         )
         return JSONResponse({"accessToken": token}, status_code=201)
 
+    async def post_subscription(request: Request) -> Response:
+        new = models.NewSubscription.model_validate_json(await request.body())
+        made = world.add_subscription(registered=new.registered)
+        return JSONResponse({"id": made.id}, status_code=201)
+
     async def post_vault(request: Request) -> Response:
         new = models.NewVault.model_validate_json(await request.body())
         world.vaults.vaults.setdefault(new.name, {})
@@ -126,9 +131,15 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         world.manager.deleted.clear()
         return Response(status_code=204)
 
+    async def delete_hsm(request: Request) -> Response:
+        name = request.path_params["hsm"].lower()
+        world.manager.hsms.pop(name, None)
+        world.manager.deleted.pop(name, None)
+        return Response(status_code=204)
+
     async def post_hold(request: Request) -> Response:
         new = models.NewHold.model_validate_json(await request.body())
-        hold = Hold(Match(new.service, new.method, new.path_contains, new.skip), new.phase)
+        hold = Hold(Match(new.service, new.method, new.host_contains, new.path_contains, new.skip), new.phase)
         world.interference.holds[hold.id] = hold
         return JSONResponse({"id": hold.id}, status_code=201)
 
@@ -156,7 +167,9 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
 
     async def post_fault(request: Request) -> Response:
         new = models.NewFault.model_validate_json(await request.body())
-        fault = Fault(Match(new.service, new.method, new.path_contains, new.skip), new.effect, new.count)
+        fault = Fault(
+            Match(new.service, new.method, new.host_contains, new.path_contains, new.skip), new.effect, new.count
+        )
         world.interference.faults.append(fault)
         return JSONResponse(describe_fault(fault), status_code=201)
 
@@ -179,6 +192,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/clock", put_clock, methods=["PUT"]),
         Route("/applications", post_application, methods=["POST"]),
         Route("/tokens", post_token, methods=["POST"]),
+        Route("/subscriptions", post_subscription, methods=["POST"]),
         Route("/vaults", post_vault, methods=["POST"]),
         Route("/certificates", post_certificate, methods=["POST"]),
         Route("/exports/mode", put_mode, methods=["PUT"]),
@@ -188,6 +202,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/registration", put_registration, methods=["PUT"]),
         Route("/hsms", get_hsms),
         Route("/hsms", delete_hsms, methods=["DELETE"]),
+        Route("/hsms/{hsm}", delete_hsm, methods=["DELETE"]),
         Route("/holds", post_hold, methods=["POST"]),
         Route("/holds/{id}", get_hold),
         Route("/holds/{id}", delete_hold, methods=["DELETE"]),

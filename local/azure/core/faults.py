@@ -2,10 +2,12 @@
 
 import uuid
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Send
 
@@ -63,18 +65,23 @@ Effect = Answer | Delay | Reset | BrokenBody
 
 @dataclass
 class Match:
-    """Which requests are meant; `skip` of them pass first. What is None or empty is not looked at."""
+    """Which requests are meant; `skip` of them pass first. What is None or empty is not looked at.
+
+    In `host_contains` and `path_contains`, `*` stands for any text.
+    """
 
     service: str
     method: str | None = None
+    host_contains: str = ""
     path_contains: str = ""
     skip: int = 0
 
-    def takes(self, service: str, method: str, path: str) -> bool:
+    def takes(self, service: str, request: Request) -> bool:
         """Say whether a request is meant, and count it."""
-        if service != self.service or (self.method is not None and method != self.method.upper()):
+        if service != self.service or (self.method is not None and request.method != self.method.upper()):
             return False
-        if self.path_contains.lower() not in path.lower():
+        parts = [(request.headers.get("host", ""), self.host_contains), (request.url.path, self.path_contains)]
+        if not all(fnmatchcase(text.lower(), f"*{wanted.lower()}*") for text, wanted in parts):
             return False
         self.skip -= 1
         return self.skip < 0

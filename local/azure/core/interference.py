@@ -52,17 +52,17 @@ class Interference:
         self.holds: dict[str, Hold] = {}
         self.faults: list[Fault] = []
 
-    def find_hold(self, service: str, method: str, path: str) -> Hold | None:
+    def find_hold(self, service: str, request: Request) -> Hold | None:
         """Find the hold that takes this request; each takes one."""
         for hold in self.holds.values():
-            if hold.state == "armed" and hold.match.takes(service, method, path):
+            if hold.state == "armed" and hold.match.takes(service, request):
                 return hold
         return None
 
-    def find_effect(self, service: str, method: str, path: str) -> Effect | None:
+    def find_effect(self, service: str, request: Request) -> Effect | None:
         """Find the fault that this request meets, and count it."""
         for fault in self.faults:
-            if fault.met < fault.count and fault.match.takes(service, method, path):
+            if fault.met < fault.count and fault.match.takes(service, request):
                 fault.met += 1
                 return fault.effect
         return None
@@ -84,8 +84,8 @@ class InterferenceMiddleware:
         request = Request(scope, receive)
         entry = begin_entry(request, self._service)
         self._interference.journal.append(entry)
-        hold = self._interference.find_hold(self._service, request.method, request.url.path)
-        effect = self._interference.find_effect(self._service, request.method, request.url.path)
+        hold = self._interference.find_hold(self._service, request)
+        effect = self._interference.find_effect(self._service, request)
         entry["fault"] = effect.kind if effect else None
         if hold is not None or effect is not None:
             # What was sent takes effect whether or not its sender is still there.
