@@ -15,7 +15,7 @@ READY := $(PYTHON_PACKAGES) $(NODE_PACKAGES)
 UV := .local/tools/bin/uv
 export PATH := $(CURDIR)/.local/tools/bin:$(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo local test check format lint types lock clean
+.PHONY: help demo local test test-faults check format lint types lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ local: $(READY) ## Run the app, a local host and a local Azure until Ctrl-C; see
 
 test: $(READY) ## Run all tests
 	@$(PYTHON) -m pytest
+
+test-faults: $(READY) ## Provision under every fault at every Azure call, and print the table
+	@$(PYTHON) -m pytest -m faults --capture=no tests/faults
 
 check: format-check lint types test ## Every gate: format, lint, types, tests
 

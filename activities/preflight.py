@@ -30,7 +30,8 @@ def preflight(work: Work) -> Outcome:
         _check_subscription(claim.request)
         _check_hsm(claim)
         plan = archive.create_plan(_pin(claim))
-    return done(warnings=[warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings])
+    warnings = [warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings]
+    return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60)
 
 
 def _check_subscription(request: HsmRequest) -> None:

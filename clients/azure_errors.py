@@ -59,8 +59,9 @@ def _translate_answer(error: "HttpResponseError", action: str) -> ServiceError:
     headers: Mapping[str, str] = getattr(error.response, "headers", {})
     word = getattr(error.error, "code", None) or getattr(error, "error_code", None)
     named = f" {word}" if isinstance(word, str) and _WORD.fullmatch(word) else ""
-    broken = status >= 500 or status == 408
-    code, advice = _BROKEN if broken else _CLASSES.get(status, _REFUSED)
+    closed = status == 503 and word == "503"
+    broken = (status >= 500 or status == 408) and not closed
+    code, advice = _CLOSED if closed else _BROKEN if broken else _CLASSES.get(status, _REFUSED)
     detail = ErrorDetail(
         code=code,
         message=f"Azure did not {action}: HTTP {status}{named}.",
@@ -83,6 +84,9 @@ def unreadable(action: str) -> ServiceError:
     )
 
 
+# How Azure says that a region makes no new HSMs: 503 with the code "503", "Pool creation is disabled in this region"
+# (source: hashicorp/terraform-provider-azurerm, pull request 20855).
+_CLOSED = ("region_without_capacity", "Azure makes no new Managed HSMs in this region for now: choose another region.")
 _BROKEN = ("azure_unavailable", "Nothing is lost. Azure is busy or broken; it is asked again.")
 _REFUSED = ("azure_refused", "See the HTTP status and Azure's error code.")
 _CLASSES = {

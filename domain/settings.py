@@ -15,6 +15,7 @@ class Settings(BaseModel):
     access token must be for. `storage_account_url`: where security domains and records are kept. `identity_client_id`:
     the user-assigned managed identity; empty for the system-assigned one. `poll_seconds`: the first pause between two
     looks at Azure's long work. `hsm_quota`: how many HSMs Azure allows for each subscription and region.
+    `deadline_minutes`: how long an operation may take before it ends Failed, whatever it waits for.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,6 +26,7 @@ class Settings(BaseModel):
     identity_client_id: str | None = None
     poll_seconds: float = Field(default=15, gt=0)
     hsm_quota: int = Field(default=5, ge=1)
+    deadline_minutes: float = Field(default=180, gt=0)
 
 
 @lru_cache(maxsize=1)

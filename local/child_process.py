@@ -39,7 +39,7 @@ class ChildProcess:
 def start_child_process(
     module: str, state_directory: Path, name: str, arguments: list[str], environment: dict[str, str] | None = None
 ) -> ChildProcess:
-    """Run `python -m module` until it has written `{name}.json` into its state directory, as it does once it answers.
+    """Run `python -m module start` and wait for `{name}.json` in its state directory, which it writes once it answers.
 
     It logs to `{name}.log` there. Raises NotStarted.
     """
@@ -50,7 +50,16 @@ def start_child_process(
     document.unlink(missing_ok=True)
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, "--state-directory", str(state_directory), UNTIL_INPUT_ENDS, *arguments],
+            [
+                sys.executable,
+                "-m",
+                module,
+                "start",
+                "--state-directory",
+                str(state_directory),
+                UNTIL_INPUT_ENDS,
+                *arguments,
+            ],
             stdout=log,
             stderr=log,
             # Never written to: it ends when this process does.

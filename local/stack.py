@@ -2,9 +2,8 @@
 
 import fcntl
 import os
-import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from local.azure.control.client import ControlClient
 from local.azure.launch import LocalAzure, start_local_azure
 from local.child_process import REPOSITORY
+from local.files import to_shell, write_private
 from local.host.launch import LocalHost, start_local_host
 
 if TYPE_CHECKING:
@@ -48,14 +48,9 @@ class Stack(NamedTuple):
             "FUNCTIONS_URL": self.host.functions_url,
             "FUNCTIONS_KEY": self.host.functions_key,
             "API_SCOPE": API_SCOPE,
-            **self.azure.environment(),
-            "AZURE_TENANT_ID": self.azure.endpoints.tenant_id,
+            **self.azure.endpoints.client_environment(),
             "AZURE_CLIENT_ID": self.portal.client_id,
             "AZURE_CLIENT_SECRET": self.portal.client_secret,
-            "AZURE_SUBSCRIPTION_ID": self.azure.endpoints.subscription_id,
-            "KEY_VAULT_URL": self.azure.endpoints.key_vault_url,
-            "STORAGE_ACCOUNT_URL": self.azure.endpoints.storage_account_url,
-            "LOCAL_AZURE_CONTROL_URL": self.azure.endpoints.control_url,
         }
 
     def portal_credential(self) -> "ClientSecretCredential":
@@ -66,11 +61,7 @@ class Stack(NamedTuple):
 
     def write_environment(self, path: Path) -> None:
         """Write those variables for a shell to read; the file appears complete or not at all, for its owner only."""
-        partial = path.with_suffix(".partial")
-        partial.touch(mode=0o600)
-        lines = (f"{name}={shlex.quote(value)}\n" for name, value in self.client_environment().items())
-        partial.write_text("".join(lines))
-        partial.replace(path)
+        write_private(path, to_shell(self.client_environment()))
 
 
 @contextmanager
@@ -81,17 +72,18 @@ def running_stack(
     activation_seconds: float,
     tell: Callable[[str], None] = lambda _: None,
     environment_file: Path | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Stack]:
     """Start everything on free ports, give it, and leave nothing running; raises NotStarted, StackInUse.
 
-    `environment_file` (without one, `local.env` in the directory) tells clients where everything is; it exists exactly
-    while everything answers.
+    `settings` are app settings besides the necessary ones. `environment_file` (without one, `local.env` in the
+    directory) tells clients where everything is; it exists exactly while everything answers.
     """
     file = environment_file or directory / "local.env"
     with _alone_in(directory):
         # One that was killed leaves its file behind.
         file.unlink(missing_ok=True)
-        with _run_in(directory, provisioning_seconds, activation_seconds, tell) as stack:
+        with _run_in(directory, provisioning_seconds, activation_seconds, tell, settings or {}) as stack:
             try:
                 stack.write_environment(file)
                 yield stack
@@ -113,7 +105,11 @@ def _alone_in(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def _run_in(
-    directory: Path, provisioning_seconds: float, activation_seconds: float, tell: Callable[[str], None]
+    directory: Path,
+    provisioning_seconds: float,
+    activation_seconds: float,
+    tell: Callable[[str], None],
+    settings: Mapping[str, str],
 ) -> Iterator[Stack]:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -124,7 +120,8 @@ def _run_in(
         portal = register_application(control, "portal", ["Hsm.Request"], azure_role="Contributor")
         create_containers(azure, portal)
         tell("starting the app in the local host")
-        host = start_local_host(REPOSITORY, directory / "host", app_settings(azure), azure.environment())
+        all_settings = {**app_settings(azure), **settings}
+        host = start_local_host(REPOSITORY, directory / "host", all_settings, azure.environment())
         try:
             yield Stack(azure, host, control, portal)
         finally:

@@ -19,7 +19,8 @@ def hsm_provisioning(ctx: OrchestrationContext, operation_id: str) -> Generator[
     """Provision one HSM; the operation's claim says what was asked for."""
     story = Story(ctx, operation_id)
     try:
-        yield from story.step("preflight")
+        pinned = yield from story.step("preflight")
+        story.end_within(pinned["deadlineSeconds"])
         yield from story.step("create_resource_group")
         yield from story.step("provision_hsm")
         yield from story.step("await_ready")

@@ -8,7 +8,7 @@ from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailed
 
 from domain.steps import steps_to_come
 
-DEADLINE: Final = timedelta(hours=3)
+PREFLIGHT_DEADLINE: Final = timedelta(hours=1)
 MAXIMUM_TRIES: Final = 6
 FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 120.0
@@ -48,7 +48,8 @@ class Story:
     def __init__(self, ctx: OrchestrationContext, operation_id: str) -> None:
         self._ctx = ctx
         self._operation_id = operation_id
-        self._deadline = ctx.current_utc_datetime + DEADLINE
+        self._began = ctx.current_utc_datetime
+        self._deadline = self._began + PREFLIGHT_DEADLINE
         self._polls = 0
         self._progress: dict[str, Any] = {
             "status": "Running",
@@ -62,6 +63,10 @@ class Story:
     def status(self) -> str:
         """How the operation stands: Running, Succeeded or Failed."""
         return str(self._progress["status"])
+
+    def end_within(self, seconds: float) -> None:
+        """Let nothing be waited for any longer than this, from the beginning."""
+        self._deadline = self._began + timedelta(seconds=seconds)
 
     def step(
         self, name: str, *, attempt: int = 0, progress: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""`python -m local.azure`: a local Azure until it is told to stop."""
+"""`python -m local.azure start`: a local Azure until it is told to stop."""
 
 import argparse
 import asyncio
@@ -29,6 +29,7 @@ from local.azure.key_vault.routes import make_key_vault_app
 from local.azure.managed_hsm.routes import make_managed_hsm_app
 from local.azure.resource_manager.routes import make_resource_manager_app
 from local.azure.world import DEFAULT_VAULT, World
+from local.files import to_shell, write_private
 from local.lifetime import UNTIL_INPUT_ENDS, Server, watch_for_end
 
 
@@ -62,7 +63,7 @@ async def serve(state_directory: Path, timing: Timing, *, until_input_ends: bool
     end = watch_for_end(until_input_ends=until_input_ends)
     files = make_tls_files(state_directory)
     azurite = start_azurite(state_directory, files)
-    document = state_directory / "azure.json"
+    document, environment_file = state_directory / "azure.json", state_directory / "azure.env"
     try:
         world = World(timing)
         header = secrets.token_urlsafe(24)
@@ -90,14 +91,19 @@ async def serve(state_directory: Path, timing: Timing, *, until_input_ends: bool
         await await_azurite(azurite, files)
         control_url = f"http://127.0.0.1:{control_listener.getsockname()[1]}"
         proxy_url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
-        _write(document, _describe(world, files, proxy_url, control_url, header))
+        endpoints = _describe(world, files, proxy_url, control_url, header)
+        write_private(environment_file, to_shell(endpoints.client_environment()))
+        write_private(document, endpoints.model_dump_json(by_alias=True))
+        if not until_input_ends:
+            sys.stdout.write(f"the local Azure answers; clients: {environment_file}; end: Ctrl-C\n")
+            sys.stdout.flush()
         await end.wait()
-        document.unlink(missing_ok=True)
         services.should_exit = controls.should_exit = True
         proxy.close()
         await asyncio.gather(*running)
     finally:
-        document.unlink(missing_ok=True)
+        for file in (document, environment_file):
+            file.unlink(missing_ok=True)
         azurite.stop()
 
 
@@ -110,6 +116,8 @@ def _describe(world: World, files: TlsFiles, proxy_url: str, control_url: str, h
         identity_header=header,
         identity_client_id=world.identity.client_id,
         identity_object_id=world.identity.object_id,
+        client_id=world.developer.client_id,
+        client_secret=world.developer.client_secret,
         tenant_id=world.tenant_id,
         other_tenant_id=world.other_tenant_id,
         subscription_id=world.subscription.id,
@@ -119,17 +127,11 @@ def _describe(world: World, files: TlsFiles, proxy_url: str, control_url: str, h
     )
 
 
-def _write(path: Path, endpoints: Endpoints) -> None:
-    partial = path.with_suffix(".partial")
-    partial.touch(mode=0o600)
-    partial.write_text(endpoints.model_dump_json(by_alias=True))
-    partial.replace(path)
-
-
 def main() -> int:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(prog="python -m local.azure", description=__doc__)
-    parser.add_argument("--state-directory", type=Path, required=True)
+    parser.add_argument("command", choices=["start"])
+    parser.add_argument("--state-directory", type=Path, required=True, help="where it says what clients need")
     parser.add_argument("--provisioning-seconds", type=float, default=10)
     parser.add_argument("--activation-seconds", type=float, default=5)
     parser.add_argument(UNTIL_INPUT_ENDS, action="store_true")

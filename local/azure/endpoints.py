@@ -16,6 +16,8 @@ class Endpoints(BaseModel):
     identity_header: str
     identity_client_id: str
     identity_object_id: str
+    client_id: str
+    client_secret: str
     tenant_id: str
     other_tenant_id: str
     subscription_id: str
@@ -35,4 +37,17 @@ class Endpoints(BaseModel):
             "no_proxy": "127.0.0.1,localhost",
             "REQUESTS_CA_BUNDLE": self.ca_bundle,
             "SSL_CERT_FILE": self.ca_bundle,
+        }
+
+    def client_environment(self) -> dict[str, str]:
+        """Give all that a client needs which signs in as an application with rights on the subscription."""
+        return {
+            **self.environment(),
+            "AZURE_TENANT_ID": self.tenant_id,
+            "AZURE_CLIENT_ID": self.client_id,
+            "AZURE_CLIENT_SECRET": self.client_secret,
+            "AZURE_SUBSCRIPTION_ID": self.subscription_id,
+            "KEY_VAULT_URL": self.key_vault_url,
+            "STORAGE_ACCOUNT_URL": self.storage_account_url,
+            "LOCAL_AZURE_CONTROL_URL": self.control_url,
         }

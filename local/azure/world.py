@@ -25,6 +25,8 @@ class World:
         self.identity = self.directory.add(Application("managed identity"))
         self.manager = ResourceManager(timing)
         self.subscription = self.add_subscription(registered=True)
+        self.developer = self.directory.add(Application("developer"))
+        self.subscription.roles[self.developer.object_id] = "Contributor"
         self.other_subscription_id = str(uuid.uuid4())
         self.manager.subscriptions[self.other_subscription_id] = Subscription(
             self.other_subscription_id, self.other_tenant_id

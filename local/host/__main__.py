@@ -1,4 +1,4 @@
-"""`python -m local.host`: hosts an app until it is told to stop."""
+"""`python -m local.host start`: hosts an app until it is told to stop."""
 
 import argparse
 import asyncio
@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 
+from local.files import write_private
 from local.host.dispatcher import Dispatcher
 from local.host.engine import Engine
 from local.host.http_server import Keys, describe_durable_client, make_http_app
@@ -23,6 +24,7 @@ from local.lifetime import UNTIL_INPUT_ENDS, Server, watch_for_end
 def main() -> int:
     """Read the arguments and host the app until the end; gives 1 where it could not be indexed."""
     parser = argparse.ArgumentParser(prog="python -m local.host", description=__doc__)
+    parser.add_argument("command", choices=["start"])
     parser.add_argument("--app-directory", type=Path, required=True)
     parser.add_argument("--state-directory", type=Path, required=True)
     parser.add_argument("--settings", type=Path, required=True)
@@ -85,7 +87,7 @@ async def _serve(
         "hostProcessId": os.getpid(),
     }
     path = state_directory / "host.json"
-    _write(path, document)
+    write_private(path, json.dumps(document))
     try:
         # The listener is bound already, so a request that comes before the loop turns waits and is answered.
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -94,13 +96,6 @@ async def _serve(
         await serving
     finally:
         path.unlink(missing_ok=True)
-
-
-def _write(path: Path, document: dict[str, Any]) -> None:
-    partial = path.with_suffix(".partial")
-    partial.touch(mode=0o600)
-    partial.write_text(json.dumps(document))
-    partial.replace(path)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,9 @@ def start_azurite(directory: Path, files: TlsFiles) -> Azurite:
     command += ["--cert", str(files.certificate), "--key", str(files.key), "--inMemoryPersistence", "--silent"]
     command += ["--skipApiVersionCheck", "--disableTelemetry"]
     environment = {**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{base64.b64encode(secrets.token_bytes(64)).decode()}"}
-    process = subprocess.Popen(command, env=environment, cwd=directory, stdin=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, env=environment, cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
     return Azurite(process, port)
 
 

@@ -114,9 +114,13 @@ class ControlClient:
         parameters = {"drop": "true"} if drop else {}
         self._session.delete(f"{self._url}/holds/{identifier}", params=parameters, timeout=10).raise_for_status()
 
-    def inject_fault(self, fault: NewFault) -> None:
-        """Let the next requests that match meet an effect."""
-        self._send("POST", "faults", fault)
+    def inject_fault(self, fault: NewFault) -> str:
+        """Let the next requests that match meet an effect; gives the fault's id."""
+        return str(self._send("POST", "faults", fault)["id"])
+
+    def remove_fault(self, identifier: str) -> int:
+        """Let it go wrong no more, and tell how often it did."""
+        return int(self._send("DELETE", f"faults/{identifier}")["met"])
 
     def faults(self) -> list[dict[str, Any]]:
         """List the faults with how often each was met."""

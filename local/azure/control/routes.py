@@ -176,6 +176,13 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
     async def get_faults(request: Request) -> Response:  # noqa: ARG001
         return JSONResponse([describe_fault(fault) for fault in world.interference.faults])
 
+    async def delete_fault(request: Request) -> Response:
+        found = [fault for fault in world.interference.faults if fault.id == request.path_params["id"]]
+        if not found:
+            raise ServiceFault(404, "FaultNotFound", "There is no such fault.")
+        world.interference.faults.remove(found[0])
+        return JSONResponse(describe_fault(found[0]))
+
     async def delete_faults(request: Request) -> Response:  # noqa: ARG001
         world.interference.faults.clear()
         return Response(status_code=204)
@@ -209,6 +216,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/faults", post_fault, methods=["POST"]),
         Route("/faults", get_faults),
         Route("/faults", delete_faults, methods=["DELETE"]),
+        Route("/faults/{id}", delete_fault, methods=["DELETE"]),
         Route("/journal", get_journal),
     ]
 
