@@ -138,13 +138,13 @@ def test_a_request_in_the_moment_of_the_end_sees_the_end(
 ) -> None:
     body = request_for(stack, custodians)
     recording = stack.control.hold(
-        NewHold(service="blob_storage", method="PUT", path_contains=f"/operations/{hsm_name}", phase="before")
+        NewHold(service="blob_storage", method="PUT", path=f"/operations/{hsm_name}", phase="before")
     )
     operation_id = portal.put_hsm(hsm_name, body).json()["id"]
     assert stack.control.await_hold(recording, 30)
     # The claim is read while it still says running; its answer comes when all has ended.
     reading = stack.control.hold(
-        NewHold(service="blob_storage", method="GET", path_contains=f"/claims/{hsm_name}", phase="after")
+        NewHold(service="blob_storage", method="GET", path=f"/claims/{hsm_name}", phase="after")
     )
     with ThreadPoolExecutor(1) as pool:
         if method == "GET":

@@ -78,7 +78,7 @@ def test_a_killed_worker_changes_nothing(
     stack.control.change_export_mode(mode)
     path = moment.path.format(name=hsm_name, version=version)
     hold = stack.control.hold(
-        NewHold(service=moment.service, method=moment.method, path_contains=path, phase=phase, skip=moment.skip)
+        NewHold(service=moment.service, method=moment.method, path=path, phase=phase, skip=moment.skip)
     )
     operation_id = portal.put_hsm(hsm_name, body).json()["id"]
     assert stack.control.await_hold(hold, 30), f"no request for {path} came"
@@ -94,14 +94,12 @@ def test_a_dead_workers_request_that_takes_effect_late_does_not_count(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     late = stack.control.hold(
-        NewHold(service="managed_hsm", method="POST", path_contains="/securitydomain/download", phase="before", skip=1)
+        NewHold(service="managed_hsm", method="POST", path="/securitydomain/download", phase="before", skip=1)
     )
     operation_id = portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"]
     assert stack.control.await_hold(late, 30)
     stack.control.change_timing(0.6, 3)
-    receipt = stack.control.hold(
-        NewHold(service="blob_storage", method="PUT", path_contains="/1/receipt.json", phase="before")
-    )
+    receipt = stack.control.hold(NewHold(service="blob_storage", method="PUT", path="/1/receipt.json", phase="before"))
     os.kill(stack.host.worker_process_id(), signal.SIGKILL)
     assert stack.control.await_hold(receipt, 30), "the next worker stored nothing"
     stack.control.release(late)

@@ -67,7 +67,7 @@ def test_an_operation_whose_instance_is_gone_is_followed_by_another_that_counts_
     stack.control.queue_export_outcomes("Failed")
     body = request_for(stack, custodians)
     verifying = stack.control.hold(
-        NewHold(service="blob_storage", method="PUT", path_contains="/2/confirmation.json", phase="before")
+        NewHold(service="blob_storage", method="PUT", path="/2/confirmation.json", phase="before")
     )
     first = portal.put_hsm(hsm_name, body).json()["id"]
     assert stack.control.await_hold(verifying, 30)
@@ -86,15 +86,13 @@ def test_a_request_of_a_dead_operation_that_takes_effect_late_does_not_count(
 ) -> None:
     body = request_for(stack, custodians)
     late = stack.control.hold(
-        NewHold(service="managed_hsm", method="POST", path_contains="/securitydomain/download", phase="before", skip=1)
+        NewHold(service="managed_hsm", method="POST", path="/securitydomain/download", phase="before", skip=1)
     )
     portal.put_hsm(hsm_name, body)
     assert stack.control.await_hold(late, 30)
     end_instance(engine, hsm_name, purge=False)
     stack.control.change_timing(0.6, 3)
-    receipt = stack.control.hold(
-        NewHold(service="blob_storage", method="PUT", path_contains="/1/receipt.json", phase="before")
-    )
+    receipt = stack.control.hold(NewHold(service="blob_storage", method="PUT", path="/1/receipt.json", phase="before"))
     second = portal.put_hsm(hsm_name, body).json()["id"]
     assert stack.control.await_hold(receipt, 30)
     stack.control.release(late)
@@ -193,7 +191,7 @@ def test_between_its_record_and_the_end_of_its_claim_an_operation_has_ended(
 ) -> None:
     stack.control.fail_provisioning(1)
     ending = stack.control.hold(
-        NewHold(service="blob_storage", method="PUT", path_contains=f"/claims/{hsm_name}", phase="before", skip=1)
+        NewHold(service="blob_storage", method="PUT", path=f"/claims/{hsm_name}", phase="before", skip=1)
     )
     body = request_for(stack, custodians)
     first = portal.put_hsm(hsm_name, body).json()["id"]
@@ -265,9 +263,7 @@ def test_a_vault_that_refuses_names_the_wrapping_key(
 ) -> None:
     certificate = stack.control.plant_certificate("custodians", hsm_name, custodians[1].pem)
     stack.control.inject_fault(
-        NewFault(
-            service="key_vault", method="GET", path_contains=f"/certificates/{hsm_name}", effect=Answer(status=400)
-        )
+        NewFault(service="key_vault", method="GET", path=f"/certificates/{hsm_name}", effect=Answer(status=400))
     )
     body = request_for(stack, custodians)
     body["securityDomain"]["wrappingKeys"][1] = {"certificateId": certificate}

@@ -39,7 +39,7 @@ BROKEN, GARBLED = Answer(status=500), BrokenBody(form="not_json")
 NO_CAPACITY = Answer(status=503, code="503")
 CASES: Final = {
     "a plan that cannot be written": Case(
-        "blob_storage", "PUT", "/{name}/*/plan.json", FORBIDDEN, "preflight", "azure_forbidden"
+        "blob_storage", "PUT", "/{name}/.*/plan.json", FORBIDDEN, "preflight", "azure_forbidden"
     ),
     "a vault that refuses": Case("key_vault", "GET", "/certificates/{name}", FORBIDDEN, "preflight", "azure_forbidden"),
     "a resource group that is refused": Case(
@@ -76,7 +76,7 @@ CASES: Final = {
     "an archive that takes no security domain": Case(
         "blob_storage",
         "PUT",
-        "/{name}/*/security-domain.json",
+        "/{name}/.*/security-domain.json",
         FORBIDDEN,
         "download_security_domain",
         "azure_forbidden",
@@ -116,8 +116,8 @@ def find_problem(lane: Lane, case: Case) -> str:
         NewFault(
             service=case.service,
             method=case.method,
-            host_contains=case.host.format(**subject._asdict()),
-            path_contains=case.path.format(**subject._asdict()),
+            host=case.host.format(**subject._asdict()),
+            path=case.path.format(**subject._asdict()),
             count=FOREVER,
             effect=case.effect,
         )

@@ -23,7 +23,7 @@ from tests.faults.lanes import Lane, Subject, find_problem
 
 pytestmark = pytest.mark.faults
 
-LANES: Final = 4
+LANES: Final = 6
 SERVICES: Final = ("resource_manager", "managed_hsm", "key_vault", "blob_storage")
 TRANSIENT: Final[dict[str, tuple[Effect, int]]] = {
     "delay": (Delay(seconds=1), 1),
@@ -96,7 +96,7 @@ def find_calls(lane: Lane) -> list[Call]:
     counts: Counter[tuple[str, str, str, str]] = Counter()
     calls: dict[Call, None] = {}
     for entry in lane.stack.control.journal(since=since):
-        if entry["service"] not in SERVICES or entry["path"].endswith("/securitydomain/nothing"):
+        if entry["service"] not in SERVICES:
             continue
         host = "{name}" if entry["service"] == "managed_hsm" else ""
         kind = (entry["service"], entry["method"], host, generalize(entry["path"], subject, operation["id"]))
@@ -107,8 +107,8 @@ def find_calls(lane: Lane) -> list[Call]:
 
 
 def generalize(path: str, subject: Subject, operation_id: str) -> str:
-    path = path.replace(operation_id, "{name}-*").replace(subject.group, "{group}").replace(subject.name, "{name}")
-    return re.sub(r"/[0-9a-f]{32}$", "/*", path).replace(subject.subscription, "{subscription}")
+    path = path.replace(operation_id, "{name}-[^/]+").replace(subject.group, "{group}").replace(subject.name, "{name}")
+    return "^" + re.sub(r"/[0-9a-f]{32}$", "/[^/]+", path).replace(subject.subscription, "{subscription}") + "$"
 
 
 def meet(lane: Lane, call: Call, effect: Effect, count: int) -> Outcome:
@@ -119,8 +119,8 @@ def meet(lane: Lane, call: Call, effect: Effect, count: int) -> Outcome:
         NewFault(
             service=call.service,
             method=call.method,
-            host_contains=call.host.format(**subject._asdict()),
-            path_contains=call.path.format(**subject._asdict()),
+            host=call.host.format(**subject._asdict()),
+            path=call.path.format(**subject._asdict()),
             skip=call.nth - 1,
             count=count,
             effect=effect,

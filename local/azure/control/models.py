@@ -116,8 +116,8 @@ class NewHold(ControlModel):
 
     service: ServiceName
     method: str
-    host_contains: str = ""
-    path_contains: str = ""
+    host: str = ""
+    path: str = ""
     phase: Literal["before", "after"]
     skip: int = 0
 
@@ -127,8 +127,8 @@ class NewFault(ControlModel):
 
     service: ServiceName
     method: str | None = None
-    host_contains: str = ""
-    path_contains: str = ""
+    host: str = ""
+    path: str = ""
     skip: int = 0
     count: int = 1
     effect: Annotated[Effect, Field(discriminator="kind")]

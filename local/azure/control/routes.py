@@ -139,7 +139,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
 
     async def post_hold(request: Request) -> Response:
         new = models.NewHold.model_validate_json(await request.body())
-        hold = Hold(Match(new.service, new.method, new.host_contains, new.path_contains, new.skip), new.phase)
+        hold = Hold(Match(new.service, new.method, new.host, new.path, new.skip), new.phase)
         world.interference.holds[hold.id] = hold
         return JSONResponse({"id": hold.id}, status_code=201)
 
@@ -167,9 +167,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
 
     async def post_fault(request: Request) -> Response:
         new = models.NewFault.model_validate_json(await request.body())
-        fault = Fault(
-            Match(new.service, new.method, new.host_contains, new.path_contains, new.skip), new.effect, new.count
-        )
+        fault = Fault(Match(new.service, new.method, new.host, new.path, new.skip), new.effect, new.count)
         world.interference.faults.append(fault)
         return JSONResponse(describe_fault(fault), status_code=201)
 

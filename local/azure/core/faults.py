@@ -1,8 +1,8 @@
 """What goes wrong with requests on demand: another answer than the service's, a delay, a broken connection or body."""
 
+import re
 import uuid
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -67,21 +67,21 @@ Effect = Answer | Delay | Reset | BrokenBody
 class Match:
     """Which requests are meant; `skip` of them pass first. What is None or empty is not looked at.
 
-    In `host_contains` and `path_contains`, `*` stands for any text.
+    `host` and `path` are regular expressions, to be found anywhere, whatever their case.
     """
 
     service: str
     method: str | None = None
-    host_contains: str = ""
-    path_contains: str = ""
+    host: str = ""
+    path: str = ""
     skip: int = 0
 
     def takes(self, service: str, request: Request) -> bool:
         """Say whether a request is meant, and count it."""
         if service != self.service or (self.method is not None and request.method != self.method.upper()):
             return False
-        parts = [(request.headers.get("host", ""), self.host_contains), (request.url.path, self.path_contains)]
-        if not all(fnmatchcase(text.lower(), f"*{wanted.lower()}*") for text, wanted in parts):
+        parts = [(request.headers.get("host", ""), self.host), (request.url.path, self.path)]
+        if not all(re.search(wanted, text, re.IGNORECASE) for text, wanted in parts):
             return False
         self.skip -= 1
         return self.skip < 0

@@ -36,9 +36,7 @@ def calm_again(control: ControlClient) -> Iterator[None]:
 
 
 def inject(control: ControlClient, path: str, effect: Effect, method: str = "PUT", count: int = 1) -> None:
-    control.inject_fault(
-        NewFault(service="resource_manager", method=method, path_contains=path, effect=effect, count=count)
-    )
+    control.inject_fault(NewFault(service="resource_manager", method=method, path=path, effect=effect, count=count))
 
 
 def put(client: ResourceManagementClient, name: str) -> None:
@@ -108,7 +106,7 @@ def test_the_sdk_gets_over_what_is_transient(
 
 def test_a_fault_skips_counts_and_is_written_down(control: ControlClient, groups: ResourceManagementClient) -> None:
     since = len(control.journal())
-    fault = NewFault(service="resource_manager", path_contains="/rg-none", skip=1, count=2, effect=Answer(status=500))
+    fault = NewFault(service="resource_manager", path="/rg-none", skip=1, count=2, effect=Answer(status=500))
     control.inject_fault(fault)
     statuses = []
     for _ in range(4):
@@ -127,7 +125,7 @@ def test_a_fault_skips_counts_and_is_written_down(control: ControlClient, groups
 def test_blob_storage_fails_in_its_own_form(
     azure: LocalAzure, credential: TokenCredential, control: ControlClient
 ) -> None:
-    control.inject_fault(NewFault(service="blob_storage", path_contains="/some-container", effect=Answer(status=503)))
+    control.inject_fault(NewFault(service="blob_storage", path="/some-container", effect=Answer(status=503)))
     url = azure.endpoints.storage_account_url
     with BlobServiceClient(url, credential=credential, retry_total=0) as service:
         with pytest.raises(HttpResponseError) as raised:

@@ -229,7 +229,7 @@ def test_a_fault_answers_for_the_service(
         NewFault(
             service="resource_manager",
             method="GET",
-            path_contains="/tenants",
+            path="/tenants",
             effect=Answer(status=429, retry_after_seconds=1),
         )
     )
