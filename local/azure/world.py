@@ -31,8 +31,8 @@ class World:
         self.manager.subscriptions[self.other_subscription_id] = Subscription(
             self.other_subscription_id, self.other_tenant_id
         )
-        self.vaults = Vaults()
-        self.vaults.vaults[DEFAULT_VAULT] = {}
+        self.vaults = Vaults(timing.clock)
+        self.vaults.create(DEFAULT_VAULT)
         self.export_rules = ExportRules()
         self.interference = Interference()
 

@@ -73,9 +73,11 @@ class NewSubscription(ControlModel):
 
 
 class NewVault(ControlModel):
-    """A vault."""
+    """A vault; if it is restricted, only those may use it who are assigned roles or patterns of data actions."""
 
     name: str
+    restricted: bool = False
+    assignments: dict[str, list[str]] = Field(default_factory=dict)
 
 
 class NewCertificate(ControlModel):

@@ -1,4 +1,4 @@
-"""Entra, the managed identity, Key Vault's certificates, blobs, the proxy."""
+"""Entra, the managed identity, blobs, the proxy."""
 
 import ssl
 import time
@@ -12,18 +12,14 @@ from azure.core.exceptions import (
     ClientAuthenticationError,
     ResourceExistsError,
     ResourceModifiedError,
-    ResourceNotFoundError,
 )
 from azure.identity import ClientSecretCredential, ManagedIdentityCredential
-from azure.keyvault.certificates import CertificateClient, CertificatePolicy
 from azure.storage.blob import BlobServiceClient, ContentSettings
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import load_der_x509_certificate
 
 from local.azure.control.client import ControlClient
 from local.azure.control.models import MadeApplication
 from local.azure.launch import LocalAzure, start_local_azure
-from tests.local.azure.conftest import ARM, wrapping_certificate
+from tests.local.azure.conftest import ARM
 from tests.processes import list_processes
 
 AUDIENCE = "api://an-api"
@@ -69,36 +65,6 @@ def test_the_managed_identity(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch
     assert (
         requests.get(f"{azure.endpoints.identity_endpoint}?resource={ARM}", headers=wrong, timeout=5).status_code == 401
     )
-
-
-def test_certificates(azure: LocalAzure, credential: TokenCredential, control: ControlClient) -> None:
-    with CertificateClient(azure.endpoints.key_vault_url, credential) as client:
-        policy = CertificatePolicy("Self", subject="CN=Ada", key_type="RSA", key_size=3072, exportable=False)
-        made = client.begin_create_certificate("ada", policy, _polling_interval=0).result()
-        found = client.get_certificate("ada")
-        assert found.cer
-        certificate = load_der_x509_certificate(bytes(found.cer))
-        assert certificate.subject.rfc4514_string() == "CN=Ada"
-        assert getattr(certificate.public_key(), "key_size", 0) == 3072
-        assert made.id == found.id
-        assert found.policy
-        assert found.policy.exportable is False
-        pem = wrapping_certificate(0, 1024).public_bytes(Encoding.PEM).decode()
-        planted = control.plant_certificate("custodians", "ada", pem)
-        assert client.get_certificate("ada").id == planted
-        assert len(list(client.list_properties_of_certificate_versions("ada"))) == 2
-        assert [item.name for item in client.list_properties_of_certificates()] == ["ada"]
-        client.update_certificate_properties("ada", enabled=False)
-        properties = client.get_certificate("ada").properties
-        assert properties
-        assert properties.enabled is False
-        with pytest.raises(ResourceNotFoundError, match="CertificateNotFound"):
-            client.get_certificate("nobody")
-    with (
-        CertificateClient("https://no-such.vault.azure.net", credential) as client,
-        pytest.raises(ResourceNotFoundError),
-    ):
-        client.get_certificate("ada")
 
 
 def test_blobs_are_written_once(azure: LocalAzure, credential: TokenCredential) -> None:
