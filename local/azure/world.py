@@ -3,6 +3,7 @@
 import uuid
 from typing import Final
 
+from local.azure.blob_storage.models import StorageRules
 from local.azure.core.interference import Interference
 from local.azure.core.tokens import TokenAuthority
 from local.azure.core.transitions import Timing
@@ -33,6 +34,7 @@ class World:
         )
         self.vaults = Vaults(timing.clock)
         self.vaults.create(DEFAULT_VAULT)
+        self.storage = StorageRules()
         self.export_rules = ExportRules()
         self.interference = Interference()
 

@@ -20,6 +20,7 @@ from local.azure.control.models import (
     NewVault,
     ProvisioningFailures,
     Registration,
+    StorageChange,
     TimingChange,
 )
 
@@ -63,6 +64,17 @@ class ControlClient:
     ) -> None:
         """Make a vault, open to everybody of the tenant or only to those who are assigned something."""
         self._send("POST", "vaults", NewVault(name=name, restricted=restricted, assignments=assignments or {}))
+
+    def change_storage(
+        self,
+        *,
+        immutable_containers: list[str] | None = None,
+        restricted: bool | None = None,
+        assignments: dict[str, list[str]] | None = None,
+    ) -> None:
+        """Say which containers are immutable, and who may use the storage account's data."""
+        change = {"immutable_containers": immutable_containers, "restricted": restricted}
+        self._send("PUT", "storage", StorageChange.model_validate({**change, "assignments": assignments or {}}))
 
     def plant_certificate(self, vault: str, name: str, pem: str, *, enabled: bool = True) -> str:
         """Plant a certificate in a vault and give its id."""

@@ -80,6 +80,17 @@ class NewVault(ControlModel):
     assignments: dict[str, list[str]] = Field(default_factory=dict)
 
 
+class StorageChange(ControlModel):
+    """What holds for the storage account from now on; what is not named stays.
+
+    Who is assigned roles or patterns of data actions keeps what was assigned before.
+    """
+
+    immutable_containers: list[str] | None = None
+    restricted: bool | None = None
+    assignments: dict[str, list[str]] = Field(default_factory=dict)
+
+
 class NewCertificate(ControlModel):
     """Any public certificate, whether or not Key Vault would have made it."""
 

@@ -76,6 +76,16 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
             vault.access.assign(object_id, granted)
         return _json(new, 201)
 
+    async def put_storage(request: Request) -> Response:
+        change = models.StorageChange.model_validate_json(await request.body())
+        if change.immutable_containers is not None:
+            world.storage.immutable_containers = set(change.immutable_containers)
+        for object_id, granted in change.assignments.items():
+            world.storage.access.assign(object_id, granted)
+        if change.restricted is not None:
+            world.storage.access.restricted = change.restricted
+        return _json(change)
+
     async def post_certificate(request: Request) -> Response:
         new = models.NewCertificate.model_validate_json(await request.body())
         certificate = load_pem_x509_certificate(new.certificate_pem.encode())
@@ -202,6 +212,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/tokens", post_token, methods=["POST"]),
         Route("/subscriptions", post_subscription, methods=["POST"]),
         Route("/vaults", post_vault, methods=["POST"]),
+        Route("/storage", put_storage, methods=["PUT"]),
         Route("/certificates", post_certificate, methods=["POST"]),
         Route("/exports/mode", put_mode, methods=["PUT"]),
         Route("/exports/outcomes", post_outcomes, methods=["POST"]),

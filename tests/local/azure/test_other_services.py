@@ -1,4 +1,4 @@
-"""Entra, the managed identity, blobs, the proxy."""
+"""Entra, the managed identity, the proxy."""
 
 import ssl
 import time
@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from azure.core import MatchConditions
-from azure.core.credentials import TokenCredential
 from azure.core.exceptions import (
     ClientAuthenticationError,
-    ResourceExistsError,
-    ResourceModifiedError,
 )
 from azure.identity import ClientSecretCredential, ManagedIdentityCredential
-from azure.storage.blob import BlobServiceClient, ContentSettings
 
 from local.azure.control.client import ControlClient
 from local.azure.control.models import MadeApplication
@@ -65,38 +60,6 @@ def test_the_managed_identity(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch
     assert (
         requests.get(f"{azure.endpoints.identity_endpoint}?resource={ARM}", headers=wrong, timeout=5).status_code == 401
     )
-
-
-def test_blobs_are_written_once(azure: LocalAzure, credential: TokenCredential) -> None:
-    with BlobServiceClient(azure.endpoints.storage_account_url, credential=credential) as service:
-        container = service.create_container("written-once")
-        blob = container.get_blob_client("a b/ö%2F.json")
-        # Stored compressed and given back as it is.
-        settings = ContentSettings(content_type="application/json", content_encoding="gzip")
-        etag = blob.upload_blob(b"not gzip at all", content_settings=settings, overwrite=False)["etag"]
-        with pytest.raises(ResourceExistsError):
-            blob.upload_blob(b"other", overwrite=False)
-        assert [item.name for item in container.list_blobs()] == ["a b/ö%2F.json"]
-        properties = blob.get_blob_properties()
-        assert (properties.etag, properties.size) == (etag, 15)
-        plain = container.get_blob_client("plain")
-        first = plain.upload_blob(b"one")["etag"]
-        plain.upload_blob(b"two", overwrite=True, etag=first, match_condition=MatchConditions.IfNotModified)
-        with pytest.raises(ResourceModifiedError, match="ConditionNotMet"):
-            plain.upload_blob(b"three", overwrite=True, etag=first, match_condition=MatchConditions.IfNotModified)
-        assert plain.download_blob().readall() == b"two"
-
-
-def test_blob_storage_refuses_a_token_that_nobody_signed(azure: LocalAzure, control: ControlClient) -> None:
-    from local.azure.control.models import NewToken
-
-    url = f"{azure.endpoints.storage_account_url}/written-once?restype=container&comp=list"
-    forged = control.create_token(NewToken(audience="https://storage.azure.com", signing_key="unpublished"))
-    headers = {"Authorization": f"Bearer {forged}", "x-ms-version": "2024-11-04"}
-    response = requests.get(url, headers=headers, timeout=5)
-    assert response.status_code == 401
-    assert "<Code>InvalidAuthenticationInfo</Code>" in response.text
-    assert requests.get(url, timeout=5).status_code == 401
 
 
 def test_nothing_leaves_the_machine() -> None:
