@@ -1,11 +1,11 @@
 """Reads what is imported: a private key with its certificate, in PKCS #12 or PEM."""
 
 import base64
-import binascii
 import re
 from typing import Final, NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 from cryptography.x509.oid import NameOID
@@ -54,7 +54,7 @@ def read_import(body: Import) -> Imported:
     is_pem = body.policy.secret_props.content_type == PEM
     try:
         key, certificates = _read_pem(body.value, password) if is_pem else _read_pkcs12(body.value, password)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         form = "PEM" if is_pem else "PKCS#12"
         reason = f"the specified {form} X.509 certificate content can not be read: check its format and the password"
         raise bad_parameter("value", reason) from None
@@ -98,11 +98,8 @@ def _read_pem(value: str, password: bytes | None) -> tuple[object, list[x509.Cer
 
 
 def _decode(value: str) -> bytes:
-    try:
-        return base64.b64decode(value, validate=True)
-    except binascii.Error:
-        message = "it is not base64"
-        raise ValueError(message) from None
+    """Read base64; raises ValueError."""
+    return base64.b64decode(value, validate=True)
 
 
 def _describe_key(certificate: x509.Certificate, asked: KeyProperties) -> KeyProperties:

@@ -1,7 +1,6 @@
 """What a certificate's key does for those who may use it; its private half stays where it is."""
 
 import base64
-import binascii
 from typing import Final, Literal
 
 from cryptography.exceptions import InvalidSignature
@@ -124,5 +123,5 @@ def _private_key(version: Version) -> PrivateKey:
 def _decode(member: str, value: str) -> bytes:
     try:
         return base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
-    except binascii.Error:
+    except ValueError:
         raise bad_parameter(member, "it is not base64url") from None

@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -219,9 +218,6 @@ class Vaults:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._vaults: dict[str, Vault] = {}
-
-    def __iter__(self) -> Iterator[Vault]:
-        return iter(self._vaults.values())
 
     def create(self, name: str, *, restricted: bool = False) -> Vault:
         """Make a vault, or give the one of this name with its access as it is now asked for."""

@@ -497,6 +497,7 @@ def test_a_key_does_only_what_its_certificate_is_for(client: CertificateClient, 
     [
         ({"alg": "RSA-OAEP-256", "value": "AAAA"}, "value"),
         ({"alg": "RSA-OAEP-256", "value": "not/base64url"}, "value"),
+        ({"alg": "RSA-OAEP-256", "value": "ö"}, "value"),
         ({"alg": "A256KW", "value": "AAAA"}, "alg"),
         ({"alg": "RSA-OAEP-256"}, "value"),
     ],
