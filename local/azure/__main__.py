@@ -44,7 +44,7 @@ def make_services(world: World, azurite: Azurite, files: TlsFiles) -> ASGIApp:
             make_managed_hsm_app(world.manager, authority, world.export_rules, world.timing),
         ),
         "vault.azure.net": ("key_vault", make_key_vault_app(world.vaults, authority)),
-        "blob.core.windows.net": ("blob_storage", make_blob_app(azurite, files, authority)),
+        "blob.core.windows.net": ("blob_storage", make_blob_app(azurite, files, authority, world.storage)),
     }
     wrapped = {
         suffix: InterferenceMiddleware(app, service, world.interference) for suffix, (service, app) in apps.items()

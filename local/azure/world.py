@@ -3,6 +3,7 @@
 import uuid
 from typing import Final
 
+from local.azure.blob_storage.models import StorageRules
 from local.azure.core.interference import Interference
 from local.azure.core.tokens import TokenAuthority
 from local.azure.core.transitions import Timing
@@ -31,8 +32,9 @@ class World:
         self.manager.subscriptions[self.other_subscription_id] = Subscription(
             self.other_subscription_id, self.other_tenant_id
         )
-        self.vaults = Vaults()
-        self.vaults.vaults[DEFAULT_VAULT] = {}
+        self.vaults = Vaults(timing.clock)
+        self.vaults.create(DEFAULT_VAULT)
+        self.storage = StorageRules()
         self.export_rules = ExportRules()
         self.interference = Interference()
 

@@ -1,84 +1,85 @@
-"""ACCOUNT.blob.core.windows.net: checks the token, then lets Azurite answer."""
+"""ACCOUNT.blob.core.windows.net: what Azurite does not do is done here, then it answers."""
 
-import ssl
-import uuid
-from datetime import UTC, datetime
 from typing import Final
-from xml.sax.saxutils import escape
 
 import httpx
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from local.azure.blob_storage import faults
 from local.azure.blob_storage.azurite import ACCOUNT_HOST, Azurite
+from local.azure.blob_storage.forwarding import Forwarder, pass_back
+from local.azure.blob_storage.models import StorageRules
+from local.azure.blob_storage.operations import WRITE, BlobOperation, Change, read_operation
 from local.azure.core.certificates import TlsFiles
 from local.azure.core.errors import ServiceFault
+from local.azure.core.journal import note_action
 from local.azure.core.tokens import TokenAuthority
 
 AUDIENCES: Final = ["https://storage.azure.com", "https://storage.azure.com/"]
-# What concerns one connection, not the message (RFC 9110, section 7.6.1).
-_HOP_BY_HOP: Final = frozenset({b"connection", b"keep-alive", b"transfer-encoding"})
-_REFUSED: Final = (
-    "Server failed to authenticate the request. Please refer to the information in the www-authenticate header."
-)
 
 
-def make_blob_app(azurite: Azurite, files: TlsFiles, authority: TokenAuthority) -> ASGIApp:
-    """Make the web app in front of Azurite, which does not check a token's signature: we do.
+def make_blob_app(azurite: Azurite, files: TlsFiles, authority: TokenAuthority, rules: StorageRules) -> ASGIApp:
+    """Make the web app in front of Azurite."""
+    return BlobStorage(Forwarder(azurite, files), authority, rules)
 
-    Bytes pass through as they are: paths stay percent-encoded, bodies compressed, headers in order.
-    """
-    transport = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=str(files.authority)))
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+class BlobStorage:
+    """Checks the token's signature, access by data actions, and immutability; the rest is Azurite's."""
+
+    def __init__(self, forwarder: Forwarder, authority: TokenAuthority, rules: StorageRules) -> None:
+        self._forwarder = forwarder
+        self._authority = authority
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
         request = Request(scope, receive)
         try:
-            _check(request, authority)
-        except ServiceFault as fault:
-            await _refuse(fault)(scope, receive, send)
+            answer = await self._answer(request)
+        except ClientDisconnect:
             return
-        answer = await transport.handle_async_request(_outgoing(request, await request.body(), azurite.port))
+        except ServiceFault as fault:
+            # A client that is still sending would take an early answer for a broken connection.
+            async for _ in request.stream():
+                pass
+            await faults.write_fault(fault)(scope, receive, send)
+            return
+        await pass_back(answer, send)
+
+    async def _answer(self, request: Request) -> httpx.Response:
+        if request.headers["host"].partition(":")[0].lower() != ACCOUNT_HOST:
+            raise faults.no_account()
+        operation = read_operation(request)
+        note_action(request, operation.actions[0])
+        caller = self._authenticate(request)
+        if request.query_params.get("comp", "").lower() == "batch":
+            raise faults.no_batches()
+        allowed = [action for action in operation.actions if self._rules.access.allows(caller, action)]
+        if not allowed:
+            raise faults.not_permitted()
+        immutable = operation.container in self._rules.immutable_containers
+        if immutable and operation.change is Change.DELETE_CONTAINER:
+            raise faults.container_immutable()
+        only_adds = operation.change is Change.PUT and WRITE not in allowed
+        if not only_adds and not (immutable and operation.change in (Change.PUT, Change.ALTER)):
+            return await self._forwarder.ask(request)
+        # Nobody else puts a blob there between the look and the change.
+        async with self._rules.lock(f"{operation.container}/{operation.blob}"):
+            if await self._forwarder.has_blob(request):
+                raise _refuse_change(operation, immutable=immutable)
+            return await self._forwarder.ask(request)
+
+    def _authenticate(self, request: Request) -> str:
         try:
-            body = b"".join([part async for part in answer.aiter_raw()])
-        finally:
-            await answer.aclose()
-        headers = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in _HOP_BY_HOP]
-        await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    return app
+            return str(self._authority.validate(request, AUDIENCES)["oid"])
+        except ServiceFault:
+            with_token = "authorization" in request.headers
+            raise faults.unauthenticated(self._authority.tenant_id, with_token=with_token) from None
 
 
-def _outgoing(request: Request, body: bytes, port: int) -> httpx.Request:
-    path, query = request.scope["raw_path"], request.scope["query_string"]
-    url = httpx.URL(scheme="https", host="127.0.0.1", port=port, raw_path=path + b"?" + query if query else path)
-    # Azurite reads the account from the host name; its certificate is checked against that name, too.
-    return httpx.Request(
-        request.method,
-        url,
-        headers=[(name, value) for name, value in request.headers.raw if name not in _HOP_BY_HOP],
-        content=body,
-        extensions={"sni_hostname": ACCOUNT_HOST, "timeout": httpx.Timeout(60).as_dict()},
-    )
-
-
-def _check(request: Request, authority: TokenAuthority) -> None:
-    if request.headers["host"].partition(":")[0].lower() != ACCOUNT_HOST:
-        raise ServiceFault(404, "ResourceNotFound", "The specified account does not exist.")
-    try:
-        authority.validate(request, AUDIENCES)
-    except ServiceFault:
-        login = f"https://login.microsoftonline.com/{authority.tenant_id}/oauth2/authorize"
-        challenge = f"Bearer authorization_uri={login} resource_id=https://storage.azure.com"
-        code = "InvalidAuthenticationInfo" if "authorization" in request.headers else "NoAuthenticationInformation"
-        raise ServiceFault(401, code, _REFUSED, {"WWW-Authenticate": challenge}) from None
-
-
-def _refuse(fault: ServiceFault) -> Response:
-    """Write an error as Blob storage does (source: Azure Storage REST API, Status and error codes)."""
-    request_id = str(uuid.uuid4())
-    message = f"{fault.message}\nRequestId:{request_id}\nTime:{datetime.now(UTC).isoformat()}"
-    text = f"<Error><Code>{fault.code}</Code><Message>{escape(message)}</Message></Error>"
-    headers = {**fault.headers, "x-ms-error-code": fault.code, "x-ms-request-id": request_id}
-    return Response(f'<?xml version="1.0" encoding="utf-8"?>{text}', fault.status, headers, "application/xml")
+def _refuse_change(operation: BlobOperation, *, immutable: bool) -> ServiceFault:
+    """Refuse to touch a blob that there is; that conditions are looked at before policies is an assumption."""
+    if operation.only_creates:
+        return faults.blob_exists()
+    return faults.blob_immutable() if immutable else faults.overwrite_not_permitted()

@@ -20,6 +20,7 @@ from local.azure.control.models import (
     NewVault,
     ProvisioningFailures,
     Registration,
+    StorageChange,
     TimingChange,
 )
 
@@ -58,9 +59,22 @@ class ControlClient:
         """Make a subscription in which the managed identity is Contributor, and give its id."""
         return str(self._send("POST", "subscriptions", NewSubscription(registered=registered))["id"])
 
-    def create_vault(self, name: str) -> None:
-        """Make a vault."""
-        self._send("POST", "vaults", NewVault(name=name))
+    def create_vault(
+        self, name: str, *, restricted: bool = False, assignments: dict[str, list[str]] | None = None
+    ) -> None:
+        """Make a vault, open to everybody of the tenant or only to those who are assigned something."""
+        self._send("POST", "vaults", NewVault(name=name, restricted=restricted, assignments=assignments or {}))
+
+    def change_storage(
+        self,
+        *,
+        immutable_containers: list[str] | None = None,
+        restricted: bool | None = None,
+        assignments: dict[str, list[str]] | None = None,
+    ) -> None:
+        """Say which containers are immutable, and who may use the storage account's data."""
+        change = {"immutable_containers": immutable_containers, "restricted": restricted}
+        self._send("PUT", "storage", StorageChange.model_validate({**change, "assignments": assignments or {}}))
 
     def plant_certificate(self, vault: str, name: str, pem: str, *, enabled: bool = True) -> str:
         """Plant a certificate in a vault and give its id."""

@@ -73,9 +73,22 @@ class NewSubscription(ControlModel):
 
 
 class NewVault(ControlModel):
-    """A vault."""
+    """A vault; if it is restricted, only those may use it who are assigned roles or patterns of data actions."""
 
     name: str
+    restricted: bool = False
+    assignments: dict[str, list[str]] = Field(default_factory=dict)
+
+
+class StorageChange(ControlModel):
+    """What holds for the storage account from now on; what is not named stays.
+
+    Who is assigned roles or patterns of data actions keeps what was assigned before.
+    """
+
+    immutable_containers: list[str] | None = None
+    restricted: bool | None = None
+    assignments: dict[str, list[str]] = Field(default_factory=dict)
 
 
 class NewCertificate(ControlModel):

@@ -13,7 +13,6 @@ from local.azure.core.errors import ServiceFault
 from local.azure.core.faults import Fault, Match, describe_fault
 from local.azure.core.interference import Hold
 from local.azure.entra.models import Application
-from local.azure.key_vault.models import Version
 from local.azure.managed_hsm.models import describe_exports
 from local.azure.world import World
 
@@ -72,13 +71,25 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
 
     async def post_vault(request: Request) -> Response:
         new = models.NewVault.model_validate_json(await request.body())
-        world.vaults.vaults.setdefault(new.name, {})
+        vault = world.vaults.create(new.name, restricted=new.restricted)
+        for object_id, granted in new.assignments.items():
+            vault.access.assign(object_id, granted)
         return _json(new, 201)
+
+    async def put_storage(request: Request) -> Response:
+        change = models.StorageChange.model_validate_json(await request.body())
+        if change.immutable_containers is not None:
+            world.storage.immutable_containers = set(change.immutable_containers)
+        for object_id, granted in change.assignments.items():
+            world.storage.access.assign(object_id, granted)
+        if change.restricted is not None:
+            world.storage.access.restricted = change.restricted
+        return _json(change)
 
     async def post_certificate(request: Request) -> Response:
         new = models.NewCertificate.model_validate_json(await request.body())
         certificate = load_pem_x509_certificate(new.certificate_pem.encode())
-        version = world.vaults.add(new.vault, new.name, Version(certificate, enabled=new.enabled))
+        version = world.vaults.find(new.vault).plant(new.name, certificate, enabled=new.enabled)
         identifier = f"https://{new.vault}.vault.azure.net/certificates/{new.name}/{version.id}"
         return JSONResponse({"id": identifier}, status_code=201)
 
@@ -199,6 +210,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/tokens", post_token, methods=["POST"]),
         Route("/subscriptions", post_subscription, methods=["POST"]),
         Route("/vaults", post_vault, methods=["POST"]),
+        Route("/storage", put_storage, methods=["PUT"]),
         Route("/certificates", post_certificate, methods=["POST"]),
         Route("/exports/mode", put_mode, methods=["PUT"]),
         Route("/exports/outcomes", post_outcomes, methods=["POST"]),

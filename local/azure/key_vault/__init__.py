@@ -1,1 +1,1 @@
-"""The Key Vault data plane: certificates."""
+"""The Key Vault data plane: certificates, and the keys and secrets that belong to them."""

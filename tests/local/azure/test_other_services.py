@@ -1,4 +1,4 @@
-"""Entra, the managed identity, Key Vault's certificates, blobs, the proxy."""
+"""Entra, the managed identity, the proxy."""
 
 import ssl
 import time
@@ -6,24 +6,15 @@ from pathlib import Path
 
 import pytest
 import requests
-from azure.core import MatchConditions
-from azure.core.credentials import TokenCredential
 from azure.core.exceptions import (
     ClientAuthenticationError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
 )
 from azure.identity import ClientSecretCredential, ManagedIdentityCredential
-from azure.keyvault.certificates import CertificateClient, CertificatePolicy
-from azure.storage.blob import BlobServiceClient, ContentSettings
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import load_der_x509_certificate
 
 from local.azure.control.client import ControlClient
 from local.azure.control.models import MadeApplication
 from local.azure.launch import LocalAzure, start_local_azure
-from tests.local.azure.conftest import ARM, wrapping_certificate
+from tests.local.azure.conftest import ARM
 from tests.processes import list_processes
 
 AUDIENCE = "api://an-api"
@@ -69,68 +60,6 @@ def test_the_managed_identity(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch
     assert (
         requests.get(f"{azure.endpoints.identity_endpoint}?resource={ARM}", headers=wrong, timeout=5).status_code == 401
     )
-
-
-def test_certificates(azure: LocalAzure, credential: TokenCredential, control: ControlClient) -> None:
-    with CertificateClient(azure.endpoints.key_vault_url, credential) as client:
-        policy = CertificatePolicy("Self", subject="CN=Ada", key_type="RSA", key_size=3072, exportable=False)
-        made = client.begin_create_certificate("ada", policy, _polling_interval=0).result()
-        found = client.get_certificate("ada")
-        assert found.cer
-        certificate = load_der_x509_certificate(bytes(found.cer))
-        assert certificate.subject.rfc4514_string() == "CN=Ada"
-        assert getattr(certificate.public_key(), "key_size", 0) == 3072
-        assert made.id == found.id
-        assert found.policy
-        assert found.policy.exportable is False
-        pem = wrapping_certificate(0, 1024).public_bytes(Encoding.PEM).decode()
-        planted = control.plant_certificate("custodians", "ada", pem)
-        assert client.get_certificate("ada").id == planted
-        assert len(list(client.list_properties_of_certificate_versions("ada"))) == 2
-        assert [item.name for item in client.list_properties_of_certificates()] == ["ada"]
-        client.update_certificate_properties("ada", enabled=False)
-        properties = client.get_certificate("ada").properties
-        assert properties
-        assert properties.enabled is False
-        with pytest.raises(ResourceNotFoundError, match="CertificateNotFound"):
-            client.get_certificate("nobody")
-    with (
-        CertificateClient("https://no-such.vault.azure.net", credential) as client,
-        pytest.raises(ResourceNotFoundError),
-    ):
-        client.get_certificate("ada")
-
-
-def test_blobs_are_written_once(azure: LocalAzure, credential: TokenCredential) -> None:
-    with BlobServiceClient(azure.endpoints.storage_account_url, credential=credential) as service:
-        container = service.create_container("written-once")
-        blob = container.get_blob_client("a b/ö%2F.json")
-        # Stored compressed and given back as it is.
-        settings = ContentSettings(content_type="application/json", content_encoding="gzip")
-        etag = blob.upload_blob(b"not gzip at all", content_settings=settings, overwrite=False)["etag"]
-        with pytest.raises(ResourceExistsError):
-            blob.upload_blob(b"other", overwrite=False)
-        assert [item.name for item in container.list_blobs()] == ["a b/ö%2F.json"]
-        properties = blob.get_blob_properties()
-        assert (properties.etag, properties.size) == (etag, 15)
-        plain = container.get_blob_client("plain")
-        first = plain.upload_blob(b"one")["etag"]
-        plain.upload_blob(b"two", overwrite=True, etag=first, match_condition=MatchConditions.IfNotModified)
-        with pytest.raises(ResourceModifiedError, match="ConditionNotMet"):
-            plain.upload_blob(b"three", overwrite=True, etag=first, match_condition=MatchConditions.IfNotModified)
-        assert plain.download_blob().readall() == b"two"
-
-
-def test_blob_storage_refuses_a_token_that_nobody_signed(azure: LocalAzure, control: ControlClient) -> None:
-    from local.azure.control.models import NewToken
-
-    url = f"{azure.endpoints.storage_account_url}/written-once?restype=container&comp=list"
-    forged = control.create_token(NewToken(audience="https://storage.azure.com", signing_key="unpublished"))
-    headers = {"Authorization": f"Bearer {forged}", "x-ms-version": "2024-11-04"}
-    response = requests.get(url, headers=headers, timeout=5)
-    assert response.status_code == 401
-    assert "<Code>InvalidAuthenticationInfo</Code>" in response.text
-    assert requests.get(url, timeout=5).status_code == 401
 
 
 def test_nothing_leaves_the_machine() -> None:
