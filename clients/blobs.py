@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from clients.azure_errors import our_errors
+from clients.azure_errors import our_errors, unreadable
 from clients.credential import RETRIES, TIMEOUTS, credential
 from domain.settings import settings
 
@@ -38,10 +38,12 @@ def find_blob(container: str, path: str) -> Blob | None:
     with our_errors("read a record"):
         try:
             download = _service().get_blob_client(container, path).download_blob()
-            properties = download.properties
-            return Blob(download.readall(), str(properties.etag), dict(properties.metadata or {}))
+            content, properties = download.readall(), download.properties
         except ResourceNotFoundError:
             return None
+    if len(content) != properties.size:
+        raise unreadable("read a record")
+    return Blob(content, str(properties.etag), dict(properties.metadata or {}))
 
 
 def create_blob(container: str, path: str, content: bytes, metadata: dict[str, str] | None = None) -> str | None:

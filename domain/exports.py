@@ -39,5 +39,6 @@ def is_alone(before: Sequence[Export]) -> bool:
 
 
 def is_last(exports: Sequence[Export], number: int) -> bool:
-    """Say whether nothing was asked for after this export, that the HSM did not refuse."""
-    return all(export.refused or export.number <= number for export in exports)
+    """Say whether this export is known, and nothing was asked for after it that the HSM did not refuse."""
+    taken = [export.number for export in exports if not export.refused]
+    return max(taken, default=0) == number

@@ -36,6 +36,7 @@ def test_what_was_not_answered_may_take_effect_late(before: list[Export], alone:
 def test_an_older_one_is_not_the_last(later: Export) -> None:
     assert not is_last(journal(KEPT, later), 1)
     assert is_last(journal(KEPT, REFUSED), 1)
+    assert not is_last([], 1)
 
 
 class Hsm:

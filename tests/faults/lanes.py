@@ -43,23 +43,21 @@ class Lane:
         )
         unversioned = certificate.rpartition("/")[0]
         body["securityDomain"]["wrappingKeys"][2] = {"custodian": "Three", "certificateId": unversioned}
-        accepted = self._send("PUT", f"hsms/{subject.name}", body)
-        if accepted.status_code != 202:
-            return {"status": "Refused", "error": accepted.json()}
+        answer = self._send("PUT", f"hsms/{subject.name}", body)
         deadline = time.monotonic() + 180
-        while time.monotonic() < deadline:
-            operation: dict[str, Any] = self._send("GET", f"operations/{accepted.json()['id']}", None).json()
+        while answer.status_code in (200, 202) and time.monotonic() < deadline:
+            operation: dict[str, Any] = answer.json()
             if operation["status"] in ("Succeeded", "Failed"):
                 return operation
             time.sleep(0.3)
-        return {**operation, "status": "Stuck"}
+            answer = self._send("GET", f"operations/{operation['id']}", None)
+        return {"status": f"HTTP {answer.status_code}", "error": answer.json()}
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None) -> requests.Response:
         for _ in range(12):
             response = self.portal.send(method, path, json=body)
-            if response.status_code < 500:
+            if response.status_code < 500 or not response.json()["retryable"]:
                 break
-            assert response.json()["retryable"], response.text
             time.sleep(min(float(response.headers.get("Retry-After", "1")), 1))
         return response
 
