@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from local.azure.core.transitions import Timing
 from local.azure.managed_hsm.bodies import read_body
-from local.azure.managed_hsm.door import RESTORE_STATUS, Door
+from local.azure.managed_hsm.door import BACKUP_STATUS, RESTORE_STATUS, Door
 from local.azure.managed_hsm.full_backup import FullBackups, KeyRestoreParameters, RestoreParameters, StorageParameters
 from local.azure.managed_hsm.jobs import Job
 from local.azure.managed_hsm.storage import BackupStorage
@@ -34,7 +34,7 @@ def make_backup_routes(door: Door, storage: BackupStorage, timing: Timing) -> li
         return _accepted(request, await backups.restore_key(hsm, request.path_params["name"], asked))
 
     async def get_backup(request: Request) -> Response:
-        hsm = door.enter(request, "backup/status/action")
+        hsm = door.enter(request, BACKUP_STATUS)
         return JSONResponse(hsm.jobs.find("backup", request.path_params["job"]).describe())
 
     async def get_restore(request: Request) -> Response:
@@ -53,6 +53,6 @@ def make_backup_routes(door: Door, storage: BackupStorage, timing: Timing) -> li
 
 
 def _accepted(request: Request, job: Job) -> Response:
-    """Answer as recorded of the real service: the status' address is without a version."""
+    """Answer as recorded of the real service: in progress, whatever comes; the status' address without a version."""
     url = f"https://{request.headers['host']}/{job.kind}/{job.id}/pending"
-    return JSONResponse(job.describe(), status_code=202, headers={"Azure-AsyncOperation": url})
+    return JSONResponse(job.describe(begun=True), status_code=202, headers={"Azure-AsyncOperation": url})

@@ -16,7 +16,10 @@ from local.azure.managed_hsm.roles import full_name
 from local.azure.resource_manager.models import ResourceManager
 
 RESOURCE: Final = "https://managedhsm.azure.net"
+BACKUP_STATUS: Final = "backup/status/action"
 RESTORE_STATUS: Final = "restore/status/action"
+# The service gives out these addresses without a version, and the SDKs ask for them as they are.
+_WITHOUT_VERSION: Final = frozenset({BACKUP_STATUS, RESTORE_STATUS})
 
 
 class Visit(NamedTuple):
@@ -34,18 +37,18 @@ class Door:
         self._challenge = Challenge(authority, RESOURCE)
 
     def enter(self, request: Request, action: str, scope: str = "/") -> ManagedHsm:
-        """Give the HSM to who may do this there; raises ServiceFault 401, 403, 404 or 409."""
+        """Give the HSM to who may do this there; raises ServiceFault 400, 401, 403, 404 or 409."""
         note_action(request, full_name(action))
-        hsm, principals = self.admit(request)
+        hsm, principals = self.admit(request, version_required=action not in _WITHOUT_VERSION)
         if hsm.is_restoring() and action != RESTORE_STATUS:
             raise conflict("The Managed HSM is being restored.")
         if not hsm.roles.permits(principals, action, scope):
             raise refusal(403, "AccessDenied", f"Not authorized to access {full_name(action)} on {scope}")
         return hsm
 
-    def admit(self, request: Request) -> Visit:
-        """Check all but the role; raises ServiceFault 401, 403 or 404."""
-        claims = self._challenge.validate(request)
+    def admit(self, request: Request, *, version_required: bool = True) -> Visit:
+        """Check all but the role; raises ServiceFault 400, 401, 403 or 404."""
+        claims = self._challenge.validate(request, version_required=version_required)
         hsm = self._manager.find_live(request.headers["host"].partition(".")[0].lower())
         if hsm is None or not hsm.ready:
             raise ServiceFault(404, "ResourceNotFound", "There is no Managed HSM at this address.")

@@ -47,21 +47,21 @@ class Job:
         self.failure = failure
         self.worked = True
 
-    def describe(self) -> dict[str, Any]:
-        """Write its status, as recorded of the real service."""
-        ended = "Succeeded" if self.succeeded else "Failed"
-        failed = self.ended and not self.succeeded
+    def describe(self, *, begun: bool = False) -> dict[str, Any]:
+        """Write its status, as recorded of the real service; or what it was when it began."""
+        ended = self.ended and not begun
+        failed = ended and self.failure is not None
         status = {
-            "status": ended if self.ended else "InProgress",
+            "status": ("Failed" if failed else "Succeeded") if ended else "InProgress",
             "statusDetails": self.failure if failed else None,
             "error": _NO_ERROR if failed else None,
             "startTime": self.began_at,
-            "endTime": self.ends_at if self.ended else None,
+            "endTime": self.ends_at if ended else None,
             "jobId": self.id,
         }
         if self.kind == "restore":
             return status
-        return {**status, "azureStorageBlobContainerUri": self.folder_url if self.succeeded else None}
+        return {**status, "azureStorageBlobContainerUri": self.folder_url if ended and not failed else None}
 
 
 class Jobs:

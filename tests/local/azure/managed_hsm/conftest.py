@@ -8,12 +8,15 @@ from azure.identity import ClientSecretCredential
 from azure.keyvault.administration import KeyVaultAccessControlClient, KeyVaultRoleAssignment
 from azure.keyvault.keys import KeyClient
 from azure.keyvault.securitydomain import SecurityDomainClient
+from azure.keyvault.securitydomain.models import CertificateInfo, SecurityDomainJsonWebKey
 from azure.mgmt.keyvault import KeyVaultManagementClient
 
 from local.azure.control.client import ControlClient
 from local.azure.control.models import MadeApplication
 from local.azure.launch import LocalAzure
+from tests.custodians import Custodian, make_custodian
 from tests.local.azure.conftest import GROUP, SECONDS, download_body, hsm_model
+from tests.security_domain_opener import open_security_domain
 
 ROLES = "Microsoft.KeyVault/providers/Microsoft.Authorization/roleDefinitions"
 ADMINISTRATOR = "a290e904-7015-4bba-90c8-60543313cdb4"
@@ -96,3 +99,31 @@ def other(control: ControlClient) -> MadeApplication:
 def other_credential(azure: LocalAzure, other: MadeApplication) -> Iterator[TokenCredential]:
     with ClientSecretCredential(azure.endpoints.tenant_id, other.client_id, other.client_secret) as credential:
         yield credential
+
+
+@pytest.fixture(scope="session")
+def holders() -> list[Custodian]:
+    """Custodians whose private keys the tests have."""
+    return [make_custodian(f"holder {number}") for number in range(3)]
+
+
+def open_domain(hsm: str, credential: TokenCredential, holders: list[Custodian]) -> dict[str, bytes]:
+    """Download an HSM's security domain, and open it with two of three private keys."""
+    keys = [
+        SecurityDomainJsonWebKey(
+            kid="",
+            kty="RSA",
+            key_ops=[""],
+            n="",
+            e="",
+            x5_c=["".join(holder.pem.splitlines()[1:-1])],
+            x5_t="",
+            x5_t_s256="",
+            alg="RSA-OAEP-256",
+        )
+        for holder in holders
+    ]
+    with SecurityDomainClient(url(hsm), credential) as client:
+        poller = client.begin_download(CertificateInfo(certificates=keys, required=2), skip_activation_polling=True)
+        value = str(poller.result().value)
+    return open_security_domain(value.encode(), {holder.thumbprint: holder.key for holder in holders[1:]})  # type: ignore[misc]

@@ -14,7 +14,7 @@ from azure.keyvault.keys import KeyClient
 from azure.keyvault.keys.crypto import CryptographyClient, EncryptionAlgorithm
 from azure.keyvault.securitydomain import SecurityDomainClient
 from azure.keyvault.securitydomain.aio import SecurityDomainClient as AsyncSecurityDomainClient
-from azure.keyvault.securitydomain.models import CertificateInfo, SecurityDomain, SecurityDomainJsonWebKey
+from azure.keyvault.securitydomain.models import SecurityDomain
 from azure.mgmt.keyvault import KeyVaultManagementClient
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import NameOID
@@ -22,19 +22,20 @@ from cryptography.x509.oid import NameOID
 from local.azure.control.client import ControlClient
 from local.azure.control.models import MadeApplication
 from local.azure.launch import LocalAzure
-from tests.custodians import Custodian, make_custodian
+from tests.custodians import Custodian
 from tests.local.azure.conftest import GROUP, SECONDS, download_body, wrapping_certificate
-from tests.local.azure.managed_hsm.conftest import ADMINISTRATOR, CRYPTO_OFFICER, CRYPTO_USER, activate, grant, url
+from tests.local.azure.managed_hsm.conftest import (
+    ADMINISTRATOR,
+    CRYPTO_OFFICER,
+    CRYPTO_USER,
+    activate,
+    grant,
+    open_domain,
+    url,
+)
 from tests.local.azure.managed_hsm.restore_blob import damage, make_restore_blob, read_certificate
-from tests.security_domain_opener import open_security_domain
 
 ALGORITHM = EncryptionAlgorithm.rsa_oaep_256
-
-
-@pytest.fixture(scope="session")
-def holders() -> list[Custodian]:
-    """Custodians whose private keys the tests have."""
-    return [make_custodian(f"holder {number}") for number in range(3)]
 
 
 @pytest.fixture
@@ -47,28 +48,6 @@ def second(create_hsm: Callable[..., str], hsm_name: str) -> str:
 def upload_client(second: str, credential: TokenCredential) -> Iterator[SecurityDomainClient]:
     with SecurityDomainClient(url(second), credential) as client:
         yield client
-
-
-def open_domain(hsm: str, credential: TokenCredential, holders: list[Custodian]) -> dict[str, bytes]:
-    """Download an HSM's security domain, and open it with two of three private keys."""
-    keys = [
-        SecurityDomainJsonWebKey(
-            kid="",
-            kty="RSA",
-            key_ops=[""],
-            n="",
-            e="",
-            x5_c=["".join(holder.pem.splitlines()[1:-1])],
-            x5_t="",
-            x5_t_s256="",
-            alg="RSA-OAEP-256",
-        )
-        for holder in holders
-    ]
-    with SecurityDomainClient(url(hsm), credential) as client:
-        poller = client.begin_download(CertificateInfo(certificates=keys, required=2), skip_activation_polling=True)
-        value = str(poller.result().value)
-    return open_security_domain(value.encode(), {holder.thumbprint: holder.key for holder in holders[1:]})  # type: ignore[misc]
 
 
 def upload(client: SecurityDomainClient, blob: str) -> None:
