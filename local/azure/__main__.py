@@ -27,6 +27,7 @@ from local.azure.endpoints import Endpoints
 from local.azure.entra.routes import make_identity_route, make_login_app
 from local.azure.key_vault.routes import make_key_vault_app
 from local.azure.managed_hsm.routes import make_managed_hsm_app
+from local.azure.managed_hsm.storage import BackupStorage
 from local.azure.resource_manager.routes import make_resource_manager_app
 from local.azure.world import DEFAULT_VAULT, World
 from local.files import to_shell, write_private
@@ -41,7 +42,13 @@ def make_services(world: World, azurite: Azurite, files: TlsFiles) -> ASGIApp:
         "management.azure.com": ("resource_manager", make_resource_manager_app(world.manager, authority)),
         "managedhsm.azure.net": (
             "managed_hsm",
-            make_managed_hsm_app(world.manager, authority, world.export_rules, world.timing),
+            make_managed_hsm_app(
+                world.manager,
+                authority,
+                world.export_rules,
+                world.timing,
+                BackupStorage(azurite, files, authority),
+            ),
         ),
         "vault.azure.net": ("key_vault", make_key_vault_app(world.vaults, authority)),
         "blob.core.windows.net": ("blob_storage", make_blob_app(azurite, files, authority, world.storage)),

@@ -15,8 +15,8 @@ class Challenge:
         self._authority = authority
         self._resource = resource
 
-    def validate(self, request: Request) -> dict[str, Any]:
-        """Give the token's claims; raises ServiceFault: 401, or 400 where the API version is missing."""
+    def validate(self, request: Request, *, version_required: bool = True) -> dict[str, Any]:
+        """Give the token's claims; raises ServiceFault: 401, or 400 where the API version is missing and required."""
         try:
             claims = self._authority.validate(request, [self._resource])
         except ServiceFault as fault:
@@ -25,6 +25,6 @@ class Challenge:
             # The body as recorded of the real service: two bytes for a GET, none for what changes something.
             body = b"OK" if request.method == "GET" else b""
             raise ServiceFault(401, "Unauthorized", fault.message, {"WWW-Authenticate": header}, body) from None
-        if "api-version" not in request.query_params:
+        if version_required and "api-version" not in request.query_params:
             raise ServiceFault(400, "BadParameter", "The api-version query parameter is required.")
         return claims

@@ -1,11 +1,11 @@
-"""An HSM: how it comes to be, and what it does with its security domain."""
+"""An HSM: how it comes to be, what it does with its security domain, and what it holds."""
 
 import hashlib
-import secrets
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any, Final, Literal
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -13,10 +13,15 @@ from cryptography.x509 import Certificate
 
 from local.azure.core.errors import ServiceFault
 from local.azure.core.transitions import Timing, Transition
-from local.azure.managed_hsm.security_domain import make_security_domain, thumbprint
+from local.azure.managed_hsm.faults import conflict
+from local.azure.managed_hsm.jobs import Jobs
+from local.azure.managed_hsm.keys import KeyRing, Recovery
+from local.azure.managed_hsm.roles import LocalRoles
+from local.azure.managed_hsm.security_domain import make_security_domain, new_domain, thumbprint
+from local.azure.managed_hsm.settings import Settings
+from local.azure.managed_hsm.transfer_key import TransferKey, make_transfer_key
 
 KEY_SIZES: Final = (2048, 3072, 4096)
-DOMAIN_PARTS: Final = {"hsm_backup": 2048, "base_enclave_backup": 512, "partition_enclave_backup": 512}
 
 
 @dataclass
@@ -44,10 +49,6 @@ class ExportRules:
     outcomes: deque[str] = field(default_factory=deque)
 
 
-def _new_domain() -> dict[str, bytes]:
-    return {tag: secrets.token_bytes(size) for tag, size in DOMAIN_PARTS.items()}
-
-
 @dataclass
 class ManagedHsm:
     """One HSM, as its resource provider and its data plane know it."""
@@ -62,9 +63,22 @@ class ManagedHsm:
     provisioning: Transition
     created_by: str
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    domain: dict[str, bytes] = field(default_factory=_new_domain, repr=False)
+    domain: dict[str, bytes] = field(default_factory=new_domain, repr=False)
     exports: list[Export] = field(default_factory=list)
     operation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    identity: dict[str, Any] = field(default_factory=dict)
+    private_callers: set[str] = field(default_factory=set)
+    transfer_key: TransferKey | None = field(default=None, repr=False)
+    upload: Transition | None = None
+    keys: KeyRing = field(default_factory=KeyRing)
+    settings: Settings = field(default_factory=Settings)
+    jobs: Jobs = field(default_factory=Jobs)
+    roles: LocalRoles = field(init=False)
+    lock: Lock = field(default_factory=Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the initial administrators what their name says."""
+        self.roles = LocalRoles(self.administrators)
 
     @property
     def ready(self) -> bool:
@@ -73,13 +87,47 @@ class ManagedHsm:
 
     @property
     def active(self) -> bool:
-        """Whether an export was ever confirmed."""
-        return any(export.outcome == "Success" for export in self.exports)
+        """Whether an export was ever confirmed, or a security domain taken in."""
+        uploaded = self.upload is not None and self.upload.state == "Success"
+        return uploaded or any(export.outcome == "Success" for export in self.exports)
 
     @property
     def administrators(self) -> list[str]:
         """The initial administrators' object ids."""
         return [str(administrator).lower() for administrator in self.properties["initialAdminObjectIds"]]
+
+    @property
+    def recovery(self) -> Recovery:
+        """How deleted keys are kept."""
+        days = int(self.properties.get("softDeleteRetentionInDays") or 90)
+        return Recovery(days, bool(self.properties.get("enablePurgeProtection")))
+
+    def is_restoring(self) -> bool:
+        """Whether a full restore keeps the data plane closed."""
+        return self.jobs.is_restoring()
+
+    def find_transfer_key(self) -> TransferKey:
+        """Give the transfer key, which is made when it is first asked for."""
+        with self.lock:
+            self.transfer_key = self.transfer_key or make_transfer_key(f"{self.name}.managedhsm.azure.net")
+            return self.transfer_key
+
+    def record_upload(self, domain: dict[str, bytes], timing: Timing) -> None:
+        """Take in another HSM's security domain, and its keys' hierarchy with it; raises ServiceFault 409."""
+        self.check_upload()
+        self.domain = domain
+        self.upload = timing.begin([("InProgress", timing.upload_seconds)], "Success")
+
+    def check_upload(self) -> None:
+        """Refuse a security domain while one is confirmed, or after that; raises ServiceFault 409."""
+        if self.active:
+            raise conflict("The Managed HSM is activated: it takes no other security domain.")
+        self._check_no_operation()
+
+    def _check_no_operation(self) -> None:
+        exporting = bool(self.exports) and self.exports[-1].outcome == "InProgress"
+        if exporting or (self.upload is not None and not self.upload.ended):
+            raise conflict("A security domain operation is already in progress.")
 
     def make_domain(self, certificates: list[Certificate], required: int) -> str:
         """Encrypt the security domain anew; changes nothing."""
@@ -90,9 +138,9 @@ class ManagedHsm:
     ) -> None:
         """Hand out a security domain and begin to confirm it; raises ServiceFault 409 where that is refused."""
         last = self.exports[-1] if self.exports else None
-        if last is not None and last.outcome == "InProgress":
-            if rules.during_activation == "refuse":
-                raise ServiceFault(409, "Conflict", "A security domain operation is already in progress.")
+        if last is None or rules.during_activation == "refuse" or last.outcome != "InProgress":
+            self._check_no_operation()
+        else:
             last.superseded = True
         outcome = rules.outcomes.popleft() if rules.outcomes else "Success"
         self.exports.append(

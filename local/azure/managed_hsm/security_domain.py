@@ -22,7 +22,34 @@ from jwcrypto.jwk import JWK
 
 FIELD: Final = 257
 MASTER_KEY_BYTES: Final = 32
-_ENCRYPTION: Final = "A256CBC-HS512"
+ENCRYPTION: Final = "A256CBC-HS512"
+# What an HSM's domain holds; real ones are of several kilobytes, too.
+PARTS: Final = {"hsm_backup": 2048, "base_enclave_backup": 512, "partition_enclave_backup": 512}
+_LAST: Final = list(PARTS)[-1]
+_DIGEST_BYTES: Final = 32
+
+
+def new_domain() -> dict[str, bytes]:
+    """Make the secrets of a new HSM; the last part ends with a digest of all else.
+
+    By it any HSM knows what another one made, also when that one is gone, or lived in another local Azure.
+    """
+    domain = {tag: secrets.token_bytes(size) for tag, size in PARTS.items()}
+    domain[_LAST] = domain[_LAST][:-_DIGEST_BYTES]
+    domain[_LAST] += _digest(domain)
+    return domain
+
+
+def is_domain(domain: Mapping[str, bytes]) -> bool:
+    """Say whether these are the secrets of an HSM, whole and unchanged."""
+    if {tag: len(content) for tag, content in domain.items()} != PARTS:
+        return False
+    content = {**domain, _LAST: domain[_LAST][:-_DIGEST_BYTES]}
+    return secrets.compare_digest(domain[_LAST][-_DIGEST_BYTES:], _digest(content))
+
+
+def _digest(domain: Mapping[str, bytes]) -> bytes:
+    return hashlib.sha256(b"".join(domain[tag] for tag in PARTS)).digest()
 
 
 def make_security_domain(data: Mapping[str, bytes], certificates: Sequence[Certificate], quorum: int) -> str:
@@ -96,7 +123,7 @@ def _evaluate(polynomial: Sequence[int], x: int) -> int:
 
 def _encrypt_datum(master_key: bytes, tag: str, text: bytes) -> str:
     key = base64.urlsafe_b64encode(derive_key(master_key, tag)).rstrip(b"=").decode()
-    header = {"alg": "dir", "enc": _ENCRYPTION, "kid": tag}
+    header = {"alg": "dir", "enc": ENCRYPTION, "kid": tag}
     token = JWE(text, json.dumps(header))
     token.add_recipient(JWK(kty="oct", k=key))
     return str(token.serialize(compact=True))
@@ -104,7 +131,7 @@ def _encrypt_datum(master_key: bytes, tag: str, text: bytes) -> str:
 
 def _encrypt_share(certificate: Certificate, share: bytes) -> str:
     public_key = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    header = {"alg": "RSA-OAEP-256", "enc": _ENCRYPTION, "kid": str(uuid.uuid4())}
+    header = {"alg": "RSA-OAEP-256", "enc": ENCRYPTION, "kid": str(uuid.uuid4())}
     token = JWE(share, json.dumps(header))
     token.add_recipient(JWK.from_pem(public_key))
     return str(token.serialize(compact=True))

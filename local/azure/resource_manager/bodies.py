@@ -62,6 +62,7 @@ class HsmBody(_Body):
     location: Annotated[str, AfterValidator(plain_location)]
     sku: HsmSku
     tags: dict[str, str] | None = None
+    identity: dict[str, Any] | None = None
     properties: HsmProperties
 
 

@@ -143,6 +143,7 @@ class ResourceManager:
             properties=body.properties.model_dump(by_alias=True, exclude_none=True),
             provisioning=self._provisioning(),
             created_by=caller,
+            identity=body.identity or {},
         )
         self.hsms[hsm.name] = hsm
         return hsm

@@ -1,0 +1,224 @@
+"""The keys' routes: their life, their use, and the backup of one."""
+
+import secrets
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.azure.core.clock import Clock
+from local.azure.managed_hsm.bodies import UrlBytes, encode, read_body
+from local.azure.managed_hsm.door import Door
+from local.azure.managed_hsm.faults import bad_parameter
+from local.azure.managed_hsm.key_use import (
+    Parameters,
+    Result,
+    SignParameters,
+    VerifyParameters,
+    check_usable,
+    decrypt,
+    describe_result,
+    encrypt,
+    sign,
+    verify,
+)
+from local.azure.managed_hsm.keys import (
+    KeyCreation,
+    KeyUpdate,
+    KeyVersion,
+    StoredKey,
+    describe_deletion,
+    describe_item,
+    describe_key,
+)
+from local.azure.managed_hsm.models import ManagedHsm
+from local.azure.managed_hsm.sealing import NotOfThisDomainError, seal, unseal
+
+# Source: azure-keyvault-keys 4.11.3, get_random_bytes.
+RANDOM_BYTES: Final = 128
+_PURPOSE: Final = "key backup"
+
+
+class KeyBackup(BaseModel):
+    """The body of a restore of one key."""
+
+    value: UrlBytes
+
+
+class RandomBytes(BaseModel):
+    """The body of a request for random bytes."""
+
+    count: Annotated[int, Field(ge=1, le=RANDOM_BYTES)]
+
+
+def make_key_routes(door: Door, clock: Clock) -> list[Route]:
+    """Make the routes."""
+    return [*_life_routes(door, clock), *_deleted_routes(door, clock), *_use_routes(door, clock)]
+
+
+def _life_routes(door: Door, clock: Clock) -> list[Route]:
+    async def create(request: Request) -> Response:
+        hsm = door.enter(request, "keys/create", _scope(request))
+        asked = read_body(KeyCreation, await request.body())
+        version = await run_in_threadpool(hsm.keys.create, _name(request), asked, int(clock.now()))
+        return _bundle(hsm, hsm.keys.find(_name(request)), version)
+
+    async def get_key(request: Request) -> Response:
+        hsm = door.enter(request, "keys/read/action", _scope(request))
+        version = hsm.keys.version(_name(request), request.path_params.get("version", ""))
+        return _bundle(hsm, hsm.keys.find(_name(request)), version)
+
+    async def patch_key(request: Request) -> Response:
+        hsm = door.enter(request, "keys/write/action", _scope(request))
+        version = hsm.keys.version(_name(request), request.path_params.get("version", ""))
+        hsm.keys.update(version, read_body(KeyUpdate, await request.body()), int(clock.now()))
+        return _bundle(hsm, hsm.keys.find(_name(request)), version)
+
+    async def list_keys(request: Request) -> Response:
+        hsm = door.enter(request, "keys/read/action", "/keys")
+        keys = hsm.keys.live.values()
+        items = [describe_item(_base(hsm), key, key.versions[-1], hsm.recovery, named=False) for key in keys]
+        return JSONResponse({"value": items})
+
+    async def list_versions(request: Request) -> Response:
+        hsm = door.enter(request, "keys/read/action", _scope(request))
+        key = hsm.keys.find(_name(request))
+        items = [describe_item(_base(hsm), key, item, hsm.recovery, named=True) for item in key.versions]
+        return JSONResponse({"value": items})
+
+    async def back_up(request: Request) -> Response:
+        hsm = door.enter(request, "keys/backup/action", _scope(request))
+        key = hsm.keys.find(_name(request))
+        return JSONResponse({"value": encode(seal(hsm.domain, _PURPOSE, key.model_dump_json().encode()))})
+
+    async def restore(request: Request) -> Response:
+        hsm = door.enter(request, "keys/restore/action", "/keys")
+        asked = read_body(KeyBackup, await request.body())
+        key = hsm.keys.restore(_open_backup(hsm, asked.value), int(clock.now()))
+        return _bundle(hsm, key, key.versions[-1])
+
+    return [
+        Route("/keys", list_keys),
+        Route("/keys/restore", restore, methods=["POST"]),
+        Route("/keys/{name}/create", create, methods=["POST"]),
+        Route("/keys/{name}/versions", list_versions),
+        Route("/keys/{name}/backup", back_up, methods=["POST"]),
+        *(
+            route
+            for path in ("/keys/{name}", "/keys/{name}/{version}")
+            for route in (Route(path, get_key), Route(path, patch_key, methods=["PATCH"]))
+        ),
+    ]
+
+
+def _deleted_routes(door: Door, clock: Clock) -> list[Route]:
+    async def delete(request: Request) -> Response:
+        hsm = door.enter(request, "keys/delete", _scope(request))
+        deleted = hsm.keys.delete(_name(request), int(clock.now()), hsm.recovery.days)
+        return _bundle(hsm, deleted.key, deleted.key.versions[-1], describe_deletion(_base(hsm), deleted))
+
+    async def list_deleted(request: Request) -> Response:
+        hsm = door.enter(request, "keys/deletedKeys/read/action", "/keys")
+        items = [
+            {
+                **describe_item(_base(hsm), item.key, item.key.versions[-1], hsm.recovery, named=False),
+                **describe_deletion(_base(hsm), item),
+            }
+            for item in hsm.keys.deleted(int(clock.now())).values()
+        ]
+        return JSONResponse({"value": items})
+
+    async def get_deleted(request: Request) -> Response:
+        hsm = door.enter(request, "keys/deletedKeys/read/action", _scope(request))
+        deleted = hsm.keys.find_deleted(_name(request), int(clock.now()))
+        return _bundle(hsm, deleted.key, deleted.key.versions[-1], describe_deletion(_base(hsm), deleted))
+
+    async def recover(request: Request) -> Response:
+        hsm = door.enter(request, "keys/deletedKeys/recover/action", _scope(request))
+        key = hsm.keys.recover(_name(request), int(clock.now()))
+        return _bundle(hsm, key, key.versions[-1])
+
+    async def purge(request: Request) -> Response:
+        hsm = door.enter(request, "keys/deletedKeys/delete", _scope(request))
+        hsm.keys.purge(_name(request), int(clock.now()), protected=hsm.recovery.purge_protection)
+        return Response(status_code=204)
+
+    return [
+        Route("/keys/{name}", delete, methods=["DELETE"]),
+        Route("/deletedkeys", list_deleted),
+        Route("/deletedkeys/{name}", get_deleted),
+        Route("/deletedkeys/{name}", purge, methods=["DELETE"]),
+        Route("/deletedkeys/{name}/recover", recover, methods=["POST"]),
+    ]
+
+
+def _use_routes(door: Door, clock: Clock) -> list[Route]:
+    def find(request: Request, action: str, operation: str) -> tuple[KeyVersion, str]:
+        """Find the version that is to be used, and its id."""
+        hsm = door.enter(request, f"keys/{action}/action", _scope(request))
+        version = hsm.keys.version(_name(request), request.path_params.get("version", ""))
+        check_usable(version, operation, int(clock.now()))
+        return version, f"{_base(hsm)}/keys/{hsm.keys.find(_name(request)).name}/{version.id}"
+
+    def cipher_routes(path: str, action: str, operation: str, use: Callable[[KeyVersion, Parameters], Result]) -> Route:
+        async def handle(request: Request) -> Response:
+            version, identifier = find(request, action, operation)
+            result = use(version, read_body(Parameters, await request.body()))
+            return JSONResponse(describe_result(identifier, result))
+
+        return Route(path, handle, methods=["POST"])
+
+    async def sign_digest(request: Request) -> Response:
+        version, identifier = find(request, "sign", "sign")
+        signature = sign(version, read_body(SignParameters, await request.body()))
+        return JSONResponse({"kid": identifier, "value": encode(signature)})
+
+    async def verify_signature(request: Request) -> Response:
+        version, _ = find(request, "verify", "verify")
+        return JSONResponse({"value": verify(version, read_body(VerifyParameters, await request.body()))})
+
+    async def get_random(request: Request) -> Response:
+        door.enter(request, "rng/action")
+        asked = read_body(RandomBytes, await request.body())
+        return JSONResponse({"value": encode(secrets.token_bytes(asked.count))})
+
+    routes = [Route("/rng", get_random, methods=["POST"])]
+    for key in ("/keys/{name}", "/keys/{name}/{version}"):
+        routes += [
+            cipher_routes(f"{key}/encrypt", "encrypt", "encrypt", encrypt),
+            cipher_routes(f"{key}/decrypt", "decrypt", "decrypt", decrypt),
+            cipher_routes(f"{key}/wrapkey", "wrap", "wrapKey", encrypt),
+            cipher_routes(f"{key}/unwrapkey", "unwrap", "unwrapKey", decrypt),
+            Route(f"{key}/sign", sign_digest, methods=["POST"]),
+            Route(f"{key}/verify", verify_signature, methods=["POST"]),
+        ]
+    return routes
+
+
+def _name(request: Request) -> str:
+    return str(request.path_params["name"])
+
+
+def _scope(request: Request) -> str:
+    return f"/keys/{_name(request).lower()}"
+
+
+def _base(hsm: ManagedHsm) -> str:
+    return f"https://{hsm.name}.managedhsm.azure.net"
+
+
+def _bundle(
+    hsm: ManagedHsm, key: StoredKey, version: KeyVersion, besides: dict[str, Any] | None = None
+) -> JSONResponse:
+    return JSONResponse(describe_key(_base(hsm), key, version, hsm.recovery) | (besides or {}))
+
+
+def _open_backup(hsm: ManagedHsm, sealed: bytes) -> StoredKey:
+    try:
+        return StoredKey.model_validate_json(unseal(hsm.domain, _PURPOSE, sealed))
+    except (NotOfThisDomainError, ValidationError):
+        raise bad_parameter("The backup is not of an HSM with this security domain.") from None
