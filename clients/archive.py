@@ -7,7 +7,10 @@ Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{ope
 
 from typing import Final, NamedTuple
 
-from clients.blobs import blob_url, create_blob, find_blob, replace_blob
+from pydantic import ValidationError
+
+from clients.azure_errors import unreadable
+from clients.blobs import Blob, blob_url, create_blob, find_blob, replace_blob
 from domain.errors import service_error
 from domain.exports import BegunExport
 from domain.model import Model
@@ -16,6 +19,13 @@ from domain.records import Claim, HsmRecord, Plan, Receipt, sha256_of
 
 ARCHIVE: Final = "security-domains"
 RECORDS: Final = "hsm-records"
+
+
+def _parse[Record: Model](kind: type[Record], blob: Blob) -> Record:
+    try:
+        return kind.model_validate_json(blob.content)
+    except ValidationError:
+        raise unreadable("read a record") from None
 
 
 class HeldClaim(NamedTuple):
@@ -37,7 +47,7 @@ class StoredDomain(NamedTuple):
 def find_claim(hsm: str) -> HeldClaim | None:
     """Read the claim on an HSM's name."""
     blob = find_blob(RECORDS, f"claims/{hsm}")
-    return HeldClaim(Claim.model_validate_json(blob.content), blob.etag) if blob else None
+    return HeldClaim(_parse(Claim, blob), blob.etag) if blob else None
 
 
 def create_claim(claim: Claim) -> bool:
@@ -53,7 +63,7 @@ def replace_claim(claim: Claim, etag: str) -> bool:
 def find_hsm_record(hsm: str) -> HsmRecord | None:
     """Read our record of an HSM."""
     blob = find_blob(RECORDS, f"hsms/{hsm}")
-    return HsmRecord.model_validate_json(blob.content) if blob else None
+    return _parse(HsmRecord, blob) if blob else None
 
 
 def write_hsm_record(record: HsmRecord) -> None:
@@ -64,7 +74,7 @@ def write_hsm_record(record: HsmRecord) -> None:
 def find_operation(operation_id: str) -> Operation | None:
     """Read the record of an operation that ended."""
     blob = find_blob(RECORDS, f"operations/{operation_id}")
-    return Operation.model_validate_json(blob.content) if blob else None
+    return _parse(Operation, blob) if blob else None
 
 
 def write_operation(operation: Operation) -> None:
@@ -93,7 +103,7 @@ def _write(path: str, record: Model) -> None:
 def find_plan(hsm: str, operation_id: str) -> Plan | None:
     """Read the pinned plan of an operation."""
     blob = find_blob(ARCHIVE, f"{hsm}/{operation_id}/plan.json")
-    return Plan.model_validate_json(blob.content) if blob else None
+    return _parse(Plan, blob) if blob else None
 
 
 def create_plan(plan: Plan) -> Plan:
@@ -153,7 +163,7 @@ def create_security_domain(plan: Plan, attempt: int, content: bytes, export: Beg
 def find_receipt(plan: Plan, attempt: int) -> Receipt | None:
     """Read the receipt of a download attempt."""
     blob = find_blob(ARCHIVE, f"{_attempt(plan, attempt)}/receipt.json")
-    return Receipt.model_validate_json(blob.content) if blob else None
+    return _parse(Receipt, blob) if blob else None
 
 
 def create_receipt(plan: Plan, receipt: Receipt) -> Receipt:

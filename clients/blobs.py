@@ -3,12 +3,15 @@
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from clients.azure_errors import our_errors, unreadable
+from clients.azure_errors import our_errors
 from clients.credential import RETRIES, TIMEOUTS, credential
+from domain.records import sha256_of
 from domain.settings import settings
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
+
+_HASH = "sha256"
 
 
 class Blob(NamedTuple):
@@ -32,7 +35,16 @@ def blob_url(container: str, path: str) -> str:
 
 
 def find_blob(container: str, path: str) -> Blob | None:
-    """Read a blob; None where there is none."""
+    """Read a blob; None where there is none.
+
+    What is not what was written is read once more: something between us and Azure may have cut it off or replaced it,
+    which the SDK does not see. Then it is given as it is: whoever reads a blob knows what must be in it.
+    """
+    blob = _read_blob(container, path)
+    return blob if blob is None or _is_intact(blob) else _read_blob(container, path)
+
+
+def _read_blob(container: str, path: str) -> Blob | None:
     from azure.core.exceptions import ResourceNotFoundError
 
     with our_errors("read a record"):
@@ -41,9 +53,11 @@ def find_blob(container: str, path: str) -> Blob | None:
             content, properties = download.readall(), download.properties
         except ResourceNotFoundError:
             return None
-    if len(content) != properties.size:
-        raise unreadable("read a record")
     return Blob(content, str(properties.etag), dict(properties.metadata or {}))
+
+
+def _is_intact(blob: Blob) -> bool:
+    return blob.metadata.get(_HASH) == sha256_of(blob.content)
 
 
 def create_blob(container: str, path: str, content: bytes, metadata: dict[str, str] | None = None) -> str | None:
@@ -56,7 +70,8 @@ def create_blob(container: str, path: str, content: bytes, metadata: dict[str, s
     with our_errors("write a record"):
         try:
             client = _service().get_blob_client(container, path)
-            answer = client.upload_blob(content, overwrite=False, metadata=metadata)
+            written = {**(metadata or {}), _HASH: sha256_of(content)}
+            answer = client.upload_blob(content, overwrite=False, metadata=written)
         except (ResourceExistsError, ResourceModifiedError):
             return None
     return str(answer["etag"])
@@ -72,7 +87,13 @@ def replace_blob(container: str, path: str, content: bytes, etag: str) -> str | 
             answer = (
                 _service()
                 .get_blob_client(container, path)
-                .upload_blob(content, overwrite=True, match_condition=MatchConditions.IfNotModified, etag=etag)
+                .upload_blob(
+                    content,
+                    overwrite=True,
+                    match_condition=MatchConditions.IfNotModified,
+                    etag=etag,
+                    metadata={_HASH: sha256_of(content)},
+                )
             )
         except (ResourceModifiedError, ResourceNotFoundError):
             return None

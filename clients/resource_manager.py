@@ -45,7 +45,8 @@ def _get(subscription_id: str, path: str, api_version: str) -> tuple[int, dict[s
 
     request = HttpRequest("GET", f"https://management.azure.com{path}", params={"api-version": api_version})
     response = _resources(subscription_id).send_request(request)
-    if response.status_code >= 500 or response.status_code == 429:
+    # A 403 may be a role assignment on its way: it is an error that can pass, never an answer.
+    if response.status_code >= 500 or response.status_code in (403, 429):
         raise HttpResponseError(response=response)
     return response.status_code, response.json()
 
@@ -53,8 +54,8 @@ def _get(subscription_id: str, path: str, api_version: str) -> tuple[int, dict[s
 def find_subscription_tenant(subscription_id: str) -> str | None:
     """Give the tenant that a subscription belongs to; None where it is not one that we can see.
 
-    ARM answers 401 `InvalidAuthenticationTokenTenant` for a subscription of another tenant, 403 or 404 for one to which
-    we have no right (source: Azure Resource Manager, Subscriptions - Get).
+    ARM answers 401 `InvalidAuthenticationTokenTenant` for a subscription of another tenant, 404 for one that there is
+    not (source: Azure Resource Manager, Subscriptions - Get). Raises ServiceError `azure_forbidden` where we may not.
     """
     with our_errors("read the subscription"):
         status, document = _get(subscription_id, f"/subscriptions/{subscription_id}", "2022-12-01")
