@@ -111,7 +111,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
                     "name": hsm.name,
                     "subscriptionId": hsm.subscription_id,
                     "resourceGroup": hsm.resource_group,
-                    "provisioningState": hsm.provisioning.state,
+                    "provisioningState": hsm.state,
                     "active": hsm.active,
                     "createdBy": hsm.created_by,
                     "exports": len(hsm.exports),
