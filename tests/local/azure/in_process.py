@@ -36,9 +36,9 @@ class InProcess(NamedTuple):
     world: World
     environment: dict[str, str]
 
-    def sign_in(self, role: Role | None = "Contributor", **fields: list[str]) -> ClientSecretCredential:
+    def sign_in(self, role: Role | None = "Contributor") -> ClientSecretCredential:
         """Register an application with a role on the subscription, and give its credential."""
-        made = self.world.directory.add(Application("tests", **fields))
+        made = self.world.directory.add(Application("tests"))
         if role is not None:
             self.world.subscription.roles[made.object_id] = role
         return ClientSecretCredential(self.world.tenant_id, made.client_id, made.client_secret)
@@ -104,7 +104,7 @@ def running_in_process(directory: Path) -> Iterator[InProcess]:
 
 
 def _make_services(world: World) -> ASGIApp:
-    apps = {
+    apps: dict[str, ASGIApp] = {
         "login.microsoftonline.com": make_login_app(world.directory),
         "graph.microsoft.com": make_graph_app(world.directory),
         "management.azure.com": InterferenceMiddleware(

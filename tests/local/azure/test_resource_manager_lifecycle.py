@@ -251,7 +251,7 @@ def test_a_resource_group_takes_its_hsms_along(
         groups.update(GROUP, {"tags": {"team": "a"}})
         assert groups.get(GROUP).tags == {"team": "a"}
         poller = groups.begin_delete(GROUP)
-        assert groups.get(GROUP).properties.provisioning_state == "Deleting"
+        assert groups.get(GROUP).as_dict()["properties"]["provisioningState"] == "Deleting"
         with pytest.raises(ResourceExistsError, match="ResourceGroupBeingDeleted"):
             groups.create_or_update(GROUP, {"location": "norwayeast"})
         with pytest.raises(ResourceExistsError, match="ResourceGroupBeingDeleted"):
@@ -373,14 +373,17 @@ def test_identities(here: InProcess, hsm: str, hsms: Any, credential: TokenCrede
     assert made.status_code == 201
     assert send(credential, "PUT", url(here, f"{base}/backup"), {"location": "norwayeast"}).json() == made.json()
     assert send(credential, "GET", url(here, f"{base}/other")).status_code == 404
-    identity = models.ManagedServiceIdentity(type="UserAssigned", user_assigned_identities={made.json()["id"]: {}})
+    identity = models.ManagedServiceIdentity(
+        type="UserAssigned", user_assigned_identities={made.json()["id"]: models.UserAssignedIdentity()}
+    )
     result = hsms.begin_update(GROUP, hsm, models.ManagedHsm(identity=identity)).result()
     (assigned,) = result.identity.user_assigned_identities.values()
     assert assigned.principal_id == made.json()["properties"]["principalId"]
     assert assigned.client_id == made.json()["properties"]["clientId"]
     gone = models.ManagedServiceIdentity(type="None")
     assert hsms.begin_update(GROUP, hsm, models.ManagedHsm(identity=gone)).result().identity is None
-    unknown = models.ManagedServiceIdentity(type="UserAssigned", user_assigned_identities={f"{made.json()['id']}x": {}})
+    others = {f"{made.json()['id']}x": models.UserAssignedIdentity()}
+    unknown = models.ManagedServiceIdentity(type="UserAssigned", user_assigned_identities=others)
     with pytest.raises(HttpResponseError, match="FailedIdentityOperation"):
         hsms.begin_update(GROUP, hsm, models.ManagedHsm(identity=unknown))
 
