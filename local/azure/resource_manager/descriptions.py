@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from local.azure.resource_manager.hsm_resource import DeletedHsm, HsmIdentities, HsmResource, PrivateEndpointConnection
+from local.azure.resource_manager.hsm_resource import DeletedHsm, HsmResource, PrivateEndpointConnection
 from local.azure.resource_manager.locations import LOCATIONS
 from local.azure.resource_manager.subscriptions import ResourceGroup, Subscription
 
@@ -67,8 +67,8 @@ def describe_hsm(hsm: HsmResource, tenant_id: str) -> dict[str, Any]:
         "systemData": _describe_signatures(hsm),
         "properties": _describe_properties(hsm, tenant_id),
     }
-    if hsm.identities.type != "None":
-        document["identity"] = _describe_identities(hsm.identities, tenant_id)
+    if hsm.identity:
+        document["identity"] = hsm.identity
     return document
 
 
@@ -148,18 +148,6 @@ def _describe_signatures(hsm: HsmResource) -> dict[str, Any]:
 
 def _write_time(time: datetime) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _describe_identities(identities: HsmIdentities, tenant_id: str) -> dict[str, Any]:
-    document: dict[str, Any] = {"type": identities.type}
-    if identities.system_assigned:
-        document |= {"principalId": identities.system_assigned, "tenantId": tenant_id}
-    if identities.user_assigned:
-        document["userAssignedIdentities"] = {
-            resource_id: {"principalId": identity.principal_id, "clientId": identity.client_id}
-            for resource_id, identity in identities.user_assigned.items()
-        }
-    return document
 
 
 def _describe_properties(hsm: HsmResource, tenant_id: str) -> dict[str, Any]:

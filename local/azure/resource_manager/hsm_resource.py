@@ -1,9 +1,8 @@
 """An HSM as ARM has it: what the data plane knows, and what only ARM does."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from local.azure.core.clock import Clock
 from local.azure.core.transitions import Transition
@@ -43,37 +42,14 @@ class PrivateEndpointConnection:
     etag: str
 
 
-class AssignedIdentity(NamedTuple):
-    """A managed identity that an HSM has."""
-
-    principal_id: str
-    client_id: str
-
-
-@dataclass
-class HsmIdentities:
-    """The managed identities that an HSM has, the user-assigned ones by their resource ids."""
-
-    system_assigned: str | None = None
-    user_assigned: dict[str, AssignedIdentity] = field(default_factory=dict)
-
-    @property
-    def type(self) -> str:
-        """Which kinds there are, as ARM says it."""
-        kinds: Sequence[str] = [
-            *(["SystemAssigned"] if self.system_assigned else []),
-            *(["UserAssigned"] if self.user_assigned else []),
-        ]
-        return ",".join(kinds) or "None"
-
-
 @dataclass
 class HsmResource(ManagedHsm):
     """A Managed HSM with what only ARM knows of it."""
 
     created_by_type: str = "Application"
     modified: Signature | None = None
-    identities: HsmIdentities = field(default_factory=HsmIdentities)
+    # As ARM writes it; empty where it has none.
+    identity: dict[str, Any] = field(default_factory=dict)
     regions: list[ExtendedRegion] = field(default_factory=list)
     connections: dict[str, PrivateEndpointConnection] = field(default_factory=dict)
     update: Transition | None = None

@@ -7,9 +7,7 @@ from local.azure.core.errors import ServiceFault
 from local.azure.resource_manager.bodies import HsmBody, HsmIdentity, HsmRegion, HsmUpdate
 from local.azure.resource_manager.callers import Caller
 from local.azure.resource_manager.hsm_resource import (
-    AssignedIdentity,
     ExtendedRegion,
-    HsmIdentities,
     HsmResource,
     Operation,
     sign,
@@ -55,19 +53,19 @@ def change_hsm(manager: ResourceManager, hsm: HsmResource, body: HsmUpdate, call
         raise ServiceFault(409, "ConflictError", f"The Managed HSM '{hsm.name}' is being deleted.")
     _require_unchanged(hsm, body)
     properties = hsm.properties | _read_changes(hsm, body)
-    identities = _read_identities(manager, hsm, body)
+    identity = _read_identity(manager, hsm, body)
     regions = _read_regions(manager, hsm, body.properties.regions)
     tags = hsm.tags if body.tags is None else body.tags
-    before = (hsm.properties, hsm.identities, hsm.regions, hsm.tags)
+    before = (hsm.properties, hsm.identity, hsm.regions, hsm.tags)
     if hsm.provisioning.state == "Failed":
         hsm.provisioning = manager.begin_provisioning(may_fail=True)
-    if (properties, identities, regions, tags) == before:
+    if (properties, identity, regions, tags) == before:
         under_way = hsm.update if hsm.update is not None and not hsm.update.ended else hsm.provisioning
         return manager.begin_operation(hsm.subscription_id, hsm.location, under_way, hsm)
     if hsm.state in ("Provisioning", "Updating"):
         message = f"The Managed HSM '{hsm.name}' is in the state {hsm.state} and cannot be changed now."
         raise ServiceFault(409, "ConflictError", message)
-    hsm.properties, hsm.identities, hsm.regions, hsm.tags = properties, identities, regions, tags
+    hsm.properties, hsm.identity, hsm.regions, hsm.tags = properties, identity, regions, tags
     hsm.modified = sign(caller, manager.timing.clock)
     hsm.update = manager.begin_update()
     return manager.begin_operation(hsm.subscription_id, hsm.location, hsm.update, hsm)
@@ -99,7 +97,7 @@ def _create(
         modified=signature,
     )
     hsm.properties |= _read_changes(hsm, body)
-    hsm.identities = _read_identities(manager, hsm, body)
+    hsm.identity = _read_identity(manager, hsm, body)
     return hsm
 
 
@@ -160,20 +158,23 @@ def _read_changes(hsm: HsmResource, body: HsmUpdate) -> dict[str, Any]:
     return changes
 
 
-def _read_identities(manager: ResourceManager, hsm: HsmResource, body: HsmUpdate) -> HsmIdentities:
-    """Give the identities as a body has them: a PUT gives all of them, a PATCH those that come or (null) go."""
+def _read_identity(manager: ResourceManager, hsm: HsmResource, body: HsmUpdate) -> dict[str, Any]:
+    """Give the identity as a body has it: a PUT says all of it, a PATCH what comes or (null) goes."""
     asked = body.identity
     if asked is None:
-        return hsm.identities
-    system = (hsm.identities.system_assigned or str(uuid.uuid4())) if "SystemAssigned" in asked.type else None
-    user = _read_user_identities(manager, hsm, asked, keep=not isinstance(body, HsmBody))
-    return HsmIdentities(system, user if "UserAssigned" in asked.type else {})
+        return hsm.identity
+    document: dict[str, Any] = {"type": asked.type} if asked.type != "None" else {}
+    if "SystemAssigned" in asked.type:
+        principal = hsm.identity.get("principalId") or str(uuid.uuid4())
+        document |= {"principalId": principal, "tenantId": manager.subscriptions[hsm.subscription_id].tenant_id}
+    if "UserAssigned" in asked.type:
+        known = {} if isinstance(body, HsmBody) else hsm.identity.get("userAssignedIdentities", {})
+        document["userAssignedIdentities"] = _read_user_identities(manager, known, asked)
+    return document
 
 
-def _read_user_identities(
-    manager: ResourceManager, hsm: HsmResource, asked: HsmIdentity, *, keep: bool
-) -> dict[str, AssignedIdentity]:
-    found = dict(hsm.identities.user_assigned) if keep else {}
+def _read_user_identities(manager: ResourceManager, known: dict[str, Any], asked: HsmIdentity) -> dict[str, Any]:
+    found = dict(known)
     for resource_id, value in (asked.user_assigned_identities or {}).items():
         identity = manager.directory.find_identity(resource_id=resource_id)
         if identity is None:
@@ -181,7 +182,9 @@ def _read_user_identities(
             raise ServiceFault(400, "FailedIdentityOperation", message)
         found.pop(identity.resource_id, None)
         if value is not None:
-            found[identity.resource_id] = AssignedIdentity(identity.object_id, identity.client_id)
+            found[identity.resource_id] = {"principalId": identity.object_id, "clientId": identity.client_id}
+    if not found:
+        raise ServiceFault(400, "BadRequest", "identity.userAssignedIdentities names none.")
     return found
 
 
