@@ -58,8 +58,8 @@ def test_role_assignments(az: Az, active_hsm: str, application: MadeApplication)
         application.object_id,
         "/keys",
     )
-    # Graph was asked for the name.
-    assert (made["principalName"], made["principalType"]) == ("operators", "ServicePrincipal")
+    # Graph was asked for the name, which is the first of the principal's names.
+    assert (made["principalName"], made["principalType"]) == (application.client_id, "ServicePrincipal")
     listed = az("keyvault", "role", "assignment", "list", *hsm, "--scope", "/keys")
     assert made["name"] in [item["name"] for item in listed]
     az("keyvault", "role", "assignment", "delete", *hsm, "--scope", "/keys", "--name", made["name"])
@@ -84,7 +84,7 @@ def test_settings(az: Az, active_hsm: str) -> None:
     hsm = ("--hsm-name", active_hsm)
     name = "AllowKeyManagementOperationsThroughARM"
     listed = az("keyvault", "setting", "list", *hsm)
-    assert name in [item["name"] for item in listed["settings"]]
+    assert name in [item["name"] for item in listed]
     changed = az("keyvault", "setting", "update", *hsm, "--name", name, "--value", "true", "--setting-type", "boolean")
     assert (changed["name"], changed["value"]) == (name, "true")
 

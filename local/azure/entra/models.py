@@ -34,7 +34,8 @@ class Application:
     app_roles: dict[str, list[str]] = field(default_factory=dict)
     client_id: str = field(default_factory=_new_id)
     object_id: str = field(default_factory=_new_id)
-    client_secret: str = field(default_factory=lambda: secrets.token_urlsafe(30))
+    # No character of it means something to a shell or to a command line.
+    client_secret: str = field(default_factory=lambda: secrets.token_hex(20))
     # Federated credentials and certificates: what it can sign in with instead of its secret.
     assertion_credentials: list[AssertionCredential] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
