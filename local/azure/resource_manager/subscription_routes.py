@@ -14,7 +14,7 @@ from local.azure.resource_manager.subscriptions import ResourceGroup
 _PERMISSIONS: Final = "/providers/Microsoft.Authorization/permissions"
 _GROUPS: Final = "Microsoft.Resources/subscriptions/resourceGroups"
 _PROVIDERS: Final = "Microsoft.Resources/subscriptions/providers/read"
-# How long a client waits between two looks at a group's deletion (source: reference of azure-mgmt-resource's answers).
+# What ARM asks a client to wait between two looks at a resource group's deletion.
 _RETRY_AFTER_SECONDS: Final = 15
 
 
@@ -118,10 +118,9 @@ async def _answer_deletion(call: Call, identifier: str) -> Response:
         return Response(status_code=200)
     version = call.request.query_params["api-version"]
     place = f"/subscriptions/{call.subscription.id}/operationresults/{operation.id}"
-    # In reality 15 s; here no longer than what is waited for takes.
-    seconds = min(
-        _RETRY_AFTER_SECONDS, math.ceil(call.manager.timing.deletion_seconds / call.manager.timing.clock.speed)
-    )
+    # In reality 15 s; here no longer than the deletion takes.
+    timing = call.manager.timing
+    seconds = min(_RETRY_AFTER_SECONDS, max(1, math.ceil(timing.deletion_seconds / timing.clock.speed)))
     headers = {"Location": f"https://management.azure.com{place}?api-version={version}", "Retry-After": str(seconds)}
     return Response(status_code=202, headers=headers)
 
