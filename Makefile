@@ -4,18 +4,21 @@ SHELL := /bin/bash
 
 PYTHON := .venv/bin/python
 SOURCES := function_app.py activities benchmarks clients domain local orchestrations tests triggers
-LOCK := uv pip compile --quiet pyproject.toml --universal --generate-hashes --custom-compile-command "make lock"
+LOCK := uv pip compile --quiet --universal --generate-hashes --custom-compile-command "make lock"
+# The Azure CLI pins pre-releases, which is no reason to take others.
+LOCK_CLI := $(LOCK) --prerelease allow --prerelease-package azure-ai-agents=disallow
 # Stamps lie in what they are of, and go with it.
 CREATED := .venv/.created
 PYTHON_PACKAGES := .venv/.packages
 NODE_PACKAGES := node_modules/.packages
+AZURE_CLI := .local/azure-cli/.packages
 READY := $(PYTHON_PACKAGES) $(NODE_PACKAGES)
 
 # Tools come from PyPI into .local; only git, make and any Python 3 are taken for granted.
 UV := .local/tools/bin/uv
 export PATH := $(CURDIR)/.local/tools/bin:$(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo local test test-faults check format lint types lock clean
+.PHONY: help demo local test test-cli test-faults check format lint types lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +34,9 @@ test: $(READY) ## Run all tests
 
 test-faults: $(READY) ## Provision under every fault at every Azure call, and print the table
 	@$(PYTHON) -m pytest -m faults --capture=no tests/faults
+
+test-cli: $(READY) $(AZURE_CLI) ## Install the Azure CLI, and run the tests that drive it
+	@$(PYTHON) -m pytest -m cli tests/cli
 
 check: format-check lint types test ## Every gate: format, lint, types, tests
 
@@ -49,8 +55,9 @@ format: $(READY) ## Format the code and sort its imports
 	@$(PYTHON) -m ruff format .
 
 lock: $(UV) ## Pin the newest versions that pyproject.toml allows, with hashes
-	@$(LOCK) --upgrade --output-file requirements.txt
-	@$(LOCK) --upgrade --group dev --output-file requirements-dev.txt
+	@$(LOCK) pyproject.toml --upgrade --output-file requirements.txt
+	@$(LOCK) pyproject.toml --upgrade --group dev --output-file requirements-dev.txt
+	@$(LOCK_CLI) --upgrade --group cli --output-file requirements-cli.txt
 	@npm install --package-lock-only --silent
 
 clean: ## Remove all that was installed or written here
@@ -68,6 +75,11 @@ $(CREATED): .python-version | $(UV)
 
 $(PYTHON_PACKAGES): requirements-dev.txt $(CREATED)
 	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements-dev.txt
+	@touch $@
+
+$(AZURE_CLI): requirements-cli.txt .python-version | $(UV)
+	@$(UV) venv --quiet --clear .local/azure-cli
+	@VIRTUAL_ENV=.local/azure-cli $(UV) pip sync --quiet --require-hashes requirements-cli.txt
 	@touch $@
 
 # A machine without Node gets it from PyPI: Node itself, not the wheel's Python program that starts it.

@@ -24,7 +24,9 @@ from local.azure.core.interference import InterferenceMiddleware
 from local.azure.core.proxy import start_proxy
 from local.azure.core.transitions import Timing
 from local.azure.endpoints import Endpoints
-from local.azure.entra.routes import make_identity_route, make_login_app
+from local.azure.entra.graph import make_graph_app
+from local.azure.entra.managed_identity import make_identity_route
+from local.azure.entra.routes import make_login_app
 from local.azure.key_vault.routes import make_key_vault_app
 from local.azure.managed_hsm.routes import make_managed_hsm_app
 from local.azure.managed_hsm.storage import BackupStorage
@@ -39,6 +41,7 @@ def make_services(world: World, azurite: Azurite, files: TlsFiles) -> ASGIApp:
     authority = world.directory.authority
     apps: dict[str, tuple[str, ASGIApp]] = {
         "login.microsoftonline.com": ("entra", make_login_app(world.directory)),
+        "graph.microsoft.com": ("entra", make_graph_app(world.directory)),
         "management.azure.com": ("resource_manager", make_resource_manager_app(world.manager, authority)),
         "managedhsm.azure.net": (
             "managed_hsm",

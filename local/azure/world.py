@@ -10,7 +10,8 @@ from local.azure.core.transitions import Timing
 from local.azure.entra.models import Application, Directory
 from local.azure.key_vault.models import Vaults
 from local.azure.managed_hsm.models import ExportRules
-from local.azure.resource_manager.models import ResourceManager, Subscription
+from local.azure.resource_manager.models import ResourceManager
+from local.azure.resource_manager.subscriptions import Subscription
 
 DEFAULT_VAULT: Final = "custodians"
 
@@ -24,7 +25,7 @@ class World:
         self.other_tenant_id = str(uuid.uuid4())
         self.directory = Directory(TokenAuthority(self.tenant_id))
         self.identity = self.directory.add(Application("managed identity"))
-        self.manager = ResourceManager(timing)
+        self.manager = ResourceManager(timing, self.directory)
         self.subscription = self.add_subscription(registered=True)
         self.developer = self.directory.add(Application("developer"))
         self.subscription.roles[self.developer.object_id] = "Contributor"

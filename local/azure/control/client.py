@@ -18,8 +18,10 @@ from local.azure.control.models import (
     NewSubscription,
     NewToken,
     NewVault,
+    PrivateCallers,
     ProvisioningFailures,
     Registration,
+    ResourceManagerChange,
     StorageChange,
     TimingChange,
 )
@@ -106,6 +108,14 @@ class ControlClient:
         """List all HSMs, deleted ones included."""
         hsms: list[dict[str, Any]] = self._send("GET", "hsms")
         return hsms
+
+    def change_private_callers(self, hsm: str, *object_ids: str) -> None:
+        """Say who reaches an HSM over a private endpoint."""
+        self._send("PUT", f"hsms/{hsm}/private-callers", PrivateCallers(object_ids=list(object_ids)))
+
+    def change_resource_manager(self, **changes: Any) -> None:
+        """Change fields of `ResourceManagerChange`: the quota, regions without capacity, operations that never end."""
+        self._send("PUT", "resource-manager", ResourceManagerChange.model_validate(changes))
 
     def forget_hsm(self, name: str) -> None:
         """Make one HSM disappear, as if it had never been."""

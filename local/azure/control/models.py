@@ -118,6 +118,23 @@ class Registration(ControlModel):
     registered: bool
 
 
+class PrivateCallers(ControlModel):
+    """Who reaches an HSM over an approved private endpoint: principals by their object ids."""
+
+    object_ids: list[str]
+
+
+class ResourceManagerChange(ControlModel):
+    """What ARM refuses, and what it never tells the end of; what is not named stays.
+
+    `quota` is how many HSMs a subscription may have in a region.
+    """
+
+    quota: int | None = Field(default=None, ge=0)
+    regions_without_capacity: list[str] | None = None
+    never_ending: list[Literal["create", "update", "delete", "purge"]] | None = None
+
+
 class ProvisioningFailures(ControlModel):
     """How many of the next creations fail."""
 

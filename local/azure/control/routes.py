@@ -118,6 +118,24 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         world.subscription.registered = change.registered
         return _json(change)
 
+    async def put_private_callers(request: Request) -> Response:
+        callers = models.PrivateCallers.model_validate_json(await request.body())
+        hsm = world.manager.find_live(request.path_params["hsm"])
+        if hsm is None:
+            raise ServiceFault(404, "HsmNotFound", "There is no such HSM.")
+        hsm.private_callers = {name.lower() for name in callers.object_ids}
+        return _json(callers)
+
+    async def put_resource_manager(request: Request) -> Response:
+        change = models.ResourceManagerChange.model_validate_json(await request.body())
+        manager = world.manager
+        manager.quota = manager.quota if change.quota is None else change.quota
+        if change.regions_without_capacity is not None:
+            manager.regions_without_capacity = set(change.regions_without_capacity)
+        if change.never_ending is not None:
+            manager.never_ending = set(change.never_ending)
+        return _json(change)
+
     async def get_hsms(request: Request) -> Response:  # noqa: ARG001
         live = [(hsm, False) for hsm in world.manager.hsms.values()]
         deleted = [(item.hsm, True) for item in world.manager.deleted.values()]
@@ -127,7 +145,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
                     "name": hsm.name,
                     "subscriptionId": hsm.subscription_id,
                     "resourceGroup": hsm.resource_group,
-                    "provisioningState": hsm.provisioning.state,
+                    "provisioningState": hsm.state,
                     "active": hsm.active,
                     "createdBy": hsm.created_by,
                     "exports": len(hsm.exports),
@@ -220,6 +238,8 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/hsms", get_hsms),
         Route("/hsms", delete_hsms, methods=["DELETE"]),
         Route("/hsms/{hsm}", delete_hsm, methods=["DELETE"]),
+        Route("/hsms/{hsm}/private-callers", put_private_callers, methods=["PUT"]),
+        Route("/resource-manager", put_resource_manager, methods=["PUT"]),
         Route("/holds", post_hold, methods=["POST"]),
         Route("/holds/{id}", get_hold),
         Route("/holds/{id}", delete_hold, methods=["DELETE"]),

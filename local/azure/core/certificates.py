@@ -13,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 HOST_NAMES: Final = (
     "login.microsoftonline.com",
     "management.azure.com",
+    "graph.microsoft.com",
     "*.managedhsm.azure.net",
     "*.vault.azure.net",
     "*.blob.core.windows.net",

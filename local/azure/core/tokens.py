@@ -2,8 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Collection
-from typing import Any, Final
+from collections.abc import Collection, Sequence
+from typing import Any, Final, Literal
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -40,26 +40,32 @@ class TokenAuthority:
         issuer: str | None = None,
         person: bool = False,
         published: bool = True,
+        groups: Sequence[str] = (),
+        scopes: str | None = None,
+        version: Literal[1, 2] = 1,
     ) -> str:
-        """Sign a version 1 token with the claims that Entra puts into it."""
+        """Sign a token with the claims that Entra puts into it; version 2 names the issuer and the client otherwise."""
         now = int(time.time())
         tenant = tenant_id or self.tenant_id
         claims: dict[str, Any] = {
             "aud": audience,
-            "iss": issuer or f"https://sts.windows.net/{tenant}/",
+            "iss": issuer or _issuer(tenant, version),
             "iat": now + min(seconds, 0) - 1,
             "nbf": now + not_before - (1 if seconds > 0 else 3600),
             "exp": now + seconds,
             "tid": tenant,
             "oid": object_id,
             "sub": object_id,
-            "appid": application_id,
-            "appidacr": "1",
+            **({"appid": application_id, "appidacr": "1"} if version == 1 else {"azp": application_id, "azpacr": "1"}),
             "uti": uuid.uuid4().hex,
-            "ver": "1.0",
+            "ver": f"{version}.0",
         }
         if roles:
             claims["roles"] = roles
+        if groups:
+            claims["groups"] = list(groups)
+        if scopes:
+            claims["scp"] = scopes
         if not person:
             claims["idtyp"] = "app"
         key = self._published if published else self._unpublished
@@ -86,3 +92,7 @@ class TokenAuthority:
         if claims["iss"] != f"https://sts.windows.net/{claims['tid']}/":
             raise ServiceFault(401, "InvalidAuthenticationToken", "The access token's issuer is not of its tenant.")
         return claims
+
+
+def _issuer(tenant: str, version: Literal[1, 2]) -> str:
+    return f"https://sts.windows.net/{tenant}/" if version == 1 else f"https://login.microsoftonline.com/{tenant}/v2.0"

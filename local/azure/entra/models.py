@@ -1,12 +1,14 @@
-"""The directory: applications, their secrets, and the app roles that they were granted."""
+"""The directory: applications, managed identities, persons and groups, and the tokens that they are given."""
 
 import secrets
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from local.azure.core.errors import ServiceFault
 from local.azure.core.tokens import TokenAuthority
+from local.azure.entra.assertions import AssertionCredential, check_assertion
 
 AZURE_AUDIENCES: Final = frozenset(
     {
@@ -20,47 +22,148 @@ AZURE_AUDIENCES: Final = frozenset(
 )
 
 
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
 @dataclass
 class Application:
     """An application (or managed identity) with its service principal's object id."""
 
     display_name: str
     app_roles: dict[str, list[str]] = field(default_factory=dict)
-    client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    object_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    client_secret: str = field(default_factory=lambda: secrets.token_urlsafe(30))
+    client_id: str = field(default_factory=_new_id)
+    object_id: str = field(default_factory=_new_id)
+    # No character of it means something to a shell or to a command line.
+    client_secret: str = field(default_factory=lambda: secrets.token_hex(20))
+    # Federated credentials and certificates: what it can sign in with instead of its secret.
+    assertion_credentials: list[AssertionCredential] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+
+
+@dataclass
+class ManagedIdentity(Application):
+    """A user-assigned identity, which is a resource of ARM's, too."""
+
+    resource_id: str = ""
+    location: str = ""
+
+
+@dataclass
+class Person:
+    """A user, and the object ids of the groups that they are in."""
+
+    display_name: str
+    user_principal_name: str
+    groups: list[str] = field(default_factory=list)
+    object_id: str = field(default_factory=_new_id)
+
+
+@dataclass
+class Group:
+    """A security group."""
+
+    display_name: str
+    object_id: str = field(default_factory=_new_id)
 
 
 class Directory:
-    """One tenant's applications."""
+    """One tenant's principals; `token_seconds` is how long a token lives that is given from now on."""
 
     def __init__(self, authority: TokenAuthority) -> None:
         self.authority = authority
-        self._applications: dict[str, Application] = {}
+        self.token_seconds = 3600
+        self.applications: dict[str, Application] = {}
+        self.people: dict[str, Person] = {}
+        self.groups: dict[str, Group] = {}
+        # APIs that ask for version 2 tokens, by their audience, with their client ids.
+        self.version_2_apis: dict[str, str] = {}
         self._audiences: set[str] = set()
 
     def add(self, application: Application) -> Application:
         """Register an application; the audiences of its roles are known from then on."""
-        self._applications[application.client_id] = application
+        self.applications[application.client_id] = application
         self._audiences.update(application.app_roles)
         return application
 
+    def add_identity(self, identity: ManagedIdentity) -> ManagedIdentity:
+        """Register a user-assigned identity."""
+        self.applications[identity.client_id] = identity
+        return identity
+
+    def add_person(self, person: Person) -> Person:
+        """Register a person."""
+        self.people[person.object_id] = person
+        return person
+
+    def add_group(self, group: Group) -> Group:
+        """Register a group."""
+        self.groups[group.object_id] = group
+        return group
+
+    def find_identity(self, resource_id: str) -> ManagedIdentity | None:
+        """Find a user-assigned identity by its resource id, whatever its case."""
+        return next((item for item in self.identities() if item.resource_id.lower() == resource_id.lower()), None)
+
+    def identities(self) -> Iterator[ManagedIdentity]:
+        """Go through the user-assigned identities."""
+        return (item for item in self.applications.values() if isinstance(item, ManagedIdentity))
+
     def sign_in(self, client_id: str, client_secret: str, scope: str) -> str:
-        """Give a token for client credentials; raises ServiceFault with Entra's codes."""
-        application = self._applications.get(client_id)
-        if application is None:
-            message = f"AADSTS700016: Application with identifier '{client_id}' was not found in the directory."
-            raise ServiceFault(400, "unauthorized_client", message)
+        """Give a token for a client's secret; raises ServiceFault with Entra's codes."""
+        application = self._find(client_id)
         if not secrets.compare_digest(application.client_secret.encode(), client_secret.encode()):
             raise ServiceFault(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
         return self.issue(application, scope.removesuffix("/.default"))
 
+    def sign_in_by_assertion(self, client_id: str, assertion: str, scope: str) -> str:
+        """Give a token for a client's assertion; raises ServiceFault with Entra's codes."""
+        application = self._find(client_id)
+        check_assertion(assertion, application.assertion_credentials)
+        return self.issue(application, scope.removesuffix("/.default"))
+
     def issue(self, application: Application, resource: str) -> str:
-        """Give a token for a resource that is known here."""
+        """Give an application a token for a resource that is known here."""
+        roles = application.app_roles.get(resource, [])
+        return self.authority.sign(
+            self._find_audience(resource),
+            application.object_id,
+            application.client_id,
+            roles,
+            seconds=self.token_seconds,
+            groups=application.groups,
+            version=2 if resource in self.version_2_apis else 1,
+        )
+
+    def issue_to_person(self, person: Person, client_id: str, resource: str, scopes: str) -> str:
+        """Give a client a token for a resource on behalf of a person."""
+        return self.authority.sign(
+            self._find_audience(resource),
+            person.object_id,
+            client_id,
+            [],
+            seconds=self.token_seconds,
+            groups=person.groups,
+            scopes=scopes,
+            person=True,
+            version=2 if resource in self.version_2_apis else 1,
+        )
+
+    def _find(self, client_id: str) -> Application:
+        application = self.applications.get(client_id)
+        if application is None:
+            message = f"AADSTS700016: Application with identifier '{client_id}' was not found in the directory."
+            raise ServiceFault(400, "unauthorized_client", message)
+        return application
+
+    def _find_audience(self, resource: str) -> str:
+        """Give what a token for a resource names as its audience: an API's client id in version 2."""
         plain = resource.rstrip("/")
-        if plain not in AZURE_AUDIENCES and resource not in self._audiences:
+        if plain in AZURE_AUDIENCES:
+            return plain
+        if resource in self.version_2_apis:
+            return self.version_2_apis[resource]
+        if resource not in self._audiences:
             message = f"AADSTS500011: The resource principal named {resource} was not found in the tenant."
             raise ServiceFault(400, "invalid_resource", message)
-        roles = application.app_roles.get(resource, [])
-        audience = plain if plain in AZURE_AUDIENCES else resource
-        return self.authority.sign(audience, application.object_id, application.client_id, roles)
+        return resource

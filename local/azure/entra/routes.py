@@ -1,7 +1,5 @@
-"""login.microsoftonline.com, and the identity endpoint of App Service."""
+"""login.microsoftonline.com."""
 
-import secrets
-import time
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -10,7 +8,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.azure.core.errors import ServiceFault
-from local.azure.entra.models import Application, Directory
+from local.azure.entra import assertions
+from local.azure.entra.models import Directory
 
 _LOGIN = "https://login.microsoftonline.com"
 
@@ -53,11 +52,13 @@ def make_login_app(directory: Directory) -> Starlette:
             if request.path_params["tenant"].lower() != tenant:
                 message = "AADSTS90002: Tenant not found."
                 raise ServiceFault(400, "invalid_request", message)
-            token = directory.sign_in(form.get("client_id", ""), form.get("client_secret", ""), form.get("scope", ""))
+            token = _sign_in(directory, form)
         except ServiceFault as fault:
             body = {"error": fault.code, "error_description": fault.message}
             return JSONResponse(body, status_code=fault.status)
-        return JSONResponse({"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token})
+        seconds = directory.token_seconds - 1
+        answer = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
+        return JSONResponse(answer)
 
     return Starlette(
         routes=[
@@ -71,28 +72,12 @@ def make_login_app(directory: Directory) -> Starlette:
     )
 
 
-def make_identity_route(directory: Directory, identity: Application, header: str) -> Route:
-    """Make the managed identity endpoint of App Service, version 2019-08-01."""
-
-    async def get_token(request: Request) -> Response:
-        if not secrets.compare_digest(request.headers.get("x-identity-header", "").encode(), header.encode()):
-            return JSONResponse({"statusCode": 401, "message": "wrong X-IDENTITY-HEADER"}, status_code=401)
-        client_id = request.query_params.get("client_id", identity.client_id)
-        resource = request.query_params.get("resource", "")
-        try:
-            if client_id != identity.client_id:
-                raise ServiceFault(400, "invalid_request", "No managed identity was found for this app.")
-            token = directory.issue(identity, resource)
-        except ServiceFault as fault:
-            return JSONResponse({"statusCode": fault.status, "message": fault.message}, status_code=fault.status)
-        return JSONResponse(
-            {
-                "access_token": token,
-                "expires_on": str(int(time.time()) + 3600),
-                "resource": resource,
-                "token_type": "Bearer",
-                "client_id": client_id,
-            }
-        )
-
-    return Route("/msi/token", get_token)
+def _sign_in(directory: Directory, form: dict[str, str]) -> str:
+    """Sign a client in by its secret or by an assertion; raises ServiceFault with Entra's codes."""
+    if form.get("grant_type") != "client_credentials":
+        message = "AADSTS70003: The app requested an unsupported grant type."
+        raise ServiceFault(400, "unsupported_grant_type", message)
+    client_id, scope = form.get("client_id", ""), form.get("scope", "")
+    if form.get("client_assertion_type") == assertions.TYPE:
+        return directory.sign_in_by_assertion(client_id, form.get("client_assertion", ""), scope)
+    return directory.sign_in(client_id, form.get("client_secret", ""), scope)

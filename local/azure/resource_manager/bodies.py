@@ -1,11 +1,13 @@
-"""What ARM takes for a Managed HSM, in camelCase JSON; what a client may only read is ignored."""
+"""What ARM takes, in camelCase JSON; what a client may only read is ignored."""
 
-from typing import Annotated, Any, Final
+from ipaddress import ip_network
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from local.azure.core.errors import ServiceFault
+from local.azure.resource_manager.locations import plain_location
 
 # Source: azure-mgmt-keyvault 14.1.0, models/_enums.py, ManagedHsmSkuName.
 SKUS: Final = frozenset(
@@ -16,11 +18,6 @@ SKUS: Final = frozenset(
 )
 
 
-def plain_location(location: str) -> str:
-    """Give a region's name as ARM writes it: `Norway East` is `norwayeast`."""
-    return location.replace(" ", "").lower()
-
-
 def _known_sku(name: str) -> str:
     if name not in SKUS:
         message = "not a SKU"
@@ -28,52 +25,165 @@ def _known_sku(name: str) -> str:
     return name
 
 
-class _Body(BaseModel):
+def _address_range(value: str) -> str:
+    ip_network(value, strict=False)
+    return value
+
+
+def _spelled_as(*words: str) -> BeforeValidator:
+    """Take a word of a list in whatever case, and spell it as Azure does."""
+
+    def spell(value: object) -> object:
+        return next((word for word in words if word.lower() == str(value).lower()), value)
+
+    return BeforeValidator(spell)
+
+
+class Body(BaseModel):
+    """A body in camelCase; members that it does not know are ignored."""
+
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
 
 
-class HsmSku(_Body):
+class HsmSku(Body):
     """The SKU."""
 
-    family: str
+    family: Annotated[Literal["B", "C"], _spelled_as("B", "C")]
     name: Annotated[str, AfterValidator(_known_sku)]
 
 
-class HsmUpdateProperties(_Body):
-    """What can be changed after the creation."""
+class IpRule(Body):
+    """An address, or a range of addresses, that may call."""
 
-    network_acls: dict[str, Any] | None = None
-    public_network_access: str | None = None
+    value: Annotated[str, AfterValidator(_address_range)]
+
+
+class VirtualNetworkRule(Body):
+    """A subnet that may call."""
+
+    id: str
+
+
+class ServiceTagRule(Body):
+    """A service of Azure's that may call."""
+
+    tag: str
+
+
+class NetworkAcls(Body):
+    """Who may call the data plane over the public endpoint."""
+
+    bypass: Annotated[Literal["AzureServices", "None"], _spelled_as("AzureServices", "None")] = "AzureServices"
+    default_action: Annotated[Literal["Allow", "Deny"], _spelled_as("Allow", "Deny")] = "Allow"
+    ip_rules: list[IpRule] = Field(default_factory=list)
+    virtual_network_rules: list[VirtualNetworkRule] = Field(default_factory=list)
+    service_tags: list[ServiceTagRule] = Field(default_factory=list)
+
+
+class HsmRegion(Body):
+    """A region in which an HSM is, or is to be; `az keyvault region add` sends the name alone."""
+
+    name: Annotated[str, AfterValidator(plain_location)]
+
+
+class HsmIdentity(Body):
+    """The managed identities of an HSM; an identity that a PATCH sets to null is taken away."""
+
+    type: Annotated[
+        Literal["None", "SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned"],
+        _spelled_as("None", "SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned"),
+    ]
+    user_assigned_identities: dict[str, dict[str, Any] | None] | None = None
+
+
+class HsmProperties(Body):
+    """All properties that a client can write; the Azure CLI sends the number of days as a string."""
+
+    tenant_id: str | None = None
+    initial_admin_object_ids: Annotated[list[str], Field(min_length=1)] | None = None
+    soft_delete_retention_in_days: Annotated[int, Field(ge=7, le=90)] | None = None
+    create_mode: Annotated[Literal["default", "recover"], _spelled_as("default", "recover")] | None = None
+    network_acls: NetworkAcls | None = None
+    public_network_access: Annotated[Literal["Enabled", "Disabled"], _spelled_as("Enabled", "Disabled")] | None = None
     enable_purge_protection: bool | None = None
+    regions: list[HsmRegion] | None = None
 
 
-class HsmProperties(HsmUpdateProperties):
-    """All that a creation says; the Azure CLI sends the number of days as a string."""
+class HsmUpdate(Body):
+    """The body of a PATCH: anything that a PUT can say, and nothing that it must."""
 
-    tenant_id: str
-    initial_admin_object_ids: Annotated[list[str], Field(min_length=1)]
-    soft_delete_retention_in_days: Annotated[int, Field(ge=7, le=90)] = 90
-    create_mode: str = "default"
+    location: Annotated[str, AfterValidator(plain_location)] | None = None
+    sku: HsmSku | None = None
+    tags: dict[str, str] | None = None
+    identity: HsmIdentity | None = None
+    properties: HsmProperties = Field(default_factory=HsmProperties)
 
 
-class HsmBody(_Body):
+class HsmBody(HsmUpdate):
     """The body of a PUT."""
 
     location: Annotated[str, AfterValidator(plain_location)]
     sku: HsmSku
-    tags: dict[str, str] | None = None
-    identity: dict[str, Any] | None = None
     properties: HsmProperties
 
 
-class HsmUpdate(_Body):
-    """The body of a PATCH."""
+class ConnectionState(Body):
+    """What the HSM's owner says to a private endpoint that asks for a connection."""
+
+    status: Annotated[
+        Literal["Pending", "Approved", "Rejected", "Disconnected"],
+        _spelled_as("Pending", "Approved", "Rejected", "Disconnected"),
+    ] = "Pending"
+    description: str = ""
+    actions_required: Literal["None"] = "None"
+
+
+class PrivateEndpointReference(Body):
+    """The private endpoint of a connection."""
+
+    id: str
+
+
+class ConnectionProperties(Body):
+    """The properties of a private endpoint connection."""
+
+    private_endpoint: PrivateEndpointReference | None = None
+    private_link_service_connection_state: ConnectionState = Field(default_factory=ConnectionState)
+
+
+class ConnectionBody(Body):
+    """The body of a private endpoint connection's PUT."""
+
+    properties: ConnectionProperties = Field(default_factory=ConnectionProperties)
+
+
+class GroupBody(Body):
+    """The body of a resource group's PUT."""
+
+    location: Annotated[str, AfterValidator(plain_location)]
+    tags: dict[str, str] | None = None
+
+
+class GroupUpdate(Body):
+    """The body of a resource group's PATCH."""
 
     tags: dict[str, str] | None = None
-    properties: HsmUpdateProperties = Field(default_factory=HsmUpdateProperties)
 
 
-def read_body[Body: _Body](kind: type[Body], text: bytes) -> Body:
+class NameQuestion(Body):
+    """The body of a question for a name's availability."""
+
+    name: str
+
+
+class IdentityBody(Body):
+    """The body of a user-assigned identity's PUT."""
+
+    location: Annotated[str, AfterValidator(plain_location)]
+    tags: dict[str, str] | None = None
+
+
+def read_body[Read: Body](kind: type[Read], text: bytes) -> Read:
     """Read a body; raises ServiceFault 400 that names the first faulty member."""
     try:
         return kind.model_validate_json(text)

@@ -1,86 +1,57 @@
-"""What ARM knows: subscriptions, role assignments, resource groups and Managed HSMs, and the rules over them."""
+"""All of ARM's state, and what happens to it over time."""
 
 import re
 import uuid
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
-
-from pydantic.alias_generators import to_camel
+from collections.abc import Callable
+from typing import Final
 
 from local.azure.core.errors import ServiceFault
-from local.azure.core.transitions import Timing, Transition
-from local.azure.managed_hsm.models import ManagedHsm
-from local.azure.resource_manager.bodies import HsmBody, HsmUpdateProperties, plain_location
+from local.azure.core.transitions import NEVER, Timing, Transition
+from local.azure.entra.models import Directory
+from local.azure.resource_manager.agenda import Agenda
+from local.azure.resource_manager.hsm_resource import DeletedHsm, HsmResource, Operation
+from local.azure.resource_manager.subscriptions import ResourceGroup, Subscription
 
-LOCATIONS: Final = ("Norway East", "West Europe", "North Europe", "UK South", "East US 2", "Sweden Central")
 QUOTA: Final = 5
-ROLE_ACTIONS: Final[dict[str, list[str]]] = {"Contributor": ["*"], "Reader": ["*/read"]}
 _NAME: Final = re.compile(r"[a-zA-Z](?!.*--)[-a-zA-Z0-9]{1,22}[a-zA-Z0-9]")
-_STATUS_MESSAGES: Final = {
-    "Provisioning": "Resource creation in progress. Starting service...",
-    "Succeeded": "The Managed HSM is provisioned and ready to use.",
-    "Failed": "Resource creation failed.",
-}
-_NOT_ACTIVATED: Final = (
-    "Your HSM has been provisioned, but cannot be used for cryptographic operations until it is activated. "
-    "To activate the HSM, download the security domain."
-)
-_ACTIVATED: Final = "Your HSM has been activated and can be used for cryptographic operations."
-
-
-@dataclass
-class ResourceGroup:
-    """A resource group."""
-
-    name: str
-    location: str
-    tags: dict[str, str]
-
-
-@dataclass
-class DeletedHsm:
-    """A soft-deleted HSM, which keeps its name and is billed until it is purged."""
-
-    hsm: ManagedHsm
-    deleted_at: datetime
-
-    @property
-    def purge_at(self) -> datetime:
-        """When Azure purges it by itself."""
-        return self.deleted_at + timedelta(days=int(self.hsm.properties["softDeleteRetentionInDays"]))
-
-
-@dataclass
-class Subscription:
-    """A subscription of our tenant."""
-
-    id: str
-    tenant_id: str
-    registered: bool = True
-    roles: dict[str, str] = field(default_factory=dict)
-    groups: dict[str, ResourceGroup] = field(default_factory=dict)
-
-    def require_registration(self) -> None:
-        """Refuse what needs the provider Microsoft.KeyVault; raises ServiceFault 409."""
-        if not self.registered:
-            message = "The subscription is not registered to use namespace 'Microsoft.KeyVault'."
-            raise ServiceFault(409, "MissingSubscriptionRegistration", message)
 
 
 class ResourceManager:
-    """All of ARM's state."""
+    """Subscriptions, HSMs, deleted HSMs and operations.
 
-    def __init__(self, timing: Timing) -> None:
+    What the control API decides is plain state: how many creations to come fail, which operations never end, which
+    regions have no capacity, and the quota of a subscription in a region.
+    """
+
+    def __init__(self, timing: Timing, directory: Directory) -> None:
         self.timing = timing
+        self.directory = directory
         self.subscriptions: dict[str, Subscription] = {}
-        self.hsms: dict[str, ManagedHsm] = {}
-        self.deleted: dict[str, DeletedHsm] = {}
-        self.operations: dict[str, ManagedHsm | None] = {}
+        self.operations: dict[str, Operation] = {}
         self.failures_to_come = 0
+        # Of create, update, delete, purge: their polls stay 202 for ever. A purge ends, but its polls never say so.
+        self.never_ending: set[str] = set()
+        self.regions_without_capacity: set[str] = set()
+        self.quota = QUOTA
+        self._agenda = Agenda(timing.clock)
+        self._hsms: dict[str, HsmResource] = {}
+        self._deleted: dict[str, DeletedHsm] = {}
 
-    def subscription(self, subscription_id: str, tenant_id: str) -> Subscription:
+    @property
+    def hsms(self) -> dict[str, HsmResource]:
+        """The HSMs that are not deleted, by their names."""
+        self._agenda.settle()
+        return self._hsms
+
+    @property
+    def deleted(self) -> dict[str, DeletedHsm]:
+        """The soft-deleted HSMs, by their names."""
+        self._agenda.settle()
+        return self._deleted
+
+    def find_subscription(self, subscription_id: str, tenant_id: str) -> Subscription:
         """Find a subscription of the caller's tenant; raises ServiceFault as ARM does."""
+        self._agenda.settle()
         subscription = self.subscriptions.get(subscription_id.lower())
         if subscription is None:
             message = f"The subscription '{subscription_id}' could not be found."
@@ -93,20 +64,24 @@ class ResourceManager:
             raise ServiceFault(401, "InvalidAuthenticationTokenTenant", message, challenge(subscription.tenant_id))
         return subscription
 
-    def find_live(self, name: str) -> ManagedHsm | None:
+    def find_live(self, name: str) -> HsmResource | None:
         """Find an HSM that is not deleted."""
         return self.hsms.get(name.lower())
 
-    def find_in_group(self, subscription_id: str, group: str, name: str) -> ManagedHsm:
+    def find_in_group(self, subscription_id: str, group: str, name: str) -> HsmResource:
         """Find an HSM where a request says that it is; raises ServiceFault 404."""
         hsm = self.find_live(name)
-        place = (subscription_id.lower(), group.lower())
-        if hsm is None or (hsm.subscription_id.lower(), hsm.resource_group.lower()) != place:
+        if hsm is None or not hsm.is_in(subscription_id, group):
             message = (
-                f"The Resource 'Microsoft.KeyVault/managedHSMs/{name}' under resource group '{group}' was not found."
+                f"The Resource 'Microsoft.KeyVault/managedHSMs/{name}' under resource group '{group}' was not found. "
+                "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
             )
             raise ServiceFault(404, "ResourceNotFound", message)
         return hsm
+
+    def list_in_group(self, subscription_id: str, group: str) -> list[HsmResource]:
+        """List the HSMs of a resource group."""
+        return [hsm for hsm in self.hsms.values() if hsm.is_in(subscription_id, group)]
 
     def is_available(self, name: str) -> tuple[bool, str, str]:
         """Say whether a name can be used, and if not, Azure's reason and message."""
@@ -116,159 +91,103 @@ class ResourceManager:
             return False, "AlreadyExists", f"The name '{name}' is already in use."
         return True, "", ""
 
-    def put_hsm(self, subscription: Subscription, group: str, name: str, body: HsmBody, caller: str) -> ManagedHsm:
-        """Create an HSM, or update what can be changed; the same again changes nothing. One that failed begins anew."""
-        if body.properties.tenant_id.lower() != subscription.tenant_id:
-            raise ServiceFault(400, "BadRequest", "properties.tenantId is not the subscription's tenant.")
-        if body.properties.create_mode.lower() != "default":
-            raise ServiceFault(400, "NotInLocalAzure", "The local Azure cannot recover a deleted Managed HSM.")
-        if group.lower() not in subscription.groups:
-            raise ServiceFault(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
-        existing = self.find_live(name)
-        if existing is not None:
-            hsm = self.find_in_group_or_conflict(subscription, group, name)
-            _check_unchanged(hsm, body)
-            update_hsm(hsm, body.tags or {}, body.properties)
-            if hsm.provisioning.state == "Failed":
-                hsm.provisioning = self._provisioning()
-            return hsm
-        self._check_creation(subscription, name, body)
-        hsm = ManagedHsm(
-            name=name.lower(),
-            subscription_id=subscription.id,
-            resource_group=group,
-            location=body.location,
-            sku=body.sku.model_dump(),
-            tags=body.tags or {},
-            properties=body.properties.model_dump(by_alias=True, exclude_none=True),
-            provisioning=self._provisioning(),
-            created_by=caller,
-            identity=body.identity or {},
-        )
-        self.hsms[hsm.name] = hsm
-        return hsm
+    def count_used(self, subscription_id: str, location: str) -> int:
+        """Count the HSMs that use a subscription's quota in a region: the soft-deleted ones do, too."""
+        used = [*self.hsms.values(), *(item.hsm for item in self.deleted.values())]
+        return sum((hsm.subscription_id, hsm.location) == (subscription_id, location) for hsm in used)
 
-    def find_in_group_or_conflict(self, subscription: Subscription, group: str, name: str) -> ManagedHsm:
-        """Find an HSM to update; raises ServiceFault 409 where the name is somebody else's."""
-        try:
-            return self.find_in_group(subscription.id, group, name)
-        except ServiceFault:
-            raise ServiceFault(409, "ConflictError", f"The name '{name}' is already in use.") from None
+    def begin_deletion(self, hsm: HsmResource) -> Operation:
+        """Begin to soft-delete an HSM; raises ServiceFault 409 while it has another region.
 
-    def delete_hsm(self, hsm: ManagedHsm) -> None:
-        """Soft-delete an HSM."""
-        del self.hsms[hsm.name]
-        self.deleted[hsm.name] = DeletedHsm(hsm, datetime.now(UTC))
+        All other regions must go first (source: Microsoft's documentation, multi-region-replication.md); which code
+        Azure gives otherwise is an assumption.
+        """
+        if hsm.extended_regions:
+            raise ServiceFault(409, "ConflictError", f"Remove the other regions of '{hsm.name}' first.")
+        if hsm.deletion is None:
+            seconds = self._duration("delete", self.timing.deletion_seconds)
+            hsm.deletion = self._begin("Deleting", seconds, lambda: self._soft_delete(hsm))
+        return self.begin_operation(hsm.subscription_id, hsm.location, hsm.deletion)
 
-    def begin_operation(self, hsm: ManagedHsm | None) -> str:
-        """Begin a long-running operation whose end is the HSM's state, and give its id."""
-        identifier = str(uuid.uuid4())
-        self.operations[identifier] = hsm
-        return identifier
+    def begin_group_deletion(self, subscription: Subscription, group: ResourceGroup) -> Operation:
+        """Begin to delete a resource group and soft-delete its HSMs; raises ServiceFault 409 where one cannot be."""
+        hsms = self.list_in_group(subscription.id, group.name)
+        for hsm in hsms:
+            if hsm.extended_regions:
+                message = f"Deletion of resource group '{group.name}' is blocked by '{hsm.resource_id}'."
+                raise ServiceFault(409, "ResourceGroupDeletionBlocked", message)
 
-    def _provisioning(self) -> Transition:
-        final = "Failed" if self.failures_to_come > 0 else "Succeeded"
-        self.failures_to_come = max(0, self.failures_to_come - 1)
-        return self.timing.begin([("Provisioning", self.timing.provisioning_seconds)], final)
+        def end() -> None:
+            if subscription.groups.get(group.name.lower()) is group:
+                del subscription.groups[group.name.lower()]
 
-    def _check_creation(self, subscription: Subscription, name: str, body: HsmBody) -> None:
-        subscription.require_registration()
-        available, reason, message = self.is_available(name)
-        if not available:
-            invalid = reason == "AccountNameInvalid"
-            raise ServiceFault(400 if invalid else 409, "BadRequest" if invalid else "ConflictError", message)
-        location = body.location
-        if location not in {plain_location(known) for known in LOCATIONS}:
-            raise ServiceFault(400, "LocationNotAvailableForResourceType", f"No Managed HSM is offered in {location}.")
-        deleted = [item.hsm for item in self.deleted.values()]
-        used = [hsm for hsm in [*self.hsms.values(), *deleted] if hsm.subscription_id == subscription.id]
-        if sum(hsm.location == location for hsm in used) >= QUOTA:
-            raise ServiceFault(409, "QuotaExceeded", f"The subscription has {QUOTA} Managed HSMs in {location}.")
+        if group.deletion is None:
+            for hsm in hsms:
+                self.begin_deletion(hsm)
+            group.deletion = self._begin("Deleting", self._duration("delete", self.timing.deletion_seconds), end)
+        return self.begin_operation(subscription.id, group.location, group.deletion)
+
+    def begin_purge(self, deleted: DeletedHsm) -> Operation:
+        """Begin to purge a deleted HSM; raises ServiceFault 409 where purge protection holds."""
+        hsm = deleted.hsm
+        if hsm.properties.get("enablePurgeProtection"):
+            message = f"Purge protection is enabled: '{hsm.name}' cannot be purged before its scheduled date."
+            raise ServiceFault(409, "MethodNotAllowed", message)
+        if deleted.purge is None:
+            deleted.purge = self._begin("InProgress", self.timing.purge_seconds, lambda: self._purge(deleted))
+        progress = self.timing.begin([("InProgress", NEVER)], "") if "purge" in self.never_ending else deleted.purge
+        return self.begin_operation(hsm.subscription_id, hsm.location, progress)
+
+    def begin_operation(
+        self, subscription_id: str, location: str, progress: Transition, hsm: HsmResource | None = None
+    ) -> Operation:
+        """Begin a long-running operation whose last poll gives an HSM, or nothing."""
+        operation = Operation(str(uuid.uuid4()), subscription_id, location, progress, hsm)
+        self.operations[operation.id] = operation
+        return operation
+
+    def begin_provisioning(self, *, may_fail: bool) -> Transition:
+        """Begin to bring an HSM up."""
+        fails = may_fail and self.failures_to_come > 0
+        if fails:
+            self.failures_to_come -= 1
+        seconds = self._duration("create", self.timing.provisioning_seconds)
+        return self.timing.begin([("Provisioning", seconds)], "Failed" if fails else "Succeeded")
+
+    def begin_update(self) -> Transition:
+        """Begin to change an HSM."""
+        return self.timing.begin([("Updating", self.update_duration)], "Succeeded")
+
+    @property
+    def update_duration(self) -> float:
+        """How long a change takes that begins now."""
+        return self._duration("update", self.timing.update_seconds)
+
+    def _duration(self, kind: str, seconds: float) -> float:
+        return NEVER if kind in self.never_ending else seconds
+
+    def _begin(self, state: str, seconds: float, effect: Callable[[], None]) -> Transition:
+        progress = self.timing.begin([(state, seconds)], "Succeeded")
+        self._agenda.plan(self.timing.clock.now() + seconds, effect)
+        return progress
+
+    def _soft_delete(self, hsm: HsmResource) -> None:
+        if self._hsms.get(hsm.name) is not hsm:
+            return
+        del self._hsms[hsm.name]
+        # Private endpoints must be made anew after a recovery (source: Microsoft's documentation, private-link.md).
+        hsm.connections.clear()
+        hsm.deletion = None
+        deleted = DeletedHsm(hsm, self.timing.clock.date())
+        self._deleted[hsm.name] = deleted
+        self._agenda.plan(deleted.purge_at.timestamp(), lambda: self._purge(deleted))
+
+    def _purge(self, deleted: DeletedHsm) -> None:
+        if self._deleted.get(deleted.hsm.name) is deleted:
+            del self._deleted[deleted.hsm.name]
 
 
 def challenge(tenant_id: str) -> dict[str, str]:
     """Give the header with which ARM answers 401."""
     login = f"https://login.microsoftonline.com/{tenant_id}"
     return {"WWW-Authenticate": f'Bearer authorization_uri="{login}", error="invalid_token"'}
-
-
-def update_hsm(hsm: ManagedHsm, tags: dict[str, str] | None, properties: HsmUpdateProperties) -> None:
-    """Change what can be changed; raises ServiceFault 400 where purge protection would be taken away."""
-    changes = properties.model_dump(by_alias=True, exclude_none=True)
-    if hsm.properties.get("enablePurgeProtection") and changes.get("enablePurgeProtection") is False:
-        raise ServiceFault(400, "BadRequest", "enablePurgeProtection cannot be set to false once it is true.")
-    changeable = {to_camel(name) for name in HsmUpdateProperties.model_fields}
-    hsm.properties |= {name: value for name, value in changes.items() if name in changeable}
-    if tags is not None:
-        hsm.tags = tags
-
-
-def _check_unchanged(hsm: ManagedHsm, body: HsmBody) -> None:
-    """Refuse to change what only a creation can say; which code Azure gives is an assumption."""
-    asked = body.properties
-    unchanged = {
-        "location": hsm.location == body.location,
-        "sku": hsm.sku["name"] == body.sku.name,
-        "softDeleteRetentionInDays": hsm.properties["softDeleteRetentionInDays"] == asked.soft_delete_retention_in_days,
-        "initialAdminObjectIds": set(hsm.administrators) == {name.lower() for name in asked.initial_admin_object_ids},
-    }
-    for member, same in unchanged.items():
-        if not same:
-            raise ServiceFault(400, "PropertyChangeNotAllowed", f"{member} cannot be changed.")
-
-
-def describe_hsm(hsm: ManagedHsm, tenant_id: str) -> dict[str, Any]:
-    """Write the resource as ARM does; the state stays Succeeded after activation."""
-    state = hsm.provisioning.state
-    return {
-        "id": f"/subscriptions/{hsm.subscription_id}/resourceGroups/{hsm.resource_group}"
-        f"/providers/Microsoft.KeyVault/managedHSMs/{hsm.name}",
-        "name": hsm.name,
-        "type": "Microsoft.KeyVault/managedHSMs",
-        "location": hsm.location,
-        "tags": hsm.tags,
-        "sku": hsm.sku,
-        "systemData": {
-            "createdBy": hsm.created_by,
-            "createdByType": "Application",
-            "createdAt": hsm.created_at.isoformat().replace("+00:00", "Z"),
-        },
-        "properties": {
-            "tenantId": tenant_id,
-            "initialAdminObjectIds": hsm.properties["initialAdminObjectIds"],
-            "hsmUri": f"https://{hsm.name}.managedhsm.azure.net/",
-            "enableSoftDelete": True,
-            "softDeleteRetentionInDays": hsm.properties["softDeleteRetentionInDays"],
-            "enablePurgeProtection": bool(hsm.properties.get("enablePurgeProtection")),
-            "provisioningState": state,
-            "statusMessage": _STATUS_MESSAGES[state],
-            "networkAcls": hsm.properties.get("networkAcls"),
-            "publicNetworkAccess": hsm.properties.get("publicNetworkAccess", "Enabled"),
-            "regions": [],
-            "privateEndpointConnections": [],
-            "securityDomainProperties": {
-                "activationStatus": "Active" if hsm.active else "NotActivated",
-                "activationStatusMessage": _ACTIVATED if hsm.active else _NOT_ACTIVATED,
-            },
-        },
-    }
-
-
-def describe_deleted(deleted: DeletedHsm) -> dict[str, Any]:
-    """Write a soft-deleted HSM as ARM does."""
-    hsm = deleted.hsm
-    prefix = f"/subscriptions/{hsm.subscription_id}"
-    provider = "providers/Microsoft.KeyVault"
-    return {
-        "id": f"{prefix}/providers/Microsoft.KeyVault/locations/{hsm.location}/deletedManagedHSMs/{hsm.name}",
-        "name": hsm.name,
-        "type": "Microsoft.Keyvault/deletedManagedHSMs",
-        "properties": {
-            "mhsmId": f"{prefix}/resourceGroups/{hsm.resource_group}/{provider}/managedHSMs/{hsm.name}",
-            "location": hsm.location,
-            "deletionDate": f"{deleted.deleted_at:%Y-%m-%dT%H:%M:%SZ}",
-            "scheduledPurgeDate": f"{deleted.purge_at:%Y-%m-%dT%H:%M:%SZ}",
-            "purgeProtectionEnabled": bool(hsm.properties.get("enablePurgeProtection")),
-            "tags": hsm.tags,
-        },
-    }

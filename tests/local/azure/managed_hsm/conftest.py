@@ -15,7 +15,7 @@ from local.azure.control.client import ControlClient
 from local.azure.control.models import MadeApplication
 from local.azure.launch import LocalAzure
 from tests.custodians import Custodian, make_custodian
-from tests.local.azure.conftest import GROUP, SECONDS, download_body, hsm_model
+from tests.local.azure.conftest import ARM, GROUP, SECONDS, download_body, group_path, hsm_model, send
 from tests.security_domain_opener import open_security_domain
 
 ROLES = "Microsoft.KeyVault/providers/Microsoft.Authorization/roleDefinitions"
@@ -24,7 +24,7 @@ CRYPTO_OFFICER = "515eb02d-2335-4d2d-92f2-b1cbdf9c3778"
 CRYPTO_USER = "21dbd100-6940-42c2-9190-5d6cb909625b"
 CRYPTO_AUDITOR = "2c18b078-7c48-4d3a-af88-5a3a1b3f82b3"
 ENCRYPTION_USER = "33413926-3206-4cdd-b39a-83574fe37a17"
-IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/backup"
+IDENTITY = "providers/Microsoft.ManagedIdentity/userAssignedIdentities/backup"
 
 
 def url(hsm: str) -> str:
@@ -40,7 +40,11 @@ def punctual(control: ControlClient) -> Iterator[None]:
 
 @pytest.fixture
 def create_hsm(
-    azure: LocalAzure, hsm_client: KeyVaultManagementClient, control: ControlClient, application: MadeApplication
+    azure: LocalAzure,
+    hsm_client: KeyVaultManagementClient,
+    credential: TokenCredential,
+    control: ControlClient,
+    application: MadeApplication,
 ) -> Callable[..., str]:
     """Create HSMs that are ready at once; the tests' application is their administrator."""
 
@@ -48,7 +52,8 @@ def create_hsm(
         control.change_timing(0, SECONDS)
         model = hsm_model(azure, application.object_id, **changes)
         if identity:
-            model["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}
+            made = send(credential, "PUT", f"{ARM}{group_path(azure)}/{IDENTITY}", {"location": "norwayeast"})
+            model["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {made.json()["id"]: {}}}
         hsm_client.managed_hsms.begin_create_or_update(GROUP, name, model).result()
         return name
 

@@ -1,0 +1,119 @@
+"""graph.microsoft.com: who somebody is, as `az keyvault role assignment` asks."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.azure.core.errors import ServiceFault, no_such_endpoint, respond_to_fault
+from local.azure.entra.models import Application, Directory, Group, Person
+
+AUDIENCE: Final = "https://graph.microsoft.com"
+_FILTER: Final = re.compile(r"(?P<member>[\w/]+)(?:\(\w:\w)? eq '(?P<value>[^']*)'\)?")
+
+
+class IdsQuestion(BaseModel):
+    """The body of a question for objects by their ids."""
+
+    ids: Annotated[list[str], Field(max_length=1000)]
+
+
+def make_graph_app(directory: Directory) -> Starlette:
+    """Make the web app of Graph; every principal of the tenant may read all of it."""
+
+    def open_to_all(handler: Callable[[Request, dict[str, Any]], Any]) -> Callable[[Request], Any]:
+        async def handle(request: Request) -> Response:
+            claims = directory.authority.validate(request, [AUDIENCE])
+            answer: Response = await handler(request, claims)
+            return answer
+
+        return handle
+
+    async def get_by_ids(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001 - a handler's signature
+        try:
+            ids = {identifier.lower() for identifier in IdsQuestion.model_validate_json(await request.body()).ids}
+        except ValidationError:
+            raise ServiceFault(400, "Request_BadRequest", "The body has no valid 'ids'.") from None
+        return _list(item for item in _describe_all(directory) if item["id"] in ids)
+
+    async def list_service_principals(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
+        member, value = _read_filter(request, ("servicePrincipalNames/any", "appId"))
+        matching = (item for item in directory.applications.values() if not member or item.client_id == value)
+        return _list(_describe_application(item) for item in matching)
+
+    async def list_users(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
+        member, value = _read_filter(request, ("userPrincipalName",))
+        matching = (item for item in directory.people.values() if not member or item.user_principal_name == value)
+        return _list(_describe_person(item) for item in matching)
+
+    async def get_me(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
+        person = directory.people.get(str(claims["oid"]))
+        if person is None:
+            message = "/me request is only valid with delegated authentication flow."
+            raise ServiceFault(400, "BadRequest", message)
+        return JSONResponse(_describe_person(person))
+
+    async def find_nothing(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
+        return no_such_endpoint(request)
+
+    return Starlette(
+        routes=[
+            Route("/v1.0/directoryObjects/getByIds", open_to_all(get_by_ids), methods=["POST"]),
+            Route("/v1.0/servicePrincipals", open_to_all(list_service_principals)),
+            Route("/v1.0/users", open_to_all(list_users)),
+            Route("/v1.0/me", open_to_all(get_me)),
+            Route("/{path:path}", open_to_all(find_nothing), methods=["GET", "POST", "PATCH", "DELETE"]),
+        ],
+        exception_handlers={ServiceFault: respond_to_fault},
+    )
+
+
+def _read_filter(request: Request, members: tuple[str, ...]) -> tuple[str, str]:
+    """Read a filter of the kinds that we know; raises ServiceFault 400 for others, which we would get wrong."""
+    text = request.query_params.get("$filter")
+    if text is None:
+        return "", ""
+    match = _FILTER.fullmatch(text)
+    if match is None or match["member"] not in members:
+        raise ServiceFault(400, "Request_UnsupportedQuery", f"The local Azure has no filter '{text}'.")
+    return match["member"], match["value"]
+
+
+def _list(items: Iterable[dict[str, Any]]) -> Response:
+    return JSONResponse({"value": list(items)})
+
+
+def _describe_all(directory: Directory) -> list[dict[str, Any]]:
+    return [
+        *map(_describe_application, directory.applications.values()),
+        *map(_describe_person, directory.people.values()),
+        *map(_describe_group, directory.groups.values()),
+    ]
+
+
+def _describe_application(application: Application) -> dict[str, Any]:
+    return {
+        "@odata.type": "#microsoft.graph.servicePrincipal",
+        "id": application.object_id,
+        "appId": application.client_id,
+        "displayName": application.display_name,
+        "servicePrincipalNames": [application.client_id],
+    }
+
+
+def _describe_person(person: Person) -> dict[str, Any]:
+    return {
+        "@odata.type": "#microsoft.graph.user",
+        "id": person.object_id,
+        "displayName": person.display_name,
+        "userPrincipalName": person.user_principal_name,
+    }
+
+
+def _describe_group(group: Group) -> dict[str, Any]:
+    return {"@odata.type": "#microsoft.graph.group", "id": group.object_id, "displayName": group.display_name}

@@ -1,0 +1,98 @@
+"""One request to ARM: who calls, what the path names, and what the caller may do there."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from local.azure.core.errors import ServiceFault
+from local.azure.core.journal import note_action
+from local.azure.resource_manager.bodies import Body, read_body
+from local.azure.resource_manager.callers import read_caller
+from local.azure.resource_manager.hsm_resource import HsmResource, Operation
+from local.azure.resource_manager.models import ResourceManager
+from local.azure.resource_manager.roles import Grant
+from local.azure.resource_manager.subscriptions import ResourceGroup
+
+SUBSCRIPTION: Final = "/subscriptions/{subscription}"
+GROUP: Final = SUBSCRIPTION + "/resourceGroups/{group}"
+KEY_VAULT: Final = "/providers/Microsoft.KeyVault"
+HSM: Final = GROUP + KEY_VAULT + "/managedHSMs/{name}"
+
+
+class Call:
+    """One authenticated request within a subscription."""
+
+    def __init__(self, request: Request, manager: ResourceManager, claims: dict[str, Any]) -> None:
+        self.request = request
+        self.manager = manager
+        self.caller = read_caller(claims)
+        self.subscription = manager.find_subscription(self.path("subscription"), self.caller.tenant_id)
+
+    def path(self, member: str) -> str:
+        """Give what the path names: a subscription, a group, a name, a location."""
+        return str(self.request.path_params[member])
+
+    @property
+    def scope(self) -> str:
+        """The id of the subscription, the resource group or the HSM that the path names."""
+        scope = f"/subscriptions/{self.subscription.id}"
+        if "group" in self.request.path_params:
+            scope += f"/resourceGroups/{self.path('group')}"
+            if "name" in self.request.path_params:
+                scope += f"/providers/Microsoft.KeyVault/managedHSMs/{self.path('name')}"
+        return scope
+
+    @property
+    def grants(self) -> list[Grant]:
+        """What the caller is granted at the scope."""
+        return self.subscription.find_grants(self.caller.principals, self.scope)
+
+    def require(self, action: str) -> None:
+        """Refuse a caller who is not granted an action; raises ServiceFault 403."""
+        if any(grant.allows(action) for grant in self.grants):
+            return
+        who = self.caller
+        message = (
+            f"The client '{who.application_id}' with object id '{who.object_id}' does not have authorization to "
+            f"perform action '{action}' over scope '{self.scope}' or the scope is invalid. If access was recently "
+            "granted, please refresh your credentials."
+        )
+        raise ServiceFault(403, "AuthorizationFailed", message)
+
+    async def read[Read: Body](self, kind: type[Read]) -> Read:
+        """Read the body; raises ServiceFault 400."""
+        return read_body(kind, await self.request.body())
+
+    def find_group(self) -> ResourceGroup:
+        """Find the resource group that the path names; raises ServiceFault 404."""
+        return self.subscription.find_group(self.path("group"))
+
+    def find_hsm(self) -> HsmResource:
+        """Find the HSM that the path names; raises ServiceFault 404."""
+        return self.manager.find_in_group(self.subscription.id, self.path("group"), self.path("name"))
+
+
+type Handler = Callable[[Call], Awaitable[Response]]
+
+
+def accept(call: Call, operation: Operation) -> Response:
+    """Answer as recorded of the real service: 202, empty, a Location that is new at each poll, no Retry-After."""
+    version = call.request.query_params["api-version"]
+    place = f"/subscriptions/{operation.subscription_id}{KEY_VAULT}/locations/{operation.location}"
+    url = f"https://management.azure.com{place}/managedHsmOperationResults/{operation.id}"
+    # It only has to be new: the real one holds a signature.
+    return Response(status_code=202, headers={"Location": f"{url}?api-version={version}&t={time.time_ns()}"})
+
+
+def perform(action: str, handler: Handler) -> Handler:
+    """Let a handler do what a caller may do who is granted an action."""
+
+    async def handle(call: Call) -> Response:
+        note_action(call.request, action)
+        call.require(action)
+        return await handler(call)
+
+    return handle
