@@ -27,6 +27,11 @@ class ChildProcess:
         self.document = document
 
     @property
+    def process_id(self) -> int:
+        """The process that it runs in."""
+        return self._process.pid
+
+    @property
     def ended(self) -> bool:
         """Whether it ended by itself."""
         return self._process.poll() is not None

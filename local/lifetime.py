@@ -7,6 +7,7 @@ process, however that ended, and whenever.
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from typing import Final
@@ -14,6 +15,17 @@ from typing import Final
 import uvicorn
 
 UNTIL_INPUT_ENDS: Final = "--until-input-ends"
+
+
+def open_listener() -> socket.socket:
+    """Listen on a free port of 127.0.0.1, without Nagle's algorithm.
+
+    asyncio turns that off by itself only for sockets that were made with a protocol number, as these are not: then each
+    answer in two parts takes 40 ms longer. Accepted sockets inherit it.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 class Server(uvicorn.Server):

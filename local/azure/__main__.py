@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import logging
 import secrets
-import socket
 import sys
 from pathlib import Path
 
@@ -33,7 +32,7 @@ from local.azure.managed_hsm.storage import BackupStorage
 from local.azure.resource_manager.routes import make_resource_manager_app
 from local.azure.world import DEFAULT_VAULT, World
 from local.files import to_shell, write_private
-from local.lifetime import UNTIL_INPUT_ENDS, Server, watch_for_end
+from local.lifetime import UNTIL_INPUT_ENDS, Server, open_listener, watch_for_end
 
 
 def make_services(world: World, azurite: Azurite, files: TlsFiles) -> ASGIApp:
@@ -80,7 +79,7 @@ async def serve(state_directory: Path, timing: Timing, *, until_input_ends: bool
         routes = [*make_control_routes(world), make_identity_route(world.directory, world.identity, header)]
         handlers = {ValidationError: respond_to_bad_input, ServiceFault: respond_to_fault}
         control = Starlette(routes=routes, exception_handlers=handlers)
-        services_listener, control_listener = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+        services_listener, control_listener = (open_listener() for _ in range(2))
         services = Server(
             uvicorn.Config(
                 make_services(world, azurite, files),

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import secrets
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from local.host.dispatcher import Dispatcher
 from local.host.engine import Engine
 from local.host.http_server import Keys, describe_durable_client, make_http_app
 from local.host.supervisor import AppNotIndexed, Supervisor
-from local.lifetime import UNTIL_INPUT_ENDS, Server, watch_for_end
+from local.lifetime import UNTIL_INPUT_ENDS, Server, open_listener, watch_for_end
 
 
 def main() -> int:
@@ -63,7 +62,7 @@ async def _serve(
     engine = Engine()
     durable_address = engine.start()
     Dispatcher(engine, supervisor, functions).start()
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = open_listener()
     functions_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     keys = Keys(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
     host = json.loads((app_directory / "host.json").read_text())

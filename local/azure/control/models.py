@@ -63,6 +63,9 @@ class NewToken(ControlModel):
     expires_in_seconds: int = 3600
     not_before_in_seconds: int = 0
     person: bool = False
+    groups: list[str] = Field(default_factory=list)
+    scopes: str | None = None
+    version: Literal[1, 2] = 1
     signing_key: Literal["published", "unpublished"] = "published"
 
 

@@ -60,6 +60,9 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
             tenant_id=new.tenant_id,
             issuer=new.issuer,
             person=new.person,
+            groups=new.groups,
+            scopes=new.scopes,
+            version=new.version,
             published=new.signing_key == "published",
         )
         return JSONResponse({"accessToken": token}, status_code=201)
