@@ -4,7 +4,7 @@ import base64
 import json
 import subprocess
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from cryptography import x509
@@ -271,3 +271,11 @@ def test_what_does_not_exist_is_not_found(portal: Portal) -> None:
     for identifier in ("nonsense", "nobody-has-this-01HZZZZZZZZZZZZZZZZZZZZZZZ"):
         response = portal.send("GET", f"operations/{identifier}")
         assert (response.status_code, response.json()["code"]) == (404, "operation_not_found")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_tokens_of_both_versions_and_of_persons_are_taken(version: Literal[1, 2], stack: Stack, portal: Portal) -> None:
+    audience = API_AUDIENCE if version == 1 else API_AUDIENCE.removeprefix("api://")
+    token = NewToken(audience=audience, roles=["Hsm.Read"], version=version, person=True, scopes="access_as_user")
+    headers = {"Authorization": f"Bearer {stack.control.create_token(token)}"}
+    assert portal.send("GET", "hsms/nobody-has-this", headers=headers).json()["code"] == "hsm_not_found"
