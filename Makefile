@@ -21,7 +21,7 @@ export PATH := $(CURDIR)/.local/tools/bin:$(CURDIR)/.venv/bin:$(PATH)
 .PHONY: help demo local test test-cli test-faults check format lint types lock clean
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Take an HSM from nothing to active on this machine, and show it
 	@$(PYTHON) -m local demo
