@@ -23,7 +23,9 @@ from tests.faults.lanes import Lane, Subject, find_problem
 
 pytestmark = pytest.mark.faults
 
-LANES: Final = 6
+LANES: Final = 10
+# The worker runs functions on few threads by default, and a delayed call holds one.
+SETTINGS: Final = {"PYTHON_THREADPOOL_THREAD_COUNT": "16"}
 SERVICES: Final = ("resource_manager", "managed_hsm", "key_vault", "blob_storage")
 TRANSIENT: Final[dict[str, tuple[Effect, int]]] = {
     "delay": (Delay(seconds=1), 1),
@@ -61,7 +63,7 @@ class Outcome(NamedTuple):
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     directory: Path = tmp_path_factory.mktemp("swept") / "run"
-    with running_stack(directory, provisioning_seconds=0.3, activation_seconds=0.3) as running:
+    with running_stack(directory, provisioning_seconds=0.3, activation_seconds=0.3, settings=SETTINGS) as running:
         yield running
 
 
