@@ -1,4 +1,4 @@
-"""`python -m local.azure start`: a local Azure until it is told to stop."""
+"""A local Azure until it is told to stop (`start`), or the page that says what it does (`coverage`)."""
 
 import argparse
 import asyncio
@@ -10,61 +10,20 @@ from pathlib import Path
 import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from local.azure.blob_storage.azurite import ACCOUNT_HOST, Azurite, await_azurite, start_azurite
-from local.azure.blob_storage.routes import make_blob_app
+from local.azure.blob_storage.azurite import ACCOUNT_HOST, await_azurite, start_azurite
 from local.azure.control.routes import make_control_routes, respond_to_bad_input
 from local.azure.core.certificates import TlsFiles, make_tls_files
 from local.azure.core.errors import ServiceFault, respond_to_fault
-from local.azure.core.interference import InterferenceMiddleware
 from local.azure.core.proxy import start_proxy
 from local.azure.core.transitions import Timing
+from local.azure.coverage import make_page
 from local.azure.endpoints import Endpoints
-from local.azure.entra.graph import make_graph_app
 from local.azure.entra.managed_identity import make_identity_route
-from local.azure.entra.routes import make_login_app
-from local.azure.key_vault.routes import make_key_vault_app
-from local.azure.managed_hsm.routes import make_managed_hsm_app
-from local.azure.managed_hsm.storage import BackupStorage
-from local.azure.resource_manager.routes import make_resource_manager_app
+from local.azure.services import make_apps, make_services
 from local.azure.world import DEFAULT_VAULT, World
 from local.files import to_shell, write_private
 from local.lifetime import UNTIL_INPUT_ENDS, Server, open_listener, watch_for_end
-
-
-def make_services(world: World, azurite: Azurite, files: TlsFiles) -> ASGIApp:
-    """Make one web app of all services, which tells them apart by their host names."""
-    authority = world.directory.authority
-    apps: dict[str, tuple[str, ASGIApp]] = {
-        "login.microsoftonline.com": ("entra", make_login_app(world.directory)),
-        "graph.microsoft.com": ("entra", make_graph_app(world.directory)),
-        "management.azure.com": ("resource_manager", make_resource_manager_app(world.manager, authority)),
-        "managedhsm.azure.net": (
-            "managed_hsm",
-            make_managed_hsm_app(
-                world.manager,
-                authority,
-                world.export_rules,
-                world.timing,
-                BackupStorage(azurite, files, authority),
-            ),
-        ),
-        "vault.azure.net": ("key_vault", make_key_vault_app(world.vaults, authority)),
-        "blob.core.windows.net": ("blob_storage", make_blob_app(azurite, files, authority, world.storage)),
-    }
-    wrapped = {
-        suffix: InterferenceMiddleware(app, service, world.interference) for suffix, (service, app) in apps.items()
-    }
-
-    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        host = Request(scope).headers.get("host", "").partition(":")[0].lower()
-        app: ASGIApp = wrapped.get(host) or wrapped.get(host.partition(".")[2]) or Response(status_code=404)
-        await app(scope, receive, send)
-
-    return dispatch
 
 
 async def serve(state_directory: Path, timing: Timing, *, until_input_ends: bool) -> None:
@@ -82,7 +41,7 @@ async def serve(state_directory: Path, timing: Timing, *, until_input_ends: bool
         services_listener, control_listener = (open_listener() for _ in range(2))
         services = Server(
             uvicorn.Config(
-                make_services(world, azurite, files),
+                make_services(make_apps(world, azurite.port, files), world.interference),
                 log_level="warning",
                 lifespan="off",
                 ssl_certfile=files.certificate,
@@ -138,19 +97,28 @@ def _describe(world: World, files: TlsFiles, proxy_url: str, control_url: str, h
 
 def main() -> int:
     """Read the arguments and run."""
-    parser = argparse.ArgumentParser(prog="python -m local.azure", description=__doc__)
-    parser.add_argument("command", choices=["start"])
-    parser.add_argument("--state-directory", type=Path, required=True, help="where it says what clients need")
-    parser.add_argument("--provisioning-seconds", type=float, default=10)
-    parser.add_argument("--activation-seconds", type=float, default=5)
-    parser.add_argument(UNTIL_INPUT_ENDS, action="store_true")
-    arguments = parser.parse_args()
+    arguments = _read_arguments()
+    if arguments.command == "coverage":
+        sys.stdout.write(make_page())
+        return 0
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     directory = arguments.state_directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     timing = Timing(arguments.provisioning_seconds, arguments.activation_seconds)
     asyncio.run(serve(directory, timing, until_input_ends=arguments.until_input_ends))
     return 0
+
+
+def _read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.azure", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    start = commands.add_parser("start", help="run until a signal comes")
+    start.add_argument("--state-directory", type=Path, required=True, help="where it says what clients need")
+    start.add_argument("--provisioning-seconds", type=float, default=10)
+    start.add_argument("--activation-seconds", type=float, default=5)
+    start.add_argument(UNTIL_INPUT_ENDS, action="store_true")
+    commands.add_parser("coverage", help="print what is done, left out and assumed, operation by operation")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Blob storage: Azurite, behind our TLS and our interference."""
+"""Blob storage: Azurite, behind a layer that does what Azurite does not."""

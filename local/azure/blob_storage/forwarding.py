@@ -7,7 +7,7 @@ import httpx
 from starlette.requests import Request
 from starlette.types import Send
 
-from local.azure.blob_storage.azurite import ACCOUNT_HOST, Azurite
+from local.azure.blob_storage.azurite import ACCOUNT_HOST
 from local.azure.core.certificates import TlsFiles
 
 # What concerns one connection, not the message (RFC 9110, section 7.6.1).
@@ -20,8 +20,8 @@ _LIMITS: Final = httpx.Limits(keepalive_expiry=2)
 class Forwarder:
     """The way to Azurite: paths stay percent-encoded, bodies compressed and in parts, headers in order."""
 
-    def __init__(self, azurite: Azurite, files: TlsFiles) -> None:
-        self._azurite = azurite
+    def __init__(self, port: int, files: TlsFiles) -> None:
+        self._port = port
         context = ssl.create_default_context(cafile=str(files.authority))
         self._transport = httpx.AsyncHTTPTransport(verify=context, limits=_LIMITS)
 
@@ -50,7 +50,7 @@ class Forwarder:
     def _locate(self, request: Request, query: bytes) -> httpx.URL:
         path: bytes = request.scope["raw_path"]
         target = path + b"?" + query if query else path
-        return httpx.URL(scheme="https", host="127.0.0.1", port=self._azurite.port, raw_path=target)
+        return httpx.URL(scheme="https", host="127.0.0.1", port=self._port, raw_path=target)
 
     @staticmethod
     def _extensions() -> dict[str, object]:

@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.azure.blob_storage import faults
-from local.azure.blob_storage.azurite import ACCOUNT_HOST, Azurite
+from local.azure.blob_storage.azurite import ACCOUNT_HOST
 from local.azure.blob_storage.forwarding import Forwarder, pass_back
 from local.azure.blob_storage.models import StorageRules
 from local.azure.blob_storage.operations import WRITE, BlobOperation, Change, read_operation
@@ -19,13 +19,19 @@ from local.azure.core.tokens import TokenAuthority
 AUDIENCES: Final = ["https://storage.azure.com", "https://storage.azure.com/"]
 
 
-def make_blob_app(azurite: Azurite, files: TlsFiles, authority: TokenAuthority, rules: StorageRules) -> ASGIApp:
-    """Make the web app in front of Azurite."""
-    return BlobStorage(Forwarder(azurite, files), authority, rules)
+def make_blob_app(port: int, files: TlsFiles, authority: TokenAuthority, rules: StorageRules) -> ASGIApp:
+    """Make the web app in front of Azurite, which listens on a port."""
+    return BlobStorage(Forwarder(port, files), authority, rules)
 
 
 class BlobStorage:
-    """Checks the token's signature, access by data actions, and immutability; the rest is Azurite's."""
+    """Checks the token's signature, access by data actions, and immutability; the rest is Azurite's.
+
+    Leaves out: batches; shared keys and SAS, which are refused; retention periods of immutable containers.
+
+    Assumes: deleting an immutable container, even an empty one, is 409 `ContainerProtectedFromDeletion`; a PUT with
+    `If-None-Match: *` on an immutable blob is 409 `BlobAlreadyExists`, as conditions come first.
+    """
 
     def __init__(self, forwarder: Forwarder, authority: TokenAuthority, rules: StorageRules) -> None:
         self._forwarder = forwarder

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
@@ -27,6 +28,7 @@ def make_graph_app(directory: Directory) -> Starlette:
     """Make the web app of Graph; every principal of the tenant may read all of it."""
 
     def open_to_all(handler: Callable[[Request, dict[str, Any]], Any]) -> Callable[[Request], Any]:
+        @wraps(handler)
         async def handle(request: Request) -> Response:
             claims = directory.authority.validate(request, [AUDIENCE])
             answer: Response = await handler(request, claims)
@@ -35,6 +37,10 @@ def make_graph_app(directory: Directory) -> Starlette:
         return handle
 
     async def get_by_ids(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001 - a handler's signature
+        """Give the principals with these object ids; unknown ids are passed over.
+
+        Leaves out: the filter by `types`.
+        """
         try:
             ids = {identifier.lower() for identifier in IdsQuestion.model_validate_json(await request.body()).ids}
         except ValidationError:
@@ -42,16 +48,25 @@ def make_graph_app(directory: Directory) -> Starlette:
         return _list(item for item in _describe_all(directory) if item["id"] in ids)
 
     async def list_service_principals(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
+        """List applications, all or the one with a name or an `appId`.
+
+        Leaves out: other filters: 400 `Request_UnsupportedQuery`.
+        """
         member, value = _read_filter(request, ("servicePrincipalNames/any", "appId"))
         matching = (item for item in directory.applications.values() if not member or item.client_id == value)
         return _list(_describe_application(item) for item in matching)
 
     async def list_users(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
+        """List persons, all or the one with a `userPrincipalName`.
+
+        Leaves out: other filters: 400 `Request_UnsupportedQuery`.
+        """
         member, value = _read_filter(request, ("userPrincipalName",))
         matching = (item for item in directory.people.values() if not member or item.user_principal_name == value)
         return _list(_describe_person(item) for item in matching)
 
     async def get_me(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
+        """Give the person who calls."""
         person = directory.people.get(str(claims["oid"]))
         if person is None:
             message = "/me request is only valid with delegated authentication flow."
@@ -59,6 +74,7 @@ def make_graph_app(directory: Directory) -> Starlette:
         return JSONResponse(_describe_person(person))
 
     async def find_nothing(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
+        """Answer 404 `NotInLocalAzure`: there is nothing else here."""
         return no_such_endpoint(request)
 
     return Starlette(

@@ -15,6 +15,7 @@ def make_identity_route(directory: Directory, identity: Application, header: str
     """Make the endpoint of an app that has an identity of its own, and every user-assigned identity that there is."""
 
     async def get_token(request: Request) -> Response:
+        """Give a token of the app's own identity, or of the user-assigned one that an id in the query names."""
         if not secrets.compare_digest(request.headers.get("x-identity-header", "").encode(), header.encode()):
             return JSONResponse({"statusCode": 401, "message": "wrong X-IDENTITY-HEADER"}, status_code=401)
         resource = request.query_params.get("resource", "")

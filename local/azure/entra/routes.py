@@ -19,6 +19,10 @@ def make_login_app(directory: Directory) -> Starlette:
     tenant = directory.authority.tenant_id
 
     async def get_configuration(request: Request) -> Response:
+        """Give the OpenID configuration of a tenant, whichever is named.
+
+        Leaves out: members that are about persons.
+        """
         asked = request.path_params["tenant"]
         named = tenant if asked in ("common", "organizations") else asked
         base = f"{_LOGIN}/{named}"
@@ -35,6 +39,7 @@ def make_login_app(directory: Directory) -> Starlette:
         )
 
     async def get_instance(request: Request) -> Response:  # noqa: ARG001 - every tenant has the same answer
+        """Say which host names are Entra's."""
         metadata = {
             "preferred_network": "login.microsoftonline.com",
             "preferred_cache": "login.windows.net",
@@ -44,9 +49,14 @@ def make_login_app(directory: Directory) -> Starlette:
         return JSONResponse({"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": [metadata]})
 
     async def get_keys(request: Request) -> Response:  # noqa: ARG001 - every tenant has the same answer
+        """Give the public keys that tokens are signed with, the same for every tenant."""
         return JSONResponse(directory.authority.published_keys())
 
     async def post_token(request: Request) -> Response:
+        """Sign an application in by its secret, by its certificate or by a federated assertion, and give a token.
+
+        Leaves out: every grant but `client_credentials`.
+        """
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         try:
             if request.path_params["tenant"].lower() != tenant:

@@ -24,6 +24,13 @@ def make_creation_routes(door: Door) -> list[Route]:
     """Make the routes; the key is made at once, so the first question after an operation finds it completed."""
 
     async def create(request: Request) -> Response:
+        """Begin to create a version of a certificate that signs itself, by a policy.
+
+        Leaves out: other issuers, and renewal by lifetime actions.
+
+        Assumes: the key is exportable where the policy does not say otherwise, unless it is of an HSM; an exportable
+        key of an HSM is 400 `BadParameter`.
+        """
         vault, name = door.enter(request, "certificates/create/action"), _read_new_name(request)
         creation = read_body(Creation, await request.body())
         if creation.policy.issuer.name != _SELF:
@@ -37,11 +44,20 @@ def make_creation_routes(door: Door) -> list[Route]:
         return JSONResponse(operation, 202, {"Location": f"{operation['id']}?{query}"})
 
     async def get_pending(request: Request) -> Response:
+        """Give the operation that creates a certificate.
+
+        Leaves out: the time that it takes: it is completed when it is first asked about.
+        """
         vault = door.enter(request, "certificates/read")
         certificate = vault.find(request.path_params["name"])
         return JSONResponse(describe_operation(vault, certificate, completed=True))
 
     async def import_certificate(request: Request) -> Response:
+        """Import a version of a certificate with its private key, in PKCS #12 or PEM.
+
+        Assumes: the key is exportable where the policy does not say otherwise, unless it is of an HSM; an exportable
+        key of an HSM is 400 `BadParameter`, and so is an import in another form than its policy's.
+        """
         vault, name = door.enter(request, "certificates/import/action"), _read_new_name(request)
         body = read_body(Import, await request.body())
         imported = await run_in_threadpool(read_import, body)

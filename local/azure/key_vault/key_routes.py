@@ -30,6 +30,12 @@ def make_key_routes(door: Door) -> list[Route]:
     """Make the routes."""
 
     async def get_key(request: Request) -> Response:
+        """Give the public key of a version of a certificate, the newest where none is named.
+
+        Leaves out: keys without a certificate.
+
+        Assumes: 403 `KeyDisabled` where the version is disabled.
+        """
         vault, name = door.enter(request, "keys/read"), request.path_params["name"]
         version = vault.find_version(name, request.path_params.get("version", ""), "key")
         if not version.enabled:
@@ -37,17 +43,26 @@ def make_key_routes(door: Door) -> list[Route]:
         return JSONResponse(describe_key(vault, vault.find(name), version))
 
     async def list_keys(request: Request) -> Response:
+        """List the certificates' keys, in pages.
+
+        Leaves out: keys without a certificate.
+        """
         vault = door.enter(request, "keys/read")
         found = [describe_key_item(vault, item, item.versions[-1], with_version=False) for item in vault.certificates()]
         return respond_page(request, found)
 
     async def list_key_versions(request: Request) -> Response:
+        """List the versions of a certificate's key, in pages."""
         vault = door.enter(request, "keys/read")
         certificate = vault.find(request.path_params["name"], "key")
         found = [describe_key_item(vault, certificate, item, with_version=True) for item in certificate.versions]
         return respond_page(request, found)
 
     async def use_key(request: Request) -> Response:
+        """Encrypt, decrypt, wrap, unwrap, sign or verify with a version of a certificate's key, by default its newest.
+
+        Leaves out: a key's validity dates.
+        """
         operation, action = _OPERATIONS[request.url.path.rpartition("/")[2]]
         vault, name = door.enter(request, action), request.path_params["name"]
         version = vault.find_version(name, request.path_params.get("version", ""), "key")
@@ -60,6 +75,10 @@ def make_key_routes(door: Door) -> list[Route]:
         return JSONResponse({"kid": key, "value": encode(result)})
 
     async def get_secret(request: Request) -> Response:
+        """Give a version of a certificate with its private key, if that is exportable, as the secret that it is.
+
+        Leaves out: secrets without a certificate.
+        """
         vault, name = door.enter(request, "secrets/getSecret/action"), request.path_params["name"]
         version = vault.find_version(name, request.path_params.get("version", ""), "secret")
         if not version.enabled:

@@ -20,6 +20,7 @@ def make_key_vault_app(vaults: Vaults, authority: TokenAuthority) -> Starlette:
     door = Door(vaults, authority)
 
     async def find_nothing(request: Request) -> Response:
+        """Answer 404 `NotInLocalAzure`: there is nothing else here."""
         door.authenticate(request)
         return no_such_endpoint(request)
 

@@ -17,27 +17,54 @@ def make_backup_routes(door: Door, storage: BackupStorage, timing: Timing) -> li
     backups = FullBackups(storage, timing)
 
     async def back_up(request: Request) -> Response:
+        """Begin a full backup into a container, or (prebackup) only look whether that would do.
+
+        Leaves out: SAS tokens: the HSM's user-assigned identity reaches the container.
+
+        Assumes: 409 `Conflict` while another backup or restore is going on.
+        """
         hsm = door.enter(request, "backup/start/action")
         asked = read_body(StorageParameters, await request.body())
         rehearsal = request.url.path == "/prebackup"
         return _accepted(request, await backups.back_up(hsm, asked, rehearsal=rehearsal))
 
     async def restore(request: Request) -> Response:
+        """Begin a full restore from a container, or (prerestore) only look whether that would do.
+
+        Leaves out: SAS tokens: the HSM's user-assigned identity reaches the container.
+
+        Assumes: 409 `Conflict` while another backup or restore is going on, and where no full backup ended at least 30
+        minutes before; keys, roles and assignments are replaced at once when it begins.
+        """
         hsm = door.enter(request, "restore/start/action")
         asked = read_body(RestoreParameters, await request.body())
         rehearsal = request.url.path == "/prerestore"
         return _accepted(request, await backups.restore(hsm, asked, rehearsal=rehearsal))
 
     async def restore_key(request: Request) -> Response:
+        """Begin to restore one key from a full backup; no key may have its name, not even a deleted one.
+
+        Leaves out: SAS tokens: the HSM's user-assigned identity reaches the container.
+
+        Assumes: 409 `Conflict` while another backup or restore is going on.
+        """
         hsm = door.enter(request, "restore/start/action")
         asked = read_body(KeyRestoreParameters, await request.body())
         return _accepted(request, await backups.restore_key(hsm, request.path_params["name"], asked))
 
     async def get_backup(request: Request) -> Response:
+        """Give the status of a full backup.
+
+        Assumes: one that fails says why in its status details: `ResourceNotFound` (recorded).
+        """
         hsm = door.enter(request, BACKUP_STATUS)
         return JSONResponse(hsm.jobs.find("backup", request.path_params["job"]).describe())
 
     async def get_restore(request: Request) -> Response:
+        """Give the status of a restore.
+
+        Assumes: one that fails says why in its status details: `ResourceNotFound` (recorded), `SecurityDomainMismatch`.
+        """
         hsm = door.enter(request, RESTORE_STATUS)
         return JSONResponse(hsm.jobs.find("restore", request.path_params["job"]).describe())
 

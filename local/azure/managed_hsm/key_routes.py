@@ -41,6 +41,10 @@ from local.azure.managed_hsm.sealing import NotOfThisDomainError, seal, unseal
 # Source: azure-keyvault-keys 4.11.3, get_random_bytes.
 RANDOM_BYTES: Final = 128
 _PURPOSE: Final = "key backup"
+_CIPHER_WORDS: Final = """Encrypt, decrypt, wrap or unwrap with a version of a key, the newest where none is named.
+
+Assumes: 403 `Forbidden` where the key's state or its operations forbid it.
+"""
 
 
 class KeyBackup(BaseModel):
@@ -62,40 +66,73 @@ def make_key_routes(door: Door, clock: Clock) -> list[Route]:
 
 def _life_routes(door: Door, clock: Clock) -> list[Route]:
     async def create(request: Request) -> Response:
+        """Create a key, RSA, EC or symmetric, or a new version of it.
+
+        Leaves out: exportable keys and release policies.
+
+        Assumes: 409 `Conflict` for the name of a deleted key; 409 `QuotaExceeded` for one key or version too many.
+        """
         hsm = door.enter(request, "keys/create", _scope(request))
         asked = read_body(KeyCreation, await request.body())
         version = await run_in_threadpool(hsm.keys.create, _name(request), asked, int(clock.now()))
         return _bundle(hsm, hsm.keys.find(_name(request)), version)
 
     async def get_key(request: Request) -> Response:
+        """Give a version of a key, the newest where none is named.
+
+        Assumes: 404 `KeyNotFound`.
+        """
         hsm = door.enter(request, "keys/read/action", _scope(request))
         version = hsm.keys.version(_name(request), request.path_params.get("version", ""))
         return _bundle(hsm, hsm.keys.find(_name(request)), version)
 
     async def patch_key(request: Request) -> Response:
+        """Change a version's attributes, operations and tags; what the body does not name stays.
+
+        Assumes: 404 `KeyNotFound`.
+        """
         hsm = door.enter(request, "keys/write/action", _scope(request))
         version = hsm.keys.version(_name(request), request.path_params.get("version", ""))
         hsm.keys.update(version, read_body(KeyUpdate, await request.body()), int(clock.now()))
         return _bundle(hsm, hsm.keys.find(_name(request)), version)
 
     async def list_keys(request: Request) -> Response:
+        """List the keys.
+
+        Leaves out: a next page.
+        """
         hsm = door.enter(request, "keys/read/action", "/keys")
         keys = hsm.keys.live.values()
         items = [describe_item(_base(hsm), key, key.versions[-1], hsm.recovery, named=False) for key in keys]
         return JSONResponse({"value": items})
 
     async def list_versions(request: Request) -> Response:
+        """List the versions of a key.
+
+        Leaves out: a next page.
+
+        Assumes: 404 `KeyNotFound`.
+        """
         hsm = door.enter(request, "keys/read/action", _scope(request))
         key = hsm.keys.find(_name(request))
         items = [describe_item(_base(hsm), key, item, hsm.recovery, named=True) for item in key.versions]
         return JSONResponse({"value": items})
 
     async def back_up(request: Request) -> Response:
+        """Give a backup of a key with all its versions, which only HSMs with this security domain can read.
+
+        Assumes: 404 `KeyNotFound`.
+        """
         hsm = door.enter(request, "keys/backup/action", _scope(request))
         key = hsm.keys.find(_name(request))
         return JSONResponse({"value": encode(seal(hsm.domain, _PURPOSE, key.model_dump_json().encode()))})
 
     async def restore(request: Request) -> Response:
+        """Restore a key from its backup.
+
+        Assumes: 409 `Conflict` for a name that is taken, also by a deleted key; 400 `BadParameter` for a backup of
+        another security domain.
+        """
         hsm = door.enter(request, "keys/restore/action", "/keys")
         asked = read_body(KeyBackup, await request.body())
         key = hsm.keys.restore(_open_backup(hsm, asked.value), int(clock.now()))
@@ -117,11 +154,19 @@ def _life_routes(door: Door, clock: Clock) -> list[Route]:
 
 def _deleted_routes(door: Door, clock: Clock) -> list[Route]:
     async def delete(request: Request) -> Response:
+        """Soft-delete a key.
+
+        Assumes: 404 `KeyNotFound`.
+        """
         hsm = door.enter(request, "keys/delete", _scope(request))
         deleted = hsm.keys.delete(_name(request), int(clock.now()), hsm.recovery.days)
         return _bundle(hsm, deleted.key, deleted.key.versions[-1], describe_deletion(_base(hsm), deleted))
 
     async def list_deleted(request: Request) -> Response:
+        """List the deleted keys.
+
+        Leaves out: a next page.
+        """
         hsm = door.enter(request, "keys/deletedKeys/read/action", "/keys")
         items = [
             {
@@ -133,16 +178,28 @@ def _deleted_routes(door: Door, clock: Clock) -> list[Route]:
         return JSONResponse({"value": items})
 
     async def get_deleted(request: Request) -> Response:
+        """Give a deleted key.
+
+        Assumes: 404 `KeyNotFound`.
+        """
         hsm = door.enter(request, "keys/deletedKeys/read/action", _scope(request))
         deleted = hsm.keys.find_deleted(_name(request), int(clock.now()))
         return _bundle(hsm, deleted.key, deleted.key.versions[-1], describe_deletion(_base(hsm), deleted))
 
     async def recover(request: Request) -> Response:
+        """Bring a deleted key back.
+
+        Assumes: 404 `KeyNotFound`.
+        """
         hsm = door.enter(request, "keys/deletedKeys/recover/action", _scope(request))
         key = hsm.keys.recover(_name(request), int(clock.now()))
         return _bundle(hsm, key, key.versions[-1])
 
     async def purge(request: Request) -> Response:
+        """Destroy a deleted key.
+
+        Assumes: 403 `Forbidden` against purge protection; 404 `KeyNotFound`.
+        """
         hsm = door.enter(request, "keys/deletedKeys/delete", _scope(request))
         hsm.keys.purge(_name(request), int(clock.now()), protected=hsm.recovery.purge_protection)
         return Response(status_code=204)
@@ -170,18 +227,28 @@ def _use_routes(door: Door, clock: Clock) -> list[Route]:
             result = use(version, read_body(Parameters, await request.body()))
             return JSONResponse(describe_result(identifier, result))
 
+        handle.__doc__ = _CIPHER_WORDS
         return Route(path, handle, methods=["POST"])
 
     async def sign_digest(request: Request) -> Response:
+        """Sign a digest with a version of a key, the newest where none is named.
+
+        Assumes: 403 `Forbidden` where the key's state or its operations forbid it.
+        """
         version, identifier = find(request, "sign", "sign")
         signature = sign(version, read_body(SignParameters, await request.body()))
         return JSONResponse({"kid": identifier, "value": encode(signature)})
 
     async def verify_signature(request: Request) -> Response:
+        """Say whether a signature is of this digest by this version of a key.
+
+        Assumes: 403 `Forbidden` where the key's state or its operations forbid it.
+        """
         version, _ = find(request, "verify", "verify")
         return JSONResponse({"value": verify(version, read_body(VerifyParameters, await request.body()))})
 
     async def get_random(request: Request) -> Response:
+        """Give up to 128 random bytes."""
         door.enter(request, "rng/action")
         asked = read_body(RandomBytes, await request.body())
         return JSONResponse({"value": encode(secrets.token_bytes(asked.count))})

@@ -32,16 +32,28 @@ def _definitions(door: Door, prefix: str) -> list[Route]:
     path = f"{prefix}/{DEFINITIONS_PATH}"
 
     async def list_definitions(request: Request) -> Response:
+        """List the role definitions: the built-in ones with their real ids, and the custom ones.
+
+        Leaves out: other filters than `atScopeAndBelow()`: 400 `BadParameter`.
+        """
         hsm = door.enter(request, "roleDefinitions/read/action", _scope(request))
         if request.query_params.get("$filter", "atScopeAndBelow()").removesuffix("()") != "atScopeAndBelow":
             raise bad_parameter("The filter is not supported.")
         return JSONResponse({"value": hsm.roles.list_definitions()})
 
     async def get_definition(request: Request) -> Response:
+        """Give a role definition.
+
+        Assumes: 404 `RoleDefinitionNotFound`.
+        """
         hsm = door.enter(request, "roleDefinitions/read/action", _scope(request))
         return JSONResponse(hsm.roles.definition(_name(request)))
 
     async def put_definition(request: Request) -> Response:
+        """Create or change a custom role definition, at the scope `/`.
+
+        Assumes: 409 `QuotaExceeded` for one too many.
+        """
         hsm = door.enter(request, "roleDefinitions/write/action", _scope(request))
         if _scope(request) != "/":
             raise bad_parameter("A role definition's scope is /.")
@@ -49,6 +61,10 @@ def _definitions(door: Door, prefix: str) -> list[Route]:
         return JSONResponse(hsm.roles.put_definition(_name(request), asked.properties), 201)
 
     async def delete_definition(request: Request) -> Response:
+        """Delete a custom role definition.
+
+        Assumes: 404 `RoleDefinitionNotFound`; 409 `Conflict` where somebody has the role.
+        """
         hsm = door.enter(request, "roleDefinitions/delete/action", _scope(request))
         return JSONResponse(hsm.roles.delete_definition(_name(request)))
 
@@ -64,6 +80,10 @@ def _assignments(door: Door, prefix: str) -> list[Route]:
     path = f"{prefix}/{ASSIGNMENTS_PATH}"
 
     async def list_assignments(request: Request) -> Response:
+        """List role assignments at a scope, all, of one principal, or with those above it.
+
+        Leaves out: other filters: 400 `BadParameter`.
+        """
         scope = _scope(request)
         hsm = door.enter(request, "roleAssignments/read/action", scope)
         asked = request.query_params.get("$filter", "")
@@ -75,15 +95,29 @@ def _assignments(door: Door, prefix: str) -> list[Route]:
         return JSONResponse({"value": found})
 
     async def get_assignment(request: Request) -> Response:
+        """Give a role assignment.
+
+        Assumes: 404 `RoleAssignmentNotFound`.
+        """
         hsm = door.enter(request, "roleAssignments/read/action", _scope(request))
         return JSONResponse(hsm.roles.assignment(_scope(request), _name(request)))
 
     async def put_assignment(request: Request) -> Response:
+        """Give somebody a role at a scope; the same again changes nothing.
+
+        Leaves out: a look whether the principal exists.
+
+        Assumes: 409 `RoleAssignmentExists`, 409 `RoleAssignmentLimitExceeded`, 400 `RoleDefinitionDoesNotExist`.
+        """
         hsm = door.enter(request, "roleAssignments/write/action", _scope(request))
         asked = read_body(AssignmentBody, await request.body())
         return JSONResponse(hsm.roles.put_assignment(_scope(request), _name(request), asked.properties), 201)
 
     async def delete_assignment(request: Request) -> Response:
+        """Take a role from somebody.
+
+        Assumes: 404 `RoleAssignmentNotFound`.
+        """
         hsm = door.enter(request, "roleAssignments/delete/action", _scope(request))
         return JSONResponse(hsm.roles.delete_assignment(_scope(request), _name(request)))
 

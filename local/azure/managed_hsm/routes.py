@@ -3,6 +3,7 @@
 import re
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -28,15 +29,16 @@ def make_managed_hsm_app(
     rules: ExportRules,
     timing: Timing,
     storage: BackupStorage,
-) -> ASGIApp:
+) -> Starlette:
     """Make the web app of all HSMs' data planes."""
     door = Door(manager, authority)
 
     async def find_nothing(request: Request) -> Response:
+        """Answer 404 `NotInLocalAzure`: there is nothing else here."""
         door.admit(request)
         return no_such_endpoint(request)
 
-    app = Starlette(
+    return Starlette(
         routes=[
             *make_security_domain_routes(door, rules, timing),
             *make_role_routes(door),
@@ -45,9 +47,9 @@ def make_managed_hsm_app(
             *make_key_routes(door, timing.clock),
             Route("/{path:path}", find_nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ],
+        middleware=[Middleware(_with_plain_paths)],
         exception_handlers={ServiceFault: respond_to_fault},
     )
-    return _with_plain_paths(app)
 
 
 def _with_plain_paths(app: ASGIApp) -> ASGIApp:

@@ -49,6 +49,12 @@ def make_security_domain_routes(door: Door, rules: ExportRules, timing: Timing) 
     """Make the routes."""
 
     async def download(request: Request) -> Response:
+        """Hand out the security domain, encrypted to the custodians' certificates; the first time, activate the HSM.
+
+        Assumes: a second download during activation is 202 and supersedes the first, or, by the control API, 409
+        `Conflict`, as is one during an upload. A wrapping key that is not RSA of 2048, 3072 or 4096 bits is 400
+        `BadParameter`.
+        """
         hsm = door.enter(request, "securitydomain/download/action")
         certificates, required = _read_download(await request.body())
         value = await run_in_threadpool(hsm.make_domain, certificates, required)
@@ -56,6 +62,10 @@ def make_security_domain_routes(door: Door, rules: ExportRules, timing: Timing) 
         return JSONResponse({"value": value}, status_code=202, headers=_pending(request, "download"))
 
     async def get_download(request: Request) -> Response:
+        """Give the status of the last download.
+
+        Assumes: 404 before any download. After a failed export: `Failed`, and the HSM stays `NotActivated`.
+        """
         hsm = door.enter(request, "securitydomain/download/read")
         if not hsm.exports:
             raise ServiceFault(404, "NotFound", "No security domain download was started.")
@@ -64,12 +74,22 @@ def make_security_domain_routes(door: Door, rules: ExportRules, timing: Timing) 
         return JSONResponse(body, headers=_pending(request, "download"))
 
     async def get_transfer_key(request: Request) -> Response:
+        """Give the certificate of the key to which a security domain must be encrypted for this HSM.
+
+        Assumes: 409 `Conflict` for an active HSM, and during another operation with the security domain.
+        """
         hsm = door.enter(request, "securitydomain/transferkey/read")
         hsm.check_upload()
         transfer_key = await run_in_threadpool(hsm.find_transfer_key)
         return JSONResponse({"key_format": "jwk", "transfer_key": transfer_key.describe()})
 
     async def upload(request: Request) -> Response:
+        """Take in another HSM's security domain, and its keys' hierarchy with it, and so activate the HSM.
+
+        Assumes: 409 `Conflict` for an active HSM, during another operation with the security domain, and before the
+        transfer key was read. A security domain that is not whole, not encrypted to the transfer key or not an HSM's is
+        400 `BadParameter`.
+        """
         hsm = door.enter(request, "securitydomain/upload/action")
         asked = read_body(Upload, await request.body())
         hsm.check_upload()
@@ -81,6 +101,10 @@ def make_security_domain_routes(door: Door, rules: ExportRules, timing: Timing) 
         return JSONResponse(body, status_code=202, headers=_pending(request, "upload"))
 
     async def get_upload(request: Request) -> Response:
+        """Give the status of the upload.
+
+        Assumes: 404 before any upload.
+        """
         hsm = door.enter(request, "securitydomain/upload/read")
         if hsm.upload is None:
             raise ServiceFault(404, "NotFound", "No security domain upload was started.")

@@ -13,14 +13,20 @@ def make_settings_routes(door: Door) -> list[Route]:
     """Make the routes."""
 
     async def list_settings(request: Request) -> Response:
+        """List the settings: there is one, `AllowKeyManagementOperationsThroughARM`."""
         hsm = door.enter(request, "settings/read/action")
         return JSONResponse({"settings": hsm.settings.list()})
 
     async def get_setting(request: Request) -> Response:
+        """Give a setting."""
         hsm = door.enter(request, "settings/read/action")
         return JSONResponse(hsm.settings.get(request.path_params["name"]))
 
     async def patch_setting(request: Request) -> Response:
+        """Change a setting.
+
+        Leaves out: what it would switch on: ARM has no keys of an HSM here.
+        """
         hsm = door.enter(request, "settings/write/action")
         asked = read_body(SettingUpdate, await request.body())
         return JSONResponse(hsm.settings.change(request.path_params["name"], asked.value))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
-from local.azure.blob_storage.azurite import ACCOUNT_HOST, Azurite
+from local.azure.blob_storage.azurite import ACCOUNT_HOST
 from local.azure.core.certificates import TlsFiles
 from local.azure.core.tokens import TokenAuthority
 
@@ -36,9 +36,9 @@ class Container(NamedTuple):
 class BackupStorage:
     """Reads and writes blobs; every method raises StorageFailureError."""
 
-    def __init__(self, azurite: Azurite, files: TlsFiles, authority: TokenAuthority) -> None:
+    def __init__(self, port: int, files: TlsFiles, authority: TokenAuthority) -> None:
         self._authority = authority
-        self._base = f"https://127.0.0.1:{azurite.port}"
+        self._base = f"https://127.0.0.1:{port}"
         self._context = ssl.create_default_context(cafile=str(files.authority))
 
     async def check(self, container: Container) -> None:

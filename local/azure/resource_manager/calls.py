@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -90,6 +91,7 @@ def accept(call: Call, operation: Operation) -> Response:
 def perform(action: str, handler: Handler) -> Handler:
     """Let a handler do what a caller may do who is granted an action."""
 
+    @wraps(handler)
     async def handle(call: Call) -> Response:
         note_action(call.request, action)
         call.require(action)

@@ -17,25 +17,45 @@ _HSMS: Final = "Microsoft.KeyVault/managedHSMs"
 
 
 async def put(call: Call) -> Response:
-    """Create, recover or change an HSM."""
+    """Create an HSM, recover a deleted one (`createMode`), or change one.
+
+    Assumes: a new HSM under a soft-deleted or foreign name is 409 `ConflictError`, one over the quota 409
+    `QuotaExceeded`. A change of what only a creation can say is 400 `PropertyChangeNotAllowed`. While an HSM is being
+    provisioned, changed or deleted a change is 409 `ConflictError`, but a PUT that changes nothing is accepted at any
+    time except during a deletion. An identity that does not exist is 400 `FailedIdentityOperation`. A second region
+    before activation, or a third, is 400 `400`. A recovery takes as long as a creation, in the state `Provisioning`; it
+    must name the region and the resource group that the HSM was deleted from (404 `DeletedManagedHsmNotFound`, 409
+    `ConflictError`), and is 409 `ConflictError` during a purge. After a failed creation the same PUT begins anew.
+    """
     body = await call.read(HsmBody)
     operation = put_hsm(call.manager, call.subscription, call.path("group"), call.path("name"), body, call.caller)
     return accept(call, operation)
 
 
 async def patch(call: Call) -> Response:
-    """Change an HSM."""
+    """Change an HSM: what the body names.
+
+    Assumes: the refusals of a change by PUT.
+    """
     hsm = call.find_hsm()
     return accept(call, change_hsm(call.manager, hsm, await call.read(HsmUpdate), call.caller))
 
 
 async def get(call: Call) -> Response:
-    """Give an HSM."""
+    """Give an HSM with all its properties.
+
+    Assumes: while it is being deleted an HSM can be read, in the state `Deleting`; the status messages of `Updating`
+    and `Deleting`.
+    """
     return JSONResponse(_describe(call, call.find_hsm()))
 
 
 async def delete(call: Call) -> Response:
-    """Soft-delete an HSM; 204 where there is none (source: ARM's contract with its resource providers)."""
+    """Soft-delete an HSM.
+
+    Assumes: 204 where there is none (so says ARM's contract with its resource providers); 409 `ConflictError` while the
+    HSM has another region.
+    """
     hsm = call.manager.find_live(call.path("name"))
     if hsm is None or not hsm.is_in(call.subscription.id, call.path("group")):
         return Response(status_code=204)
@@ -55,12 +75,19 @@ async def list_all(call: Call) -> Response:
 
 
 async def list_regions(call: Call) -> Response:
-    """List the regions of an HSM."""
+    """List the regions of an HSM.
+
+    Assumes: the list is empty as long as there is but the first region, as the property is in reality; then it names
+    both. The action that the caller needs.
+    """
     return JSONResponse({"value": describe_regions(call.find_hsm())})
 
 
 async def check_name(call: Call) -> Response:
-    """Say whether a name can be used."""
+    """Say whether a name can be used for a new HSM.
+
+    Assumes: the action that the caller needs.
+    """
     call.subscription.require_registration()
     available, reason, message = call.manager.is_available((await call.read(NameQuestion)).name)
     answer: dict[str, Any] = {"nameAvailable": available}
@@ -68,23 +95,33 @@ async def check_name(call: Call) -> Response:
 
 
 async def list_deleted(call: Call) -> Response:
-    """List the deleted HSMs of the subscription."""
+    """List the deleted HSMs of the subscription.
+
+    Assumes: an HSM that is still being deleted is not among them.
+    """
     deleted = [item for item in call.manager.deleted.values() if item.hsm.subscription_id == call.subscription.id]
     return JSONResponse({"value": [describe_deleted(item) for item in deleted]})
 
 
 async def get_deleted(call: Call) -> Response:
-    """Give a deleted HSM."""
+    """Give a deleted HSM, with the date of its purge."""
     return JSONResponse(describe_deleted(_find_deleted(call)))
 
 
 async def purge(call: Call) -> Response:
-    """Purge a deleted HSM."""
+    """Purge a deleted HSM.
+
+    Assumes: 409 `MethodNotAllowed` against purge protection.
+    """
     return accept(call, call.manager.begin_purge(_find_deleted(call)))
 
 
 async def poll(call: Call) -> Response:
-    """Say whether an operation has ended, and give what it has come to."""
+    """Say whether an operation on an HSM has ended, and give what it has come to.
+
+    Assumes: a failed creation ends 409 `ManagedHsmError`. The last poll of an update gives the resource; one recording,
+    of the removal of a region, has an empty body there. The action that the caller needs.
+    """
     operation = call.manager.operations.get(call.path("operation"))
     if operation is None or operation.subscription_id != call.subscription.id:
         raise ServiceFault(404, "OperationNotFound", "There is no such operation.")

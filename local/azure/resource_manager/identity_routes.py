@@ -14,7 +14,10 @@ _ACTION: Final = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 
 async def put_identity(call: Call) -> Response:
-    """Create a user-assigned identity; the same again changes nothing."""
+    """Create a user-assigned identity; the same again changes nothing.
+
+    Leaves out: tags, updates and deletion.
+    """
     body = await call.read(IdentityBody)
     resource_id = _resource_id(call)
     existing = call.manager.directory.find_identity(resource_id=resource_id)

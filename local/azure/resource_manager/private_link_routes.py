@@ -16,20 +16,21 @@ _ACTION: Final = "Microsoft.KeyVault/managedHSMs/privateEndpointConnections"
 
 
 async def list_connections(call: Call) -> Response:
-    """List the connections."""
+    """List the private endpoint connections of an HSM."""
     hsm = call.find_hsm()
     return JSONResponse({"value": [describe_connection(hsm, item) for item in hsm.connections.values()]})
 
 
 async def get_connection(call: Call) -> Response:
-    """Give a connection."""
+    """Give a private endpoint connection."""
     return JSONResponse(describe_connection(call.find_hsm(), _find_connection(call)))
 
 
 async def put_connection(call: Call) -> Response:
-    """Approve or reject a connection.
+    """Approve or reject a private endpoint connection.
 
-    In Azure, Microsoft.Network makes connections; here a PUT of one that is not there makes it.
+    Leaves out: private endpoints themselves: in Azure, Microsoft.Network makes connections; here a PUT of one that is
+    not there makes it.
     """
     hsm, name = call.find_hsm(), call.path("connection")
     body = (await call.read(ConnectionBody)).properties
@@ -47,14 +48,17 @@ async def put_connection(call: Call) -> Response:
 
 
 async def delete_connection(call: Call) -> Response:
-    """Delete a connection; 204 where there is none."""
+    """Delete a private endpoint connection; 204 where there is none."""
     hsm = call.find_hsm()
     connection = hsm.connections.pop(call.path("connection").lower(), None)
     return JSONResponse(describe_connection(hsm, connection)) if connection else Response(status_code=204)
 
 
 async def list_link_resources(call: Call) -> Response:
-    """List what a private endpoint can connect to."""
+    """List what a private endpoint can connect to.
+
+    Assumes: the action that the caller needs.
+    """
     return JSONResponse({"value": [describe_link_resource(call.find_hsm())]})
 
 

@@ -1,6 +1,7 @@
 """management.azure.com."""
 
 import re
+from functools import wraps
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -39,12 +40,14 @@ def make_resource_manager_app(manager: ResourceManager, authority: TokenAuthorit
         return claims
 
     def make_route(method: str, path: str, handler: Handler) -> Route:
+        @wraps(handler)
         async def handle(request: Request) -> Response:
             return await handler(Call(request, manager, enter(request)))
 
         return _any_case(Route(path, handle, methods=[method]))
 
     async def list_subscriptions(request: Request) -> Response:
+        """List the subscriptions of the caller's tenant in which the caller has a role."""
         caller = read_caller(enter(request))
         visible = [
             describe_subscription(subscription)
@@ -54,10 +57,12 @@ def make_resource_manager_app(manager: ResourceManager, authority: TokenAuthorit
         return JSONResponse({"value": visible})
 
     async def list_tenants(request: Request) -> Response:
+        """List the tenants: the caller's, with its id alone."""
         tenant = enter(request)["tid"]
         return JSONResponse({"value": [{"id": f"/tenants/{tenant}", "tenantId": tenant}]})
 
     async def find_nothing(request: Request) -> Response:
+        """Answer 404 `NotInLocalAzure`: there is nothing else here."""
         enter(request)
         return no_such_endpoint(request)
 

@@ -33,7 +33,10 @@ async def get_permissions(call: Call) -> Response:
 
 
 async def list_providers(call: Call) -> Response:
-    """List the providers: there is one."""
+    """List the resource providers: there is one, Microsoft.KeyVault.
+
+    Leaves out: all other providers.
+    """
     return JSONResponse({"value": [describe_provider(call.subscription)]})
 
 
@@ -49,7 +52,7 @@ async def register(call: Call) -> Response:
 
 
 async def unregister(call: Call) -> Response:
-    """Take that back."""
+    """Take the registration for Microsoft.KeyVault back."""
     call.subscription.registered = False
     return await get_provider(call)
 
@@ -100,7 +103,13 @@ async def head_group(call: Call) -> Response:
 
 
 async def delete_group(call: Call) -> Response:
-    """Delete a resource group and soft-delete its HSMs; what takes no time ends at once."""
+    """Delete a resource group and soft-delete its HSMs; what takes no time ends at once.
+
+    Leaves out: resources of other kinds.
+
+    Assumes: 409 `ResourceGroupDeletionBlocked` where one of the HSMs has another region; `Retry-After` is 15 seconds as
+    in reality, but no more than the deletion takes.
+    """
     operation = call.manager.begin_group_deletion(call.subscription, call.find_group())
     return await _answer_deletion(call, operation.id)
 

@@ -1,0 +1,54 @@
+"""All services of the local Azure, by their host names."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from local.azure.blob_storage.routes import make_blob_app
+from local.azure.core.certificates import TlsFiles
+from local.azure.core.interference import Interference, InterferenceMiddleware
+from local.azure.entra.graph import make_graph_app
+from local.azure.entra.routes import make_login_app
+from local.azure.key_vault.routes import make_key_vault_app
+from local.azure.managed_hsm.routes import make_managed_hsm_app
+from local.azure.managed_hsm.storage import BackupStorage
+from local.azure.resource_manager.routes import make_resource_manager_app
+from local.azure.world import World
+
+
+class ServiceApp(NamedTuple):
+    """A web app, and the package of the service that it belongs to."""
+
+    service: str
+    app: ASGIApp
+
+
+def make_apps(world: World, azurite_port: int, files: TlsFiles) -> dict[str, ServiceApp]:
+    """Make the web apps, each under its host name, or under what follows the first dot of its host names."""
+    authority, storage = world.directory.authority, BackupStorage(azurite_port, files, world.directory.authority)
+    hsms = make_managed_hsm_app(world.manager, authority, world.export_rules, world.timing, storage)
+    return {
+        "login.microsoftonline.com": ServiceApp("entra", make_login_app(world.directory)),
+        "graph.microsoft.com": ServiceApp("entra", make_graph_app(world.directory)),
+        "management.azure.com": ServiceApp("resource_manager", make_resource_manager_app(world.manager, authority)),
+        "managedhsm.azure.net": ServiceApp("managed_hsm", hsms),
+        "vault.azure.net": ServiceApp("key_vault", make_key_vault_app(world.vaults, authority)),
+        "blob.core.windows.net": ServiceApp(
+            "blob_storage", make_blob_app(azurite_port, files, authority, world.storage)
+        ),
+    }
+
+
+def make_services(apps: Mapping[str, ServiceApp], interference: Interference) -> ASGIApp:
+    """Make one web app of all services, which tells them apart by their host names."""
+    wrapped = {host: InterferenceMiddleware(app, service, interference) for host, (service, app) in apps.items()}
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        host = Request(scope).headers.get("host", "").partition(":")[0].lower()
+        app: ASGIApp = wrapped.get(host) or wrapped.get(host.partition(".")[2]) or Response(status_code=404)
+        await app(scope, receive, send)
+
+    return dispatch
