@@ -104,7 +104,7 @@ class Dispatcher:
 
 def _refuse(item: pb.WorkItem) -> None:
     message = f"the local host cannot run a work item of kind {item.WhichOneof('request')}"
-    raise NotImplementedError(message)
+    raise TypeError(message)
 
 
 def _find(functions: list[dict[str, Any]], trigger: str, alias: str) -> dict[str, tuple[str, str]]:
