@@ -22,8 +22,10 @@ class Challenge:
         except ServiceFault as fault:
             tenant = f"https://login.microsoftonline.com/{self._authority.tenant_id}"
             header = f'Bearer authorization="{tenant}", resource="{self._resource}"'
-            # The body as recorded of the real service: two bytes for a GET, none for what changes something.
-            body = b"OK" if request.method == "GET" else b""
+            # The body as recorded of the real service: two bytes for a GET, none for what changes something. Of a token
+            # that is wrong it says what is wrong with it (source: Azure/azure-sdk-for-cpp issue 2750).
+            challenge = b"OK" if request.method == "GET" else b""
+            body = None if "authorization" in request.headers else challenge
             raise ServiceFault(401, "Unauthorized", fault.message, {"WWW-Authenticate": header}, body) from None
         if version_required and "api-version" not in request.query_params:
             raise ServiceFault(400, "BadParameter", "The api-version query parameter is required.")

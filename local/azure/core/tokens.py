@@ -13,6 +13,12 @@ from local.azure.core.errors import ServiceFault
 
 KEY_ID: Final = "local-azure-1"
 
+# ARM's codes (source: hashicorp/go-azure-helpers issue 51 for the audience; for the time, scripts that look for it).
+_CODES: Final[dict[type[jwt.PyJWTError], str]] = {
+    jwt.InvalidAudienceError: "InvalidAuthenticationTokenAudience",
+    jwt.ExpiredSignatureError: "ExpiredAuthenticationToken",
+}
+
 
 class TokenAuthority:
     """The tenant's signing keys: one published, one that nobody should trust."""
@@ -88,7 +94,8 @@ class TokenAuthority:
                 options={"require": ["exp", "nbf", "iat", "tid", "oid"]},
             )
         except jwt.PyJWTError as error:
-            raise ServiceFault(401, "InvalidAuthenticationToken", f"The access token is invalid: {error}") from None
+            code = _CODES.get(type(error), "InvalidAuthenticationToken")
+            raise ServiceFault(401, code, f"The access token is invalid: {error}") from None
         if claims["iss"] != f"https://sts.windows.net/{claims['tid']}/":
             raise ServiceFault(401, "InvalidAuthenticationToken", "The access token's issuer is not of its tenant.")
         return claims

@@ -30,8 +30,7 @@ def make_graph_app(directory: Directory) -> Starlette:
     def open_to_all(handler: Callable[[Request, dict[str, Any]], Any]) -> Callable[[Request], Any]:
         @wraps(handler)
         async def handle(request: Request) -> Response:
-            claims = directory.authority.validate(request, [AUDIENCE])
-            answer: Response = await handler(request, claims)
+            answer: Response = await handler(request, _read_claims(directory, request))
             return answer
 
         return handle
@@ -133,3 +132,11 @@ def _describe_person(person: Person) -> dict[str, Any]:
 
 def _describe_group(group: Group) -> dict[str, Any]:
     return {"@odata.type": "#microsoft.graph.group", "id": group.object_id, "displayName": group.display_name}
+
+
+def _read_claims(directory: Directory, request: Request) -> dict[str, Any]:
+    """Give a token's claims; raises ServiceFault 401, with one code for whatever is wrong, as Graph does."""
+    try:
+        return directory.authority.validate(request, [AUDIENCE])
+    except ServiceFault as fault:
+        raise ServiceFault(401, "InvalidAuthenticationToken", fault.message) from None

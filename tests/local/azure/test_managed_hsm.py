@@ -150,10 +150,17 @@ def test_a_wrong_token_is_challenged(
 ) -> None:
     mint = {"audience": MANAGED_HSM, **wrong}
     response = send(token(**mint), "GET", f"https://{hsm}.managedhsm.azure.net/securitydomain/download/pending")
-    assert response.status_code == 401
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "Unauthorized")
     tenant = f"https://login.microsoftonline.com/{azure.endpoints.tenant_id}"
     assert response.headers["WWW-Authenticate"] == f'Bearer authorization="{tenant}", resource="{MANAGED_HSM}"'
-    assert response.content == b"OK"
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", b"OK"), ("POST", b"")])
+def test_who_has_no_token_is_challenged_as_recorded(hsm: str, azure: LocalAzure, method: str, body: bytes) -> None:
+    response = send("", method, f"https://{hsm}.managedhsm.azure.net/securitydomain/download/pending")
+    tenant = f"https://login.microsoftonline.com/{azure.endpoints.tenant_id}"
+    assert response.headers["WWW-Authenticate"] == f'Bearer authorization="{tenant}", resource="{MANAGED_HSM}"'
+    assert (response.status_code, response.content) == (401, body)
 
 
 def test_keys_wait_for_activation(hsm: str, token: Callable[..., str]) -> None:

@@ -212,8 +212,8 @@ def test_tokens_and_subscriptions_have_tenants(azure: LocalAzure, token: Callabl
         (ours, endpoints.other_tenant_subscription_id, 401, "InvalidAuthenticationTokenTenant"),
         (others, endpoints.subscription_id, 401, "InvalidAuthenticationTokenTenant"),
         (ours, "44444444-4444-4444-4444-444444444444", 404, "SubscriptionNotFound"),
-        (token("https://vault.azure.net"), endpoints.subscription_id, 401, "InvalidAuthenticationToken"),
-        (token(ARM, expiresInSeconds=-5), endpoints.subscription_id, 401, "InvalidAuthenticationToken"),
+        (token("https://vault.azure.net"), endpoints.subscription_id, 401, "InvalidAuthenticationTokenAudience"),
+        (token(ARM, expiresInSeconds=-5), endpoints.subscription_id, 401, "ExpiredAuthenticationToken"),
         ("", endpoints.subscription_id, 401, "AuthenticationFailed"),
     ]
     for access, subscription, status, code in cases:
