@@ -1,7 +1,7 @@
 """Accepting a request for an HSM: one changing operation for each HSM at a time, decided by its claim."""
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import azure.durable_functions as df
 
@@ -18,6 +18,8 @@ from domain.requests import HsmRequest
 from triggers.instances import ensure_started, find_operation_of, interrupted_operation, is_abandoned
 from triggers.problems import Refusal
 from triggers.views import describe_claimed_operation, describe_known_hsm
+
+ATTEMPTS: Final = 4
 
 
 class Accepted(NamedTuple):
@@ -39,8 +41,21 @@ def accept(caller: Caller, name: str, request: HsmRequest, client: df.SyncDurabl
     """Accept a request, or find the operation or the HSM that already answers it.
 
     Raises Refusal or ServiceError: 409 `operation_in_progress`, `hsm_exists`, `hsm_differs`, `hsm_soft_deleted`; 400
-    `subscription_not_ours`.
+    `subscription_not_ours`, `provider_not_registered`, `location_unsupported`; 503 `claim_contested`.
     """
+    for _ in range(ATTEMPTS):
+        accepted = _try_to_accept(caller, name, request, client)
+        if accepted is not None:
+            return accepted
+    raise service_error(
+        "claim_contested", "Other requests were faster.", advice="Send the request again.", retryable=True
+    )
+
+
+def _try_to_accept(
+    caller: Caller, name: str, request: HsmRequest, client: df.SyncDurableFunctionsClient
+) -> Accepted | None:
+    """Accept a request by what is true now; None where the claim changed meanwhile, so that it is not true any more."""
     last = _find_last(name, client)
     if last is not None and not last.operation.ended and not _gives_way(caller, last.claim, request, client):
         return _join(caller, last.claim, request, client)
@@ -154,8 +169,8 @@ def _something_differs() -> FieldError:
 
 def _claim(
     caller: Caller, name: str, request: HsmRequest, last: _Last | None, client: df.SyncDurableFunctionsClient
-) -> Accepted:
-    """Claim the name for a new operation and start it; whoever was faster is joined."""
+) -> Accepted | None:
+    """Claim the name for a new operation and start it; None where somebody else changed the claim."""
     from ulid import ULID
 
     claim = Claim(
@@ -172,11 +187,6 @@ def _claim(
     # The claim, not the engine, decides: of two requests at the same instant one writes it, the other reads it.
     won = archive.create_claim(claim) if last is None else archive.replace_claim(claim, last.etag)
     if not won:
-        winner = archive.find_claim(name)
-        if winner is None or not winner.claim.running:
-            raise service_error(
-                "claim_contested", "Another request was faster.", advice="Send the request again.", retryable=True
-            )
-        return _join(caller, winner.claim, request, client)
+        return None
     ensure_started(claim, client)
     return Accepted(accepted_operation(claim).model_dump(mode="json", by_alias=True, exclude_none=True))

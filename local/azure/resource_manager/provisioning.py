@@ -34,7 +34,11 @@ def put_hsm(
     if existing is not None:
         if not existing.is_in(subscription.id, group):
             raise ServiceFault(409, "ConflictError", f"The name '{name}' is already in use.")
-        return change_hsm(manager, existing, body, caller)
+        operation = change_hsm(manager, existing, body, caller)
+        if existing.provisioning.state != "Failed":
+            return operation
+        existing.provisioning = manager.begin_provisioning(may_fail=True)
+        return manager.begin_operation(subscription.id, existing.location, existing.provisioning, existing)
     hsm = (
         _recover(manager, subscription, group, name, body)
         if asked.create_mode == "recover"
@@ -57,8 +61,6 @@ def change_hsm(manager: ResourceManager, hsm: HsmResource, body: HsmUpdate, call
     regions = _read_regions(manager, hsm, body.properties.regions)
     tags = hsm.tags if body.tags is None else body.tags
     before = (hsm.properties, hsm.identity, hsm.regions, hsm.tags)
-    if hsm.provisioning.state == "Failed":
-        hsm.provisioning = manager.begin_provisioning(may_fail=True)
     if (properties, identity, regions, tags) == before:
         under_way = hsm.update if hsm.update is not None and not hsm.update.ended else hsm.provisioning
         return manager.begin_operation(hsm.subscription_id, hsm.location, under_way, hsm)
