@@ -9,7 +9,7 @@ import pytest
 
 from local.azure.control.client import ControlClient
 from local.azure.control.models import NewFault, ServiceName
-from local.azure.core.faults import Answer, BrokenBody, Effect
+from local.azure.core.faults import Answer, BrokenBody, Effect, Reset
 from local.stack import Stack, running_stack
 from tests.custodians import Custodian
 from tests.faults.lanes import Lane, Subject
@@ -36,6 +36,7 @@ class Case(NamedTuple):
 HSM_PATH: Final = "/managedHSMs/{name}"
 REFUSED, FORBIDDEN = Answer(status=400), Answer(status=403)
 BROKEN, GARBLED = Answer(status=500), BrokenBody(form="not_json")
+THROTTLED, BREAKING = Answer(status=429, retry_after_seconds=1), Reset(phase="before")
 NO_CAPACITY = Answer(status=503, code="503")
 CASES: Final = {
     "a plan that cannot be written": Case(
@@ -51,6 +52,10 @@ CASES: Final = {
     ),
     "a region without capacity": Case(
         "resource_manager", "PUT", HSM_PATH, NO_CAPACITY, "provision_hsm", "region_without_capacity"
+    ),
+    "ARM without patience": Case("resource_manager", "PUT", HSM_PATH, THROTTLED, "provision_hsm", "azure_throttled"),
+    "a connection to ARM that always breaks": Case(
+        "resource_manager", "PUT", HSM_PATH, BREAKING, "provision_hsm", "azure_unreachable"
     ),
     "ARM broken": Case("resource_manager", "PUT", HSM_PATH, BROKEN, "provision_hsm", "azure_unavailable"),
     "a data plane that forbids": Case(
