@@ -36,12 +36,16 @@ class HeldClaim(NamedTuple):
 
 
 class StoredDomain(NamedTuple):
-    """A stored security domain, and the export that it came from; its bytes never leave an activity."""
+    """A stored security domain, and the export that it came from; its bytes never leave an activity.
+
+    `intact` says whether they are those that were written.
+    """
 
     content: bytes
     etag: str
     url: str
     export: BegunExport
+    intact: bool = True
 
 
 def find_claim(hsm: str) -> HeldClaim | None:
@@ -116,12 +120,15 @@ def create_plan(plan: Plan) -> Plan:
 
 
 def find_security_domain(plan: Plan, attempt: int) -> StoredDomain | None:
-    """Read a stored security domain back."""
-    return _find_stored(_attempt(plan, attempt))
+    """Read a stored security domain back; raises ServiceError `azure_unreadable` unless it is what was written."""
+    stored = _find_stored(_attempt(plan, attempt))
+    if stored is not None and not stored.intact:
+        raise unreadable("read the stored security domain")
+    return stored
 
 
 def find_security_domain_of(receipt: Receipt, hsm: str) -> StoredDomain | None:
-    """Read the security domain that a receipt is for, of whichever operation."""
+    """Read the security domain that a receipt is for, of whichever operation, as it is now."""
     return _find_stored(f"{hsm}/{receipt.operation_id}/{receipt.attempt}")
 
 
@@ -130,8 +137,9 @@ def _find_stored(folder: str) -> StoredDomain | None:
     blob = find_blob(ARCHIVE, path)
     if blob is None:
         return None
-    export = BegunExport(int(blob.metadata["export"]), alone=blob.metadata["alone"] == "yes")
-    return StoredDomain(blob.content, blob.etag, blob_url(ARCHIVE, path), export)
+    # Whoever overwrote it may have dropped what was written with it: then it is of no export.
+    export = BegunExport(int(blob.metadata.get("export", "0")), alone=blob.metadata.get("alone") == "yes")
+    return StoredDomain(blob.content, blob.etag, blob_url(ARCHIVE, path), export, blob.intact)
 
 
 def is_kept(receipt: Receipt, hsm: str) -> bool:

@@ -21,6 +21,11 @@ class Blob(NamedTuple):
     etag: str
     metadata: dict[str, str]
 
+    @property
+    def intact(self) -> bool:
+        """Whether its bytes are those that were written."""
+        return self.metadata.get(_HASH) == sha256_of(self.content)
+
 
 @lru_cache(maxsize=1)
 def _service() -> "BlobServiceClient":
@@ -41,7 +46,7 @@ def find_blob(container: str, path: str) -> Blob | None:
     which the SDK does not see. Then it is given as it is: whoever reads a blob knows what must be in it.
     """
     blob = _read_blob(container, path)
-    return blob if blob is None or _is_intact(blob) else _read_blob(container, path)
+    return blob if blob is None or blob.intact else _read_blob(container, path)
 
 
 def _read_blob(container: str, path: str) -> Blob | None:
@@ -54,10 +59,6 @@ def _read_blob(container: str, path: str) -> Blob | None:
         except ResourceNotFoundError:
             return None
     return Blob(content, str(properties.etag), dict(properties.metadata or {}))
-
-
-def _is_intact(blob: Blob) -> bool:
-    return blob.metadata.get(_HASH) == sha256_of(blob.content)
 
 
 def create_blob(container: str, path: str, content: bytes, metadata: dict[str, str] | None = None) -> str | None:

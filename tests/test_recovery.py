@@ -301,3 +301,23 @@ def test_an_unregistered_subscription_is_refused_and_stays_unregistered(
         assert not [path for path in posted if path.endswith("/register")]
     finally:
         stack.control.change_registration(registered=True)
+
+
+def test_stored_bytes_that_somebody_changed_are_never_confirmed(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    verifying = stack.control.hold(
+        NewHold(service="blob_storage", method="GET", path="/1/security-domain.json", phase="before", skip=1)
+    )
+    body = request_for(stack, custodians)
+    operation_id = portal.put_hsm(hsm_name, body).json()["id"]
+    assert stack.control.await_hold(verifying, 30)
+    container, path = "security-domains", f"{hsm_name}/{operation_id}/1/security-domain.json"
+    blob = stored.service(stack).get_blob_client(container, path)
+    blob.upload_blob(blob.download_blob().readall()[:-1] + b" ", overwrite=True)
+    stack.control.release(verifying)
+    failed = portal.follow(operation_id)
+    assert (failed["status"], failed["error"]["code"]) == ("Failed", "security_domain_invalid")
+    again = provision(portal, hsm_name, body)
+    assert again["status"] == "Succeeded", again
+    assert again["securityDomain"]["sha256"] == stack.control.exports(hsm_name)[-1]["sha256"]
