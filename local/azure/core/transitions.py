@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from local.azure.core.clock import Clock
+from local.clock import Clock
 
 NEVER: Final = float("inf")
 

@@ -9,7 +9,6 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from local.azure.core.clock import Clock
 from local.azure.core.data_access import DataAccess
 from local.azure.core.errors import ServiceFault
 from local.azure.key_vault.bodies import Creation, Import, Update
@@ -18,6 +17,7 @@ from local.azure.key_vault.importing import Imported, describe_imported
 from local.azure.key_vault.issuing import Issued, PrivateKey
 from local.azure.key_vault.policy import KeyUsageName, Policy, StoredPolicy
 from local.azure.key_vault.roles import ROLES
+from local.clock import Clock
 
 RECOVERABLE_DAYS: Final = 90
 # What a key may do for each usage of its certificate (source: About Key Vault certificates, the table of usages).

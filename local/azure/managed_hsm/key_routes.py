@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.azure.core.clock import Clock
 from local.azure.managed_hsm.bodies import UrlBytes, encode, read_body
 from local.azure.managed_hsm.door import Door
 from local.azure.managed_hsm.faults import bad_parameter
@@ -37,6 +36,7 @@ from local.azure.managed_hsm.keys import (
 )
 from local.azure.managed_hsm.models import ManagedHsm
 from local.azure.managed_hsm.sealing import NotOfThisDomainError, seal, unseal
+from local.clock import Clock
 
 # Source: azure-keyvault-keys 4.11.3, get_random_bytes.
 RANDOM_BYTES: Final = 128

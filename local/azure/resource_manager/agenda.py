@@ -4,7 +4,7 @@ import heapq
 import itertools
 from collections.abc import Callable
 
-from local.azure.core.clock import Clock
+from local.clock import Clock
 
 
 class Agenda:

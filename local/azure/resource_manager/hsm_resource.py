@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from local.azure.core.clock import Clock
 from local.azure.core.transitions import Transition
 from local.azure.managed_hsm.models import ManagedHsm
 from local.azure.resource_manager.bodies import ConnectionState
 from local.azure.resource_manager.callers import Caller
+from local.clock import Clock
 
 
 class Signature(NamedTuple):

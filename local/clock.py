@@ -1,4 +1,4 @@
-"""The local Azure's own time, which can be sped up and moved on; tokens and certificates keep to the machine's."""
+"""Time on this machine that can be sped up and moved on; tokens and certificates keep to the machine's own."""
 
 import time
 from datetime import UTC, datetime
