@@ -25,8 +25,10 @@ class Clock:
         """Give its time as a date, to the second, in UTC."""
         return datetime.fromtimestamp(int(self.now()), UTC)
 
+    def set(self, now: float, speed: float) -> None:
+        """Go on from a time, in seconds since the epoch, at a speed."""
+        self._base, self._since, self._speed = now, time.monotonic(), speed
+
     def change(self, *, speed: float | None = None, advance_seconds: float = 0) -> None:
         """Go on from now at another speed, or from a later moment."""
-        self._base, self._since = self.now() + advance_seconds, time.monotonic()
-        if speed is not None:
-            self._speed = speed
+        self.set(self.now() + advance_seconds, self._speed if speed is None else speed)

@@ -17,13 +17,13 @@ import uvicorn
 UNTIL_INPUT_ENDS: Final = "--until-input-ends"
 
 
-def open_listener() -> socket.socket:
-    """Listen on a free port of 127.0.0.1, without Nagle's algorithm.
+def open_listener(port: int = 0) -> socket.socket:
+    """Listen on a port of 127.0.0.1, by default a free one, without Nagle's algorithm; raises OSError.
 
     asyncio turns that off by itself only for sockets that were made with a protocol number, as these are not: then each
     answer in two parts takes 40 ms longer. Accepted sockets inherit it.
     """
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
