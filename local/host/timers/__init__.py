@@ -1,0 +1,1 @@
+"""Timer triggers: their schedules, and when they fire."""
