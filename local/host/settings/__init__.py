@@ -1,0 +1,1 @@
+"""What an app and its developer say about hosting it: host.json, local.settings.json, app settings."""
