@@ -3,7 +3,7 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -59,6 +59,11 @@ class Stack(NamedTuple):
 
         return ClientSecretCredential(self.azure.endpoints.tenant_id, self.portal.client_id, self.portal.client_secret)
 
+    def pass_time(self, seconds: float) -> None:
+        """Move the clocks of the local Azure and the host on together; the stack was started with `control`."""
+        self.control.change_clock(advance_seconds=seconds)
+        self.host.advance_clock(seconds)
+
     def write_environment(self, path: Path) -> None:
         """Write those variables for a shell to read; the file appears complete or not at all, for its owner only."""
         write_private(path, to_shell(self.client_environment()))
@@ -73,17 +78,20 @@ def running_stack(
     tell: Callable[[str], None] = lambda _: None,
     environment_file: Path | None = None,
     settings: Mapping[str, str] | None = None,
+    control: bool = False,
 ) -> Iterator[Stack]:
     """Start everything on free ports, give it, and leave nothing running; raises NotStarted, StackInUse.
 
-    `settings` are app settings besides the necessary ones. `environment_file` (without one, `local.env` in the
-    directory) tells clients where everything is; it exists exactly while everything answers.
+    `settings` are app settings besides the necessary ones; `control` lets the time be changed. `environment_file`
+    (without one, `local.env` in the directory) tells clients where everything is; it exists exactly while everything
+    answers.
     """
     file = environment_file or directory / "local.env"
     with _alone_in(directory):
         # One that was killed leaves its file behind.
         file.unlink(missing_ok=True)
-        with _run_in(directory, provisioning_seconds, activation_seconds, tell, settings or {}) as stack:
+        arguments = ["--control"] if control else []
+        with _run_in(directory, provisioning_seconds, activation_seconds, tell, settings or {}, arguments) as stack:
             try:
                 stack.write_environment(file)
                 yield stack
@@ -110,6 +118,7 @@ def _run_in(
     activation_seconds: float,
     tell: Callable[[str], None],
     settings: Mapping[str, str],
+    host_arguments: Sequence[str],
 ) -> Iterator[Stack]:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -121,7 +130,7 @@ def _run_in(
         create_containers(azure, portal)
         tell("starting the app in the local host")
         all_settings = {**app_settings(azure), **settings}
-        host = start_local_host(REPOSITORY, directory / "host", all_settings, azure.environment())
+        host = start_local_host(REPOSITORY, directory / "host", all_settings, azure.environment(), host_arguments)
         try:
             yield Stack(azure, host, control, portal)
         finally:

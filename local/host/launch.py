@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,8 @@ class LocalHost:
         self.functions_url: str = document["functionsUrl"]
         self.functions_key: str = document["functionsKey"]
         self.master_key: str = document["masterKey"]
+        self.durable_key: str = document["durableKey"]
+        self.event_grid_key: str = document["eventGridKey"]
         self.durable_address: str = document["durableAddress"]
 
     def worker_process_id(self) -> int:
@@ -38,18 +41,34 @@ class LocalHost:
         message = f"the host has had no worker for {WORKER_SECONDS} s"
         raise TimeoutError(message)
 
+    def advance_clock(self, seconds: float) -> None:
+        """Move the host's time on; it was started with `--control`."""
+        response = requests.put(
+            f"{self.functions_url}/admin/host/clock",
+            json={"advanceSeconds": seconds},
+            headers={"x-functions-key": self.master_key},
+            timeout=10,
+        )
+        response.raise_for_status()
+
 
 def start_local_host(
-    app_directory: Path, state_directory: Path, settings: dict[str, str], environment: dict[str, str] | None = None
+    app_directory: Path,
+    state_directory: Path,
+    settings: dict[str, str],
+    environment: dict[str, str] | None = None,
+    arguments: Sequence[str] = (),
 ) -> LocalHost:
-    """Start a host for an app.
+    """Start a host for an app on a free port.
 
-    `settings` are the app's settings; `environment` is added to this process's for the host and its worker. Raises
-    NotStarted.
+    `settings` are the app's settings, whatever this process's environment says of them; `environment` is added to that;
+    `arguments` are more of the host's command line. Raises NotStarted.
     """
     state_directory.mkdir(parents=True, exist_ok=True)
     settings_file = state_directory / "settings.json"
     settings_file.touch(mode=0o600)
     settings_file.write_text(json.dumps({"Values": settings}))
-    arguments = ["--app-directory", str(app_directory), "--settings", str(settings_file)]
-    return LocalHost(start_child_process("local.host", state_directory, "host", arguments, environment))
+    line = ["--app", str(app_directory), "--settings", str(settings_file), "--port", "0", *arguments]
+    return LocalHost(
+        start_child_process("local.host", state_directory, "host", line, {**(environment or {}), **settings})
+    )

@@ -1,0 +1,1 @@
+"""The durable engine: orchestrations, activities, timers and entities on SQLite, in durabletask's protocol."""

@@ -1,0 +1,153 @@
+"""What clients read of instances and entities: views, filters, pages."""
+
+import base64
+import json
+from typing import Any, Final
+
+from durabletask.internal import orchestrator_service_pb2 as pb
+
+from local.host.engine import events
+from local.host.engine.errors import InvalidRequest
+from local.host.engine.records import Instance
+from local.host.engine.store import Entity, Store, is_ended
+
+_NO_LIMIT: Final = -1
+_DEFAULT_PAGE: Final = 100
+
+
+def describe_instance(instance: Instance, *, payloads: bool) -> pb.OrchestrationState:
+    """Describe an instance, with its input and output where they are wanted."""
+    state = pb.OrchestrationState(
+        instanceId=instance.id,
+        executionId=events.text(instance.execution_number),
+        name=instance.name,
+        version=events.text(instance.version),
+        orchestrationStatus=instance.status,
+        createdTimestamp=events.timestamp(instance.created),
+        lastUpdatedTimestamp=events.timestamp(instance.updated),
+        customStatus=events.text(instance.custom_status),
+        failureDetails=instance.failure,
+        tags=instance.tags,
+    )
+    if instance.completed is not None:
+        state.completedTimestamp.CopyFrom(events.timestamp(instance.completed))
+    if instance.begins is not None:
+        state.scheduledStartTimestamp.CopyFrom(events.timestamp(instance.begins))
+    if instance.parent is not None:
+        state.parentInstanceId.value = instance.parent.execution.instance
+    if payloads and instance.input is not None:
+        state.input.value = instance.input
+    if payloads and instance.output is not None:
+        state.output.value = instance.output
+    return state
+
+
+def select_instances(store: Store, query: pb.InstanceQuery) -> tuple[list[pb.OrchestrationState], str | None]:
+    """Give a page of the instances that a filter names, oldest first; raises InvalidRequest."""
+    conditions, values = _created_between(query)
+    if query.runtimeStatus:
+        conditions.append(f"status IN ({', '.join('?' * len(query.runtimeStatus))})")
+        values += query.runtimeStatus
+    if query.instanceIdPrefix.value:
+        conditions.append("substr(id, 1, ?) = ?")
+        values += [len(query.instanceIdPrefix.value), query.instanceIdPrefix.value]
+    if query.continuationToken.value:
+        conditions.append("(created, id) > (?, ?)")
+        values += _read_token(query.continuationToken.value, float, str)
+    size = query.maxInstanceCount if query.maxInstanceCount > 0 else _NO_LIMIT
+    limit = size + 1 if size > 0 else _NO_LIMIT
+    found = store.select_instances(" AND ".join(conditions), values, "created, id", limit)
+    page = found[:size] if size > 0 else found
+    token = _write_token([page[-1].created, page[-1].id]) if len(found) > len(page) else None
+    return [describe_instance(each, payloads=query.fetchInputsAndOutputs) for each in page], token
+
+
+def to_purge(store: Store, query: pb.PurgeInstanceFilter) -> list[Instance]:
+    """Give the ended instances that a filter names."""
+    conditions, values = _created_between(query)
+    conditions.append(is_ended("status"))
+    if query.runtimeStatus:
+        conditions.append(f"status IN ({', '.join('?' * len(query.runtimeStatus))})")
+        values += query.runtimeStatus
+    return store.select_instances(" AND ".join(conditions), values, "created, id", _NO_LIMIT)
+
+
+def select_ended(store: Store, request: pb.ListInstanceIdsRequest) -> tuple[list[str], str | None]:
+    """Give a page of the ids of ended instances in the order of their ends; raises InvalidRequest."""
+    conditions, values = [is_ended("status"), "completed IS NOT NULL"], []
+    if request.runtimeStatus:
+        conditions.append(f"status IN ({', '.join('?' * len(request.runtimeStatus))})")
+        values += list(request.runtimeStatus)
+    if request.HasField("completedTimeFrom"):
+        conditions.append("completed >= ?")
+        values.append(events.seconds(request.completedTimeFrom))
+    if request.HasField("completedTimeTo"):
+        conditions.append("completed < ?")
+        values.append(events.seconds(request.completedTimeTo))
+    if request.lastInstanceKey.value:
+        conditions.append("(completed, id) > (?, ?)")
+        values += _read_token(request.lastInstanceKey.value, float, str)
+    size = request.pageSize if request.pageSize > 0 else _DEFAULT_PAGE
+    found = store.select_instances(" AND ".join(conditions), values, "completed, id", size + 1)
+    page = found[:size]
+    return [each.id for each in page], _write_token([page[-1].completed, page[-1].id]) if len(found) > size else None
+
+
+def describe_entity(store: Store, entity: Entity, *, state: bool) -> pb.EntityMetadata:
+    """Describe an entity, with its state where it is wanted."""
+    return pb.EntityMetadata(
+        instanceId=entity.id,
+        lastModifiedTime=events.timestamp(entity.updated),
+        backlogQueueSize=store.count_operations(entity.id),
+        lockedBy=events.text(entity.owner),
+        serializedState=events.text(entity.state) if state else None,
+    )
+
+
+def select_entities(store: Store, query: pb.EntityQuery) -> tuple[list[pb.EntityMetadata], str | None]:
+    """Give a page of the entities that a filter names, in order of their ids; raises InvalidRequest."""
+    conditions: list[str] = ["1"] if query.includeTransient else ["state IS NOT NULL"]
+    values: list[Any] = []
+    if query.instanceIdStartsWith.value:
+        conditions.append("substr(id, 1, ?) = ?")
+        values += [len(query.instanceIdStartsWith.value), query.instanceIdStartsWith.value]
+    if query.HasField("lastModifiedFrom"):
+        conditions.append("updated >= ?")
+        values.append(events.seconds(query.lastModifiedFrom))
+    if query.HasField("lastModifiedTo"):
+        conditions.append("updated < ?")
+        values.append(events.seconds(query.lastModifiedTo))
+    if query.continuationToken.value:
+        conditions.append("id > ?")
+        values += _read_token(query.continuationToken.value, str)
+    size = query.pageSize.value if query.pageSize.value > 0 else _DEFAULT_PAGE
+    found = store.select_entities(" AND ".join(conditions), values, size + 1)
+    page = found[:size]
+    token = _write_token([page[-1].id]) if len(found) > size else None
+    return [describe_entity(store, each, state=query.includeState) for each in page], token
+
+
+def _created_between(query: pb.InstanceQuery | pb.PurgeInstanceFilter) -> tuple[list[str], list[Any]]:
+    conditions, values = ["1"], []
+    if query.HasField("createdTimeFrom"):
+        conditions.append("created >= ?")
+        values.append(events.seconds(query.createdTimeFrom))
+    if query.HasField("createdTimeTo"):
+        conditions.append("created < ?")
+        values.append(events.seconds(query.createdTimeTo))
+    return conditions, values
+
+
+def _write_token(key: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def _read_token(token: str, *types: type) -> list[Any]:
+    try:
+        key = json.loads(base64.urlsafe_b64decode(token))
+    except ValueError:
+        key = None
+    if not isinstance(key, list) or [type(part) for part in key] != list(types):
+        message = "the continuation token is not one of ours"
+        raise InvalidRequest(message)
+    return key

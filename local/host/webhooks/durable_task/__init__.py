@@ -1,0 +1,1 @@
+"""The HTTP management API of durable functions, /runtime/webhooks/durabletask."""
