@@ -18,7 +18,7 @@ READY := $(PYTHON_PACKAGES) $(NODE_PACKAGES)
 UV := .local/tools/bin/uv
 export PATH := $(CURDIR)/.local/tools/bin:$(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo local test test-cli test-faults check format lint types lock clean
+.PHONY: help demo local test test-cli test-faults torture check format lint types lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: $(READY) ## Run all tests
 
 test-faults: $(READY) ## Provision under every fault at every Azure call, and print the table
 	@$(PYTHON) -m pytest -m faults --capture=no tests/faults
+
+torture: $(READY) ## Kill host and worker hundreds of times under thousands of orchestrations; takes minutes
+	@$(PYTHON) -m pytest -m torture --capture=no tests/local/host/torture
 
 test-cli: $(READY) $(AZURE_CLI) ## Install the Azure CLI, and run the tests that drive it
 	@$(PYTHON) -m pytest -m cli tests/cli
