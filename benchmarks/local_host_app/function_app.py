@@ -8,6 +8,7 @@ from typing import Any
 import azure.durable_functions as df
 from durabletask.task import ActivityContext, OrchestrationContext
 
+Work = Generator[Any, Any, Any]
 app = df.DFApp()
 
 
@@ -21,7 +22,7 @@ def tell_time(_: ActivityContext, __: None) -> float:
     return time.time()
 
 
-def work(ctx: OrchestrationContext, number: int) -> Generator[Any, Any, Any]:
+def work(ctx: OrchestrationContext, number: int) -> Work:
     """Run three activities and wait for a second between."""
     number = yield ctx.call_activity("add_one", input=number)
     number = yield ctx.call_activity("add_one", input=number)
@@ -29,12 +30,12 @@ def work(ctx: OrchestrationContext, number: int) -> Generator[Any, Any, Any]:
     return (yield ctx.call_activity("add_one", input=number))
 
 
-def call_once(ctx: OrchestrationContext, _: None) -> Generator[Any, Any, Any]:
+def call_once(ctx: OrchestrationContext, _: None) -> Work:
     """Run one activity, and tell when it began."""
     return (yield ctx.call_activity("tell_time"))
 
 
-def wait_long(ctx: OrchestrationContext, _: Any) -> Generator[Any, Any]:
+def wait_long(ctx: OrchestrationContext, _: None) -> Work:
     """Wait for an hour."""
     return (yield ctx.create_timer(timedelta(hours=1)))
 
