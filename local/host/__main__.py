@@ -1,6 +1,7 @@
 """`python -m local.host start`: hosts an app until it is told to stop."""
 
 import asyncio
+import sqlite3
 import sys
 
 from local.host.command_line import parse
@@ -14,6 +15,8 @@ from local.host.timers.trigger import TimerNotValid
 from local.host.worker.index import AppNotIndexed
 
 _REFUSALS = (InvalidSettings, AppNotIndexed, RouteError, TimerNotValid, KeysDamaged, StateUnusable, PortTaken)
+# The disk is full, or may not be written to, or what is on it is damaged.
+_OF_THE_DISK = (OSError, sqlite3.Error)
 
 
 def main() -> int:
@@ -23,9 +26,25 @@ def main() -> int:
     try:
         asyncio.run(host(arguments))
     except _REFUSALS as refusal:
-        sys.stderr.write(f"{refusal}\n")
-        return 1
+        return _refuse(str(refusal))
+    except _OF_THE_DISK as error:
+        return _refuse(f"{arguments.state_directory}: {error}")
+    except ExceptionGroup as group:
+        first = _find_first(group)
+        if not isinstance(first, _OF_THE_DISK):
+            raise
+        return _refuse(f"{arguments.state_directory}: {first}")
     return 0
+
+
+def _find_first(error: Exception) -> Exception:
+    """Find the error that a group of errors, whose parts may be groups, began with."""
+    return _find_first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
+
+
+def _refuse(text: str) -> int:
+    sys.stderr.write(f"{text}\n")
+    return 1
 
 
 if __name__ == "__main__":

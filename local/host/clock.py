@@ -8,6 +8,8 @@ from typing import Final
 
 from local.clock import Clock
 
+# Within the calendar of Python's dates, with room after it.
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS clock (
     only INTEGER PRIMARY KEY CHECK (only = 1), changed REAL NOT NULL, now REAL NOT NULL, speed REAL NOT NULL
@@ -53,7 +55,7 @@ class KeptClock(HostClock):
         kept = connection.execute("SELECT changed, now, speed FROM clock").fetchone()
         if kept is not None:
             changed, now, speed = kept
-            self.set(now + max(time.time() - changed, 0) * speed, speed)
+            self.set(min(now + max(time.time() - changed, 0) * speed, LATEST), speed)
 
     def change(self, *, speed: float | None = None, advance_seconds: float = 0) -> None:
         """Go on from now at another speed, or from a later moment, also after a restart."""

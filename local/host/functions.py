@@ -38,7 +38,14 @@ class Output(NamedTuple):
     value: Any
 
 
-class InvocationFailed(RuntimeError):  # noqa: N818 - it says what happened
+class InvocationError(RuntimeError):
+    """An invocation came to nothing; `error_type` says of what kind the failure is."""
+
+    error_type: str
+    stack = ""
+
+
+class InvocationFailed(InvocationError):  # noqa: N818 - it says what happened
     """The function raised.
 
     Its texts are such that UTF-8 can hold them: a file's name in an exception may have half a surrogate pair.
@@ -54,12 +61,16 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-class WorkerDied(RuntimeError):  # noqa: N818 - it says what happened
+class WorkerDied(InvocationError):  # noqa: N818 - it says what happened
     """The invocation went down with its worker, or with several of them."""
 
+    error_type = "WorkerProcessDied"
 
-class FunctionTimedOut(RuntimeError):  # noqa: N818 - it says what happened
+
+class FunctionTimedOut(InvocationError):  # noqa: N818 - it says what happened
     """The invocation took longer than host.json's functionTimeout; its worker was killed for it."""
+
+    error_type = "FunctionTimeout"
 
 
 class Invoker(Protocol):

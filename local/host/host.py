@@ -28,7 +28,7 @@ from local.host.functions import Function
 from local.host.http.front import make_front
 from local.host.keys import DEFAULT, DURABLE_TASK, EVENT_GRID, Keys
 from local.host.settings.host_json import DurableTask, HostJson, parse, read_document
-from local.host.settings.local_settings import app_settings, overridden, read_local_settings
+from local.host.settings.local_settings import app_settings, is_disabled, overridden, read_local_settings
 from local.host.settings.unhonoured import unhonoured
 from local.host.state import open_state
 from local.host.timers.listener import make_manual_input, run_timers
@@ -87,11 +87,23 @@ async def host(arguments: Arguments) -> None:
             function_timeout=setting.config.function_timeout,
             log_format=arguments.log_format,
         )
+        starting = asyncio.create_task(_start_rooms(arguments, setting, supervisor, connection))
         try:
-            rooms = await _start_rooms(arguments, setting, supervisor, connection)
-            await _run(rooms, arguments, setting.config, listener, end)
+            if await _is_done_before(end, starting):
+                await _run(starting.result(), arguments, setting.config, listener, end)
         finally:
             await supervisor.stop()
+
+
+async def _is_done_before(end: asyncio.Event, task: asyncio.Task[_Rooms]) -> bool:
+    """Wait for a task; where the process is to end first, cancel it and say so."""
+    ending = asyncio.create_task(end.wait())
+    await asyncio.wait([task, ending], return_when=asyncio.FIRST_COMPLETED)
+    done = task.done()
+    task.cancel()
+    ending.cancel()
+    await asyncio.wait([task, ending])
+    return done
 
 
 def _read_setting(arguments: Arguments) -> _Setting:
@@ -119,7 +131,7 @@ def _listen(port: int) -> socket.socket:
 async def _start_rooms(
     arguments: Arguments, setting: _Setting, supervisor: Supervisor, connection: sqlite3.Connection
 ) -> _Rooms:
-    functions = await supervisor.start()
+    functions = _drop_disabled(await supervisor.start(), setting.environment)
     clock = KeptClock(connection)
     return _Rooms(
         functions=functions,
@@ -133,6 +145,13 @@ async def _start_rooms(
         clock=clock,
         connection=connection,
     )
+
+
+def _drop_disabled(functions: Sequence[Function], environment: Mapping[str, str]) -> list[Function]:
+    disabled = [function.name for function in functions if is_disabled(function.name, environment)]
+    if disabled:
+        _log.info("disabled: %s", ", ".join(disabled))
+    return [function for function in functions if function.name not in disabled]
 
 
 def _limits(durable: DurableTask) -> Limits:
@@ -264,7 +283,8 @@ def _announced(arguments: Arguments, keys: Keys, origin: str, durable_address: s
     }
     write_private(path, json.dumps(document))
     if not arguments.until_input_ends:
-        sys.stdout.write(f"{arguments.app.name} answers at {origin}; keys: {path}; end: Ctrl-C\n")
+        keys_are = f"keys: {path}" if arguments.auth else "nobody is asked for a key"
+        sys.stdout.write(f"{arguments.app.name} answers at {origin}; {keys_are}; end: Ctrl-C\n")
         sys.stdout.flush()
     try:
         yield

@@ -64,7 +64,7 @@ def start_local_host(
     `settings` are the app's settings, whatever this process's environment says of them; `environment` is added to that;
     `arguments` are more of the host's command line. Raises NotStarted.
     """
-    state_directory.mkdir(parents=True, exist_ok=True)
+    state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings_file = state_directory / "settings.json"
     settings_file.touch(mode=0o600)
     settings_file.write_text(json.dumps({"Values": settings}))

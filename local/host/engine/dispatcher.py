@@ -5,7 +5,7 @@ import base64
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from durabletask.entities import EntityInstanceId
 from durabletask.internal import helpers
@@ -15,9 +15,8 @@ from google.protobuf.message import DecodeError
 from local.host.engine import events, turns
 from local.host.engine.versions import VersionRule
 from local.host.engine.work import WorkItems
-from local.host.functions import Function, FunctionTimedOut, Input, InvocationFailed, Invoker, WorkerDied
+from local.host.functions import Function, Input, InvocationError, InvocationFailed, Invoker
 
-_FAILURES: Final = (InvocationFailed, WorkerDied, FunctionTimedOut)
 _log = logging.getLogger("local.host.dispatcher")
 
 
@@ -117,7 +116,7 @@ class Dispatcher:
         try:
             answer = await self._invoke(function, "string", _encode(request.SerializeToString()))
             return _decode(pb.OrchestratorResponse(), answer)
-        except _FAILURES as failure:
+        except InvocationError as failure:
             return _failed_orchestration(*_describe(failure))
 
     async def _act(self, item: pb.WorkItem) -> None:
@@ -146,7 +145,7 @@ class Dispatcher:
     ) -> None:
         try:
             response.result.value = await self._invoke(function, "json", events.optional(request, "input") or "null")
-        except _FAILURES as failure:
+        except InvocationError as failure:
             response.failureDetails.CopyFrom(events.failure(*_describe(failure)))
 
     async def _operate(self, item: pb.WorkItem) -> None:
@@ -168,7 +167,7 @@ class Dispatcher:
         try:
             answer = await self._invoke(function, "string", _encode(request.SerializeToString()))
             return _decode(pb.EntityBatchResult(), answer)
-        except _FAILURES as failure:
+        except InvocationError as failure:
             return _failed_batch(request, *_describe(failure))
 
     async def _invoke(self, function: Function, kind: str, value: str) -> str:
@@ -233,10 +232,8 @@ def _decode[Message: pb.OrchestratorResponse | pb.EntityBatchResult](message: Me
     return message
 
 
-def _describe(failure: BaseException) -> tuple[str, str, str]:
-    if isinstance(failure, InvocationFailed):
-        return failure.error_type, str(failure), failure.stack
-    return ("WorkerProcessDied" if isinstance(failure, WorkerDied) else "FunctionTimeout"), str(failure), ""
+def _describe(failure: InvocationError) -> tuple[str, str, str]:
+    return failure.error_type, str(failure), failure.stack
 
 
 def _failed_orchestration(kind: str, message: str, stack: str = "") -> pb.OrchestratorResponse:

@@ -19,7 +19,7 @@ from local.host.engine.queries import (
     select_instances,
     to_purge,
 )
-from local.host.engine.records import Instance
+from local.host.engine.records import Instance, make_id
 from local.host.engine.rewind import ask_for_rewind, has_open_section
 
 MAXIMUM_ID_LENGTH: Final = 100
@@ -46,7 +46,7 @@ class Engine:
         An ended instance of the id is replaced; where the request's reuse policy names states, exactly those are.
         Source: the extension's overridableExistingInstanceStates, by default NonRunningStates.
         """
-        instance_id = request.instanceId or events.new_number()
+        instance_id = request.instanceId or make_id()
         _check_id(instance_id)
         with self._hub.change() as change:
             existing = self._hub.store.find_instance(instance_id)
@@ -144,7 +144,7 @@ class Engine:
                 message = f"the orchestration instance {instance_id!r} has not ended"
                 raise WrongState(message)
             instance = Instance.begin(
-                events.new_number() if new_id else old.id,
+                make_id() if new_id else old.id,
                 old.name,
                 change.now,
                 version=old.version,

@@ -12,7 +12,7 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 
 from local.host.engine import events
 from local.host.engine.change import Change
-from local.host.engine.records import Execution, Instance
+from local.host.engine.records import Execution, Instance, make_id
 from local.host.engine.store import Entity, Operation, Store
 
 
@@ -64,7 +64,7 @@ def _grant(change: Change, first: Operation) -> Sequence[str]:
     """Grant a request, or withdraw one that nobody waits for any more; gives the entities to look at once more."""
     request = first.event.entityLockRequested
     owner = change.store.find_instance(request.parentInstanceId.value)
-    if owner is None or owner.ended or owner.execution_number != first.execution:
+    if owner is None or owner.ended or owner.execution_id != first.execution:
         change.store.delete_lock_request(request.criticalSectionId)
         change.entities.extend(request.lockSet)
         return list(request.lockSet)
@@ -145,7 +145,7 @@ def _set_off(change: Change, action: pb.OperationAction) -> None:
     if action.HasField("sendSignal"):
         sent = action.sendSignal
         signaled = pb.EntityOperationSignaledEvent(
-            requestId=events.new_number(),
+            requestId=make_id(),
             operation=sent.name,
             input=sent.input if sent.HasField("input") else None,
             targetInstanceId=events.text(sent.instanceId),
@@ -156,7 +156,7 @@ def _set_off(change: Change, action: pb.OperationAction) -> None:
     elif action.HasField("startNewOrchestration"):
         start = action.startNewOrchestration
         instance = Instance.begin(
-            start.instanceId or events.new_number(),
+            start.instanceId or make_id(),
             start.name,
             change.now,
             version=events.optional(start, "version") or change.default_version,

@@ -1,6 +1,5 @@
 """History events, stamped with the host's time."""
 
-import uuid
 from typing import Final
 
 from durabletask.internal import helpers
@@ -21,11 +20,6 @@ _RESULTS: Final = frozenset(
         "entityLockGranted",
     }
 )
-
-
-def new_number() -> str:
-    """Make the number of a new execution."""
-    return uuid.uuid4().hex
 
 
 def timestamp(seconds: float) -> timestamp_pb2.Timestamp:
@@ -174,7 +168,7 @@ def failure(kind: str, message: str, stack: str = "") -> pb.TaskFailureDetails:
 
 
 def _orchestration_instance(execution: Execution) -> pb.OrchestrationInstance:
-    return pb.OrchestrationInstance(instanceId=execution.instance, executionId=text(execution.number))
+    return pb.OrchestrationInstance(instanceId=execution.instance, executionId=text(execution.id))
 
 
 def _parent(parent: Parent) -> pb.ParentInstanceInfo:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from durabletask.internal import orchestrator_service_pb2 as pb
@@ -19,7 +20,7 @@ def describe_instance(instance: Instance, *, payloads: bool) -> pb.Orchestration
     """Describe an instance, with its input and output where they are wanted."""
     state = pb.OrchestrationState(
         instanceId=instance.id,
-        executionId=events.text(instance.execution_number),
+        executionId=events.text(instance.execution_id),
         name=instance.name,
         version=events.text(instance.version),
         orchestrationStatus=instance.status,
@@ -46,7 +47,7 @@ def select_instances(store: Store, query: pb.InstanceQuery) -> tuple[list[pb.Orc
     """Give a page of the instances that a filter names, oldest first; raises InvalidRequest."""
     conditions, values = _created_between(query)
     if query.runtimeStatus:
-        conditions.append(f"status IN ({', '.join('?' * len(query.runtimeStatus))})")
+        conditions.append(_among(query.runtimeStatus))
         values += query.runtimeStatus
     if query.instanceIdPrefix.value:
         conditions.append("substr(id, 1, ?) = ?")
@@ -67,7 +68,7 @@ def to_purge(store: Store, query: pb.PurgeInstanceFilter) -> list[Instance]:
     conditions, values = _created_between(query)
     conditions.append(is_ended("status"))
     if query.runtimeStatus:
-        conditions.append(f"status IN ({', '.join('?' * len(query.runtimeStatus))})")
+        conditions.append(_among(query.runtimeStatus))
         values += query.runtimeStatus
     return store.select_instances(" AND ".join(conditions), values, "created, id", _NO_LIMIT)
 
@@ -76,7 +77,7 @@ def select_ended(store: Store, request: pb.ListInstanceIdsRequest) -> tuple[list
     """Give a page of the ids of ended instances in the order of their ends; raises InvalidRequest."""
     conditions, values = [is_ended("status"), "completed IS NOT NULL"], []
     if request.runtimeStatus:
-        conditions.append(f"status IN ({', '.join('?' * len(request.runtimeStatus))})")
+        conditions.append(_among(request.runtimeStatus))
         values += list(request.runtimeStatus)
     if request.HasField("completedTimeFrom"):
         conditions.append("completed >= ?")
@@ -136,6 +137,10 @@ def _created_between(query: pb.InstanceQuery | pb.PurgeInstanceFilter) -> tuple[
         conditions.append("created < ?")
         values.append(events.seconds(query.createdTimeTo))
     return conditions, values
+
+
+def _among(statuses: Sequence[int]) -> str:
+    return f"status IN ({', '.join('?' * len(statuses))})"
 
 
 def _write_token(key: list[Any]) -> str:

@@ -16,11 +16,16 @@ ENDED: Final = frozenset(
 )
 
 
+def make_id() -> str:
+    """Make an id that nothing else has."""
+    return uuid.uuid4().hex
+
+
 class Execution(NamedTuple):
     """One generation of an instance: a new start, each continue-as-new and each rewind begin another."""
 
     instance: str
-    number: str
+    id: str
 
 
 class Parent(NamedTuple):
@@ -43,7 +48,7 @@ class Instance:
     """An orchestration instance; times are seconds since the epoch on the host's clock."""
 
     id: str
-    execution_number: str
+    execution_id: str
     name: str
     version: str | None
     status: pb.OrchestrationStatus
@@ -63,7 +68,7 @@ class Instance:
         """Make an instance that is to run, with an execution of its own."""
         return cls(
             id=instance_id,
-            execution_number=uuid.uuid4().hex,
+            execution_id=make_id(),
             name=name,
             status=pb.ORCHESTRATION_STATUS_PENDING,
             created=now,
@@ -74,7 +79,7 @@ class Instance:
     @property
     def execution(self) -> Execution:
         """The present generation."""
-        return Execution(self.id, self.execution_number)
+        return Execution(self.id, self.execution_id)
 
     def is_child_of(self, instance_id: str, task: int) -> bool:
         """Say whether a task of an instance, of whichever generation, waits for it."""

@@ -7,7 +7,7 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 
 from local.host.engine import events
 from local.host.engine.change import Change
-from local.host.engine.records import Execution, Instance, Parent
+from local.host.engine.records import Execution, Instance, Parent, make_id
 
 _ENDED_FROM_OUTSIDE: Final = frozenset({pb.ORCHESTRATION_STATUS_TERMINATED, pb.ORCHESTRATION_STATUS_CANCELED})
 
@@ -21,7 +21,7 @@ def ask_for_rewind(change: Change, instance: Instance, reason: str | None, paren
         instance.parent = Parent(parent, instance.parent.task)
     change.store.save_instance(instance)
     rewound = pb.ExecutionRewoundEvent(
-        reason=events.text(reason), parentExecutionId=events.text(parent.number) if parent else None
+        reason=events.text(reason), parentExecutionId=events.text(parent.id) if parent else None
     )
     change.send(instance, pb.HistoryEvent(eventId=-1, executionRewound=rewound))
     change.touched.append(instance.id)
@@ -40,13 +40,13 @@ def has_open_section(history: Sequence[pb.HistoryEvent]) -> bool:
 
 def prepare_rewound(change: Change, instance: Instance, history: Sequence[pb.HistoryEvent]) -> None:
     """Take the history that an instance goes on from, and have done what it waits for."""
-    before = instance.execution_number
+    before = instance.execution_id
     started = next(event.executionStarted for event in history if event.HasField("executionStarted"))
-    instance.execution_number = started.orchestrationInstance.executionId.value or events.new_number()
+    instance.execution_id = started.orchestrationInstance.executionId.value or make_id()
     change.store.clear_history(instance.id)
     change.store.append_history(instance.id, history)
     change.store.save_instance(instance)
-    change.store.hand_over(before, instance.execution_number)
+    change.store.hand_over(before, instance.execution_id)
     reason = next(event.executionRewound for event in reversed(history) if event.HasField("executionRewound"))
     _take_up_what_is_open(change, instance, history, events.optional(reason, "reason"))
     # A turn without news replays the history, and asks again for what had failed.

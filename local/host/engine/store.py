@@ -138,7 +138,7 @@ class Store:
         self._run(
             "INSERT OR REPLACE INTO instance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             instance.id,
-            instance.execution_number,
+            instance.execution_id,
             instance.name,
             instance.version,
             instance.status,
@@ -152,7 +152,7 @@ class Store:
             instance.completed,
             instance.begins,
             parent.execution.instance if parent else None,
-            parent.execution.number if parent else None,
+            parent.execution.id if parent else None,
             parent.task if parent else None,
         )
 
@@ -214,7 +214,7 @@ class Store:
         cursor = self._run(
             "INSERT INTO activity (instance, execution, task, request) VALUES (?, ?, ?, ?)",
             execution.instance,
-            execution.number,
+            execution.id,
             task,
             request.SerializeToString(),
         )
@@ -252,7 +252,7 @@ class Store:
             due,
             kind,
             target.instance,
-            target.number,
+            target.id,
             event.SerializeToString() if event else None,
         )
 
@@ -343,7 +343,7 @@ def _instance(row: Any) -> Instance:
     parent = Parent(Execution(row[14], row[15]), row[16]) if row[14] is not None else None
     return Instance(
         id=row[0],
-        execution_number=row[1],
+        execution_id=row[1],
         name=row[2],
         version=row[3],
         status=row[4],

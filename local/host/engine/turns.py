@@ -7,7 +7,7 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 
 from local.host.engine import entities, events
 from local.host.engine.change import Change
-from local.host.engine.records import Execution, Instance, Parent
+from local.host.engine.records import Execution, Instance, Parent, make_id
 from local.host.engine.rewind import prepare_rewound
 from local.host.engine.store import Event, Store
 
@@ -176,7 +176,7 @@ def _create_timer(change: Change, instance: Instance, action: pb.OrchestratorAct
 def _create_child(change: Change, instance: Instance, action: pb.OrchestratorAction) -> pb.HistoryEvent:
     create = action.createSubOrchestration
     child = Instance.begin(
-        create.instanceId or events.new_number(),
+        create.instanceId or make_id(),
         create.name,
         change.now,
         version=events.optional(create, "version") or change.default_version,
@@ -216,9 +216,9 @@ def _send_entity_message(change: Change, instance: Instance, action: pb.Orchestr
         entities.signal(change, signaled.targetInstanceId.value, queued, due)
     elif kind == "entityOperationCalled":
         entity_id = message.entityOperationCalled.targetInstanceId.value
-        entities.call(change, entity_id, queued, instance.execution_number)
+        entities.call(change, entity_id, queued, instance.execution_id)
     elif kind == "entityLockRequested":
-        entities.request_locks(change, queued, instance.execution_number)
+        entities.request_locks(change, queued, instance.execution_id)
     elif kind == "entityUnlockSent":
         unlock = message.entityUnlockSent
         entities.release_lock(change, unlock.targetInstanceId.value, unlock.criticalSectionId)
@@ -251,7 +251,7 @@ def _continue_as_new(change: Change, instance: Instance, end: pb.CompleteOrchest
     if instance.status == pb.ORCHESTRATION_STATUS_SUSPENDED:
         arrived.insert(0, pb.HistoryEvent(eventId=-1, executionSuspended=pb.ExecutionSuspendedEvent()))
     entities.release_all_locks(change, instance.id)
-    instance.execution_number = events.new_number()
+    instance.execution_id = make_id()
     instance.status = pb.ORCHESTRATION_STATUS_PENDING
     instance.input = events.optional(end, "result")
     instance.version = events.optional(end, "newVersion") or instance.version

@@ -11,7 +11,7 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 from local.host.engine import entities, events, turns
 from local.host.engine.change import Change
 from local.host.engine.hub import TaskHub
-from local.host.engine.records import Execution
+from local.host.engine.records import Execution, make_id
 from local.host.engine.store import Activity, Operation
 
 _ALARMS_AT_ONCE: Final = 200
@@ -45,12 +45,12 @@ class WorkItems:
             turn = turns.select_turn(self._hub.store, instance, self._hub.clock.now()) if instance else None
             if instance is None or turn is None:
                 continue
-            token = events.new_number()
+            token = make_id()
             self._turns[token] = turn
             self._busy_instances.add(instance_id)
             request = pb.OrchestratorRequest(
                 instanceId=instance_id,
-                executionId=events.text(instance.execution_number),
+                executionId=events.text(instance.execution_id),
                 pastEvents=self._hub.store.history_of(instance_id),
                 newEvents=turn.new_events,
             )
@@ -61,7 +61,7 @@ class WorkItems:
         while True:
             activity = self._hub.store.find_activity(await self._hub.ready_activities.take())
             if activity is not None:
-                token = events.new_number()
+                token = make_id()
                 self._activities[token] = activity
                 return pb.WorkItem(completionToken=token, activityRequest=activity.request)
 
@@ -75,7 +75,7 @@ class WorkItems:
             entity = entities.find_or_make(self._hub.store, entity_id, self._hub.clock.now())
             operations = entities.select_operations(self._hub.store, entity, self._hub.limits.entity_batch)
             if operations:
-                token = events.new_number()
+                token = make_id()
                 self._batches[token] = _Batch(entity_id, operations)
                 self._hub.busy_entities.add(entity_id)
                 request = pb.EntityRequest(

@@ -73,3 +73,12 @@ def app_settings(values: Mapping[str, str], environment: Mapping[str, str]) -> d
 def overridden(values: Mapping[str, str], environment: Mapping[str, str]) -> list[str]:
     """Name the values of the file that variables of the process win over, with another value."""
     return sorted(name for name, value in values.items() if environment.get(name, "") not in ("", value))
+
+
+def is_disabled(function: str, settings: Mapping[str, str]) -> bool:
+    """Say whether a setting `AzureWebJobs.FUNCTION.Disabled` switches a function off.
+
+    Source: Microsoft's documentation, "How to disable functions in Azure Functions".
+    """
+    wanted = f"azurewebjobs.{function}.disabled".casefold()
+    return any(name.casefold() == wanted and value.casefold() in ("true", "1") for name, value in settings.items())

@@ -4,14 +4,12 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
 
 from local.host.clock import HostClock
-from local.host.functions import FunctionTimedOut, Input, InvocationFailed, Invoker, WorkerDied
+from local.host.functions import Input, InvocationError, Invoker
 from local.host.timers.status import NEVER, TimerStatus, TimerStatuses, after_invocation, resume
 from local.host.timers.trigger import Timer, make_timer_input
 
-_FAILURES: Final = (InvocationFailed, WorkerDied, FunctionTimedOut)
 _log = logging.getLogger("local.host.timers")
 
 
@@ -78,10 +76,9 @@ class _Listener:
         given = make_timer_input(self._timer, status if self._timer.monitored else None, past_due=past_due)
         try:
             await self._invoker.invoke(self._timer.function, [given], again=False)
-        except _FAILURES as failure:
-            kind = failure.error_type if isinstance(failure, InvocationFailed) else type(failure).__name__
+        except InvocationError as failure:
             text = " ".join(str(failure).split())
-            _log.error("timer function %s failed: %s: %s", self._timer.function.name, kind, text)
+            _log.error("timer function %s failed: %s: %s", self._timer.function.name, failure.error_type, text)
         status = after_invocation(self._timer.schedule, began)
         self._keep(status)
         return status

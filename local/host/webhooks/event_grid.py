@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from local.host.functions import Function, FunctionTimedOut, Input, InvocationFailed, Invoker, WorkerDied
+from local.host.functions import Function, Input, InvocationError, Invoker
 from local.host.http.body import read_body
 from local.host.keys import EVENT_GRID, Keys
 
@@ -127,9 +127,7 @@ async def _notify(function: Function, events: list[Mapping[str, Any]], invoker: 
 async def _succeeds(invoker: Invoker, function: Function, event: Mapping[str, Any]) -> bool:
     try:
         await fire_event(invoker, function, json.dumps(event))
-    except (InvocationFailed, WorkerDied, FunctionTimedOut) as failure:
-        _log.error(
-            "%s failed to take an event: %s", function.name, getattr(failure, "error_type", type(failure).__name__)
-        )
+    except InvocationError as failure:
+        _log.error("%s failed to take an event: %s", function.name, failure.error_type)
         return False
     return True

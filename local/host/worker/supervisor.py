@@ -53,6 +53,7 @@ class Supervisor(Invoker):
         self._environment = environment
         self._function_timeout = function_timeout
         self._log_format: LogFormat = log_format
+        self._functions: list[Function] = []
         self._in_flight: dict[str, _Invocation] = {}
         self._worker: Worker | None = None
         self._serving: Worker | None = None
@@ -70,9 +71,9 @@ class Supervisor(Invoker):
 
     async def start(self) -> list[Function]:
         """Start the first worker and give the app's functions; raises AppNotIndexed."""
-        functions = await self._start_worker()
+        self._functions = await self._start_worker()
         self._supervision = asyncio.create_task(self._supervise(), name="supervisor")
-        return functions
+        return self._functions
 
     async def watch(self) -> None:
         """Wait until the supervision ends, which it does only by an error of its own; raises that."""
@@ -185,7 +186,7 @@ class Supervisor(Invoker):
         while True:
             self.restarts += 1
             try:
-                await self._start_worker()
+                functions = await self._start_worker()
             except (AppNotIndexed, OSError) as failure:
                 _log.error("the next worker could not index the app: %s", failure)
                 for invocation in list(self._in_flight.values()):
@@ -193,6 +194,8 @@ class Supervisor(Invoker):
                         self._fail(invocation, WorkerDied("there is no worker: the app could not be indexed again"))
                 await asyncio.sleep(QUICK_DEATH_SECONDS / 2)
             else:
+                if functions != self._functions:
+                    _log.error("the app's functions changed while it ran: start the host again")
                 return
 
     async def _start_worker(self) -> list[Function]:

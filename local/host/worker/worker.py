@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -41,9 +43,9 @@ class Worker:
         return await read(self._reader)
 
     def kill(self) -> None:
-        """Kill the process, which may be gone already."""
+        """Kill the process, which may be gone already, and what it started."""
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def end(self) -> int:
         """Kill it, see it gone, and give its exit code (negative: the signal that killed it)."""
@@ -77,6 +79,8 @@ async def start_worker(app_directory: Path, environment: Mapping[str, str], log_
             pass_fds=[theirs.fileno()],
             env={name: value for name, value in environment.items() if name != "PYTHONPATH"},
             stdin=asyncio.subprocess.DEVNULL,
+            # With a group of its own, what the app starts ends with it; and signals to the host do not reach it.
+            start_new_session=True,
             cwd=app_directory,
         )
         reader, writer = await asyncio.open_connection(sock=ours, limit=BUFFER_BYTES)

@@ -103,6 +103,16 @@ def test_a_request_dies_with_its_worker(host: LocalHost) -> None:
     assert requests.post(f"{host.functions_url}/api/echo/x", headers=headers, timeout=30).status_code == 201
 
 
+def test_what_an_app_started_ends_with_its_worker(host: LocalHost, client: TaskHubGrpcClient) -> None:
+    headers = {"x-functions-key": host.functions_key}
+    started = int(requests.post(f"{host.functions_url}/api/spawn", headers=headers, timeout=10).text)
+    os.kill(host.worker_process_id(), signal.SIGKILL)
+    assert run(client, "fan", 3) == 6
+    state = Path(f"/proc/{started}/stat")
+    # A process that nobody waits for is a zombie where nobody is there to reap it.
+    assert not state.exists() or state.read_text().split()[2] == "Z"
+
+
 def test_a_killed_worker_is_replaced(host: LocalHost, client: TaskHubGrpcClient) -> None:
     before = host.worker_process_id()
     os.kill(before, signal.SIGKILL)

@@ -1,16 +1,21 @@
 """What cannot be hosted ends in one clear line and a non-zero exit, and leaves nothing running."""
 
+import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
+import requests
 
 from local.child_process import REPOSITORY
 from local.host.launch import start_local_host
+from local.host.state import open_state
 from tests.processes import list_processes
 
 HEAD: Final = "import azure.durable_functions as df\nimport azure.functions as func\napp = df.DFApp()\n"
@@ -123,3 +128,61 @@ def test_damaged_state(damage: Callable[[Path], object], said: str, tmp_path: Pa
 def test_settings_that_are_no_texts(tmp_path: Path) -> None:
     (make_app(tmp_path) / "local.settings.json").write_text('{"Values": {"A": 1}}')
     assert_refused(run(tmp_path), "local.settings.json: Values.A: ")
+
+
+def test_state_of_another_version(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with open_state(state) as connection:
+        connection.execute("CREATE TABLE anything (x)")
+        connection.execute("PRAGMA user_version = 99")
+    assert_refused(run(make_app(tmp_path), "--state-directory", str(state)), "made by another version")
+
+
+@pytest.mark.parametrize("name", ["state.lock", "state.db", "keys.json"])
+def test_state_that_cannot_be_opened(name: str, tmp_path: Path) -> None:
+    (tmp_path / "state" / name).mkdir(parents=True)
+    assert_refused(run(make_app(tmp_path), "--state-directory", str(tmp_path / "state")), str(tmp_path / "state"))
+
+
+def test_a_state_directory_that_is_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "state"
+    file.touch()
+    assert_refused(run(make_app(tmp_path), "--state-directory", str(file)), str(file))
+
+
+def test_state_is_for_its_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        host = start_local_host(make_app(tmp_path), tmp_path / "state", {})
+    finally:
+        os.umask(before)
+    try:
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()}
+        assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+        secret = {"state.db", "state.db-wal", "state.db-shm", "state.lock", "keys.json", "host.json", "settings.json"}
+        assert {modes[name] for name in secret} == {0o600}
+    finally:
+        host.process.stop()
+
+
+def test_a_host_that_is_told_to_end_while_it_indexes(tmp_path: Path) -> None:
+    make_app(tmp_path, f"import time, pathlib\npathlib.Path({str(tmp_path / 'begun')!r}).touch()\ntime.sleep(60)\n")
+    line = [sys.executable, "-m", "local.host", "start", "--app", str(tmp_path), "--port", "0"]
+    process = subprocess.Popen(line, cwd=REPOSITORY)
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "begun").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert str(tmp_path) not in list_processes()
+
+
+def test_disabled_functions_are_not_there(tmp_path: Path) -> None:
+    app = HEAD + HTTP.format(route="on", name="on") + HTTP.format(route="off", name="off")
+    host = start_local_host(make_app(tmp_path, app), tmp_path / "state", {"AzureWebJobs.off.Disabled": "true"})
+    try:
+        statuses = [requests.get(f"{host.functions_url}/api/{path}", timeout=10).status_code for path in ("on", "off")]
+        assert statuses == [401, 404]
+    finally:
+        host.process.stop()

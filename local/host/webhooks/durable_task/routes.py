@@ -13,13 +13,12 @@ from starlette.routing import Route
 
 from local.host.engine.engine import Engine
 from local.host.engine.errors import InstanceNotFound, InvalidRequest
+from local.host.http.body import LARGEST_BODY
 from local.host.webhooks.durable_task.answers import Refusal, describe_error, respond_to_refusal
 from local.host.webhooks.durable_task.entities import EntityHandlers
 from local.host.webhooks.durable_task.instances import InstanceHandlers
 from local.host.webhooks.durable_task.links import BASE_PATH, Management
 
-# The host's default, in bytes; more gets 413.
-_LARGEST_BODY: Final = 100 * 1024 * 1024
 _ALL_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 Handler = Callable[[Request], Awaitable[Response]]
 Opens = Callable[[Request], bool]
@@ -68,7 +67,7 @@ class _AnyCase(Route):
     """A route in any case, and with a slash at its end or without."""
 
     def __init__(self, path: str, endpoint: Handler, *, methods: list[str]) -> None:
-        super().__init__(path, endpoint, methods=methods, max_body_size=_LARGEST_BODY)
+        super().__init__(path, endpoint, methods=methods, max_body_size=LARGEST_BODY)
         self.path_regex = re.compile(f"{self.path_regex.pattern.removesuffix('$')}/?$", re.IGNORECASE)
 
 

@@ -1,6 +1,7 @@
 """A small app with one of each thing that the host must get right."""
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Generator
@@ -24,6 +25,11 @@ def echo(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="die", methods=["POST"])
 def die(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the host binds it by name
     os._exit(3)
+
+
+@app.route(route="spawn", methods=["POST"])
+def spawn(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the host binds it by name
+    return func.HttpResponse(str(subprocess.Popen(["sleep", "60"]).pid))
 
 
 @app.activity_trigger(input_name="number")

@@ -376,8 +376,8 @@ def test_a_failed_invocation_is_one_line_and_the_schedule_goes_on(
         asyncio.run(run())
     assert [record.getMessage() for record in caplog.records] == [
         "timer function sweep failed: ValueError: this and that",
-        "timer function sweep failed: WorkerDied: the worker died",
-        "timer function sweep failed: FunctionTimedOut: it took 5 minutes",
+        "timer function sweep failed: WorkerProcessDied: the worker died",
+        "timer function sweep failed: FunctionTimeout: it took 5 minutes",
     ]
 
 
