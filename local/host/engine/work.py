@@ -96,11 +96,17 @@ class WorkItems:
             turns.finish_turn(change, turn, response, self._hub.limits.maximum_actions)
             # What arrived meanwhile is for the next turn.
             change.orchestrations.append(turn.execution.instance)
-        self.leave_turn(response.completionToken)
+        self._busy_instances.discard(self._turns.pop(response.completionToken).execution.instance)
 
     def leave_turn(self, token: str) -> None:
-        """Take a turn back that is not to be done here; what comes for its instance makes another."""
-        self._busy_instances.discard(self._turns.pop(token).execution.instance)
+        """Take a turn back that is not to be done here; what is new to its instance makes another."""
+        turn = self._turns.pop(token)
+        instance_id = turn.execution.instance
+        self._busy_instances.discard(instance_id)
+        instance = self._hub.store.find_instance(instance_id)
+        numbers = [each.number for each in self._hub.store.inbox_of(instance_id)]
+        if instance is not None and (instance.execution != turn.execution or numbers != list(turn.numbers)):
+            self._hub.ready_instances.put(instance_id)
 
     def complete_activity(self, response: pb.ActivityResponse) -> None:
         """Take an activity's result."""

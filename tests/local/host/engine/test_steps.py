@@ -439,6 +439,21 @@ async def test_what_is_to_begin_later_keeps_what_comes_before(stepper: Stepper) 
     assert [stepper.status(name) for name in "abc"] == ["COMPLETED", "SUSPENDED", "TERMINATED"]
 
 
+async def test_what_comes_for_a_turn_that_is_left_makes_another(stepper: Stepper) -> None:
+    stepper.start("two", "i")
+    item = await stepper.take("turn")
+    stepper.items.leave_turn(item.completionToken)
+    assert await stepper.turns() == 0
+    stepper.engine.raise_event("i", "x", "1")
+    item = await stepper.take("turn")
+    stepper.engine.raise_event("i", "y", "1")
+    stepper.items.leave_turn(item.completionToken)
+    item = await stepper.take("turn")
+    stepper.start("two", "i", orchestrationIdReusePolicy=REPLACE)
+    stepper.items.leave_turn(item.completionToken)
+    assert await stepper.turns() == 1
+
+
 async def test_who_stops_waiting_for_work_takes_none_along(stepper: Stepper) -> None:
     for number in range(20):
         takers = [asyncio.create_task(stepper.items.take_turn()) for _ in range(3)]
