@@ -16,6 +16,42 @@ _NO_LIMIT: Final = -1
 _DEFAULT_PAGE: Final = 100
 
 
+class _Where:
+    """The conditions of a query, all of which hold, and their values."""
+
+    def __init__(self, *conditions: str) -> None:
+        self._conditions = list(conditions)
+        self.values: list[Any] = []
+
+    @property
+    def text(self) -> str:
+        return " AND ".join(self._conditions) or "1"
+
+    def add(self, condition: str, *values: Any) -> None:
+        self._conditions.append(condition)
+        self.values += values
+
+    def between(self, column: str, message: Any, earliest: str, end: str) -> None:
+        """Have a time lie between those of two fields, as far as they are there; the second is excluded."""
+        for field, sign in ((earliest, ">="), (end, "<")):
+            if message.HasField(field):
+                self.add(f"{column} {sign} ?", events.seconds(getattr(message, field)))
+
+    def has_status(self, statuses: Sequence[int]) -> None:
+        if statuses:
+            self.add(f"status IN ({', '.join('?' * len(statuses))})", *statuses)
+
+    def begins_with(self, prefix: str) -> None:
+        if prefix:
+            self.add("substr(id, 1, ?) = ?", len(prefix), prefix)
+
+    def goes_on_after(self, columns: str, token: str, *types: type) -> None:
+        """Have rows come after the one that a token names; raises InvalidRequest."""
+        if token:
+            marks = ", ".join("?" * len(types))
+            self.add(f"({columns}) > ({marks})", *_read_token(token, *types))
+
+
 def describe_instance(instance: Instance, *, payloads: bool) -> pb.OrchestrationState:
     """Describe an instance, with its input and output where they are wanted."""
     state = pb.OrchestrationState(
@@ -45,19 +81,14 @@ def describe_instance(instance: Instance, *, payloads: bool) -> pb.Orchestration
 
 def select_instances(store: Store, query: pb.InstanceQuery) -> tuple[list[pb.OrchestrationState], str | None]:
     """Give a page of the instances that a filter names, oldest first; raises InvalidRequest."""
-    conditions, values = _created_between(query)
-    if query.runtimeStatus:
-        conditions.append(_among(query.runtimeStatus))
-        values += query.runtimeStatus
-    if query.instanceIdPrefix.value:
-        conditions.append("substr(id, 1, ?) = ?")
-        values += [len(query.instanceIdPrefix.value), query.instanceIdPrefix.value]
-    if query.continuationToken.value:
-        conditions.append("(created, id) > (?, ?)")
-        values += _read_token(query.continuationToken.value, float, str)
+    where = _Where()
+    where.between("created", query, "createdTimeFrom", "createdTimeTo")
+    where.has_status(query.runtimeStatus)
+    where.begins_with(query.instanceIdPrefix.value)
+    where.goes_on_after("created, id", query.continuationToken.value, float, str)
     size = query.maxInstanceCount if query.maxInstanceCount > 0 else _NO_LIMIT
     limit = size + 1 if size > 0 else _NO_LIMIT
-    found = store.select_instances(" AND ".join(conditions), values, "created, id", limit)
+    found = store.select_instances(where.text, where.values, "created, id", limit)
     page = found[:size] if size > 0 else found
     token = _write_token([page[-1].created, page[-1].id]) if len(found) > len(page) else None
     return [describe_instance(each, payloads=query.fetchInputsAndOutputs) for each in page], token
@@ -65,31 +96,20 @@ def select_instances(store: Store, query: pb.InstanceQuery) -> tuple[list[pb.Orc
 
 def to_purge(store: Store, query: pb.PurgeInstanceFilter) -> list[Instance]:
     """Give the ended instances that a filter names."""
-    conditions, values = _created_between(query)
-    conditions.append(is_ended("status"))
-    if query.runtimeStatus:
-        conditions.append(_among(query.runtimeStatus))
-        values += query.runtimeStatus
-    return store.select_instances(" AND ".join(conditions), values, "created, id", _NO_LIMIT)
+    where = _Where(is_ended("status"))
+    where.between("created", query, "createdTimeFrom", "createdTimeTo")
+    where.has_status(query.runtimeStatus)
+    return store.select_instances(where.text, where.values, "created, id", _NO_LIMIT)
 
 
 def select_ended(store: Store, request: pb.ListInstanceIdsRequest) -> tuple[list[str], str | None]:
     """Give a page of the ids of ended instances in the order of their ends; raises InvalidRequest."""
-    conditions, values = [is_ended("status"), "completed IS NOT NULL"], []
-    if request.runtimeStatus:
-        conditions.append(_among(request.runtimeStatus))
-        values += list(request.runtimeStatus)
-    if request.HasField("completedTimeFrom"):
-        conditions.append("completed >= ?")
-        values.append(events.seconds(request.completedTimeFrom))
-    if request.HasField("completedTimeTo"):
-        conditions.append("completed < ?")
-        values.append(events.seconds(request.completedTimeTo))
-    if request.lastInstanceKey.value:
-        conditions.append("(completed, id) > (?, ?)")
-        values += _read_token(request.lastInstanceKey.value, float, str)
+    where = _Where(is_ended("status"), "completed IS NOT NULL")
+    where.between("completed", request, "completedTimeFrom", "completedTimeTo")
+    where.has_status(request.runtimeStatus)
+    where.goes_on_after("completed, id", request.lastInstanceKey.value, float, str)
     size = request.pageSize if request.pageSize > 0 else _DEFAULT_PAGE
-    found = store.select_instances(" AND ".join(conditions), values, "completed, id", size + 1)
+    found = store.select_instances(where.text, where.values, "completed, id", size + 1)
     page = found[:size]
     return [each.id for each in page], _write_token([page[-1].completed, page[-1].id]) if len(found) > size else None
 
@@ -107,40 +127,15 @@ def describe_entity(store: Store, entity: Entity, *, state: bool) -> pb.EntityMe
 
 def select_entities(store: Store, query: pb.EntityQuery) -> tuple[list[pb.EntityMetadata], str | None]:
     """Give a page of the entities that a filter names, in order of their ids; raises InvalidRequest."""
-    conditions: list[str] = ["1"] if query.includeTransient else ["state IS NOT NULL"]
-    values: list[Any] = []
-    if query.instanceIdStartsWith.value:
-        conditions.append("substr(id, 1, ?) = ?")
-        values += [len(query.instanceIdStartsWith.value), query.instanceIdStartsWith.value]
-    if query.HasField("lastModifiedFrom"):
-        conditions.append("updated >= ?")
-        values.append(events.seconds(query.lastModifiedFrom))
-    if query.HasField("lastModifiedTo"):
-        conditions.append("updated < ?")
-        values.append(events.seconds(query.lastModifiedTo))
-    if query.continuationToken.value:
-        conditions.append("id > ?")
-        values += _read_token(query.continuationToken.value, str)
+    where = _Where() if query.includeTransient else _Where("state IS NOT NULL")
+    where.begins_with(query.instanceIdStartsWith.value)
+    where.between("updated", query, "lastModifiedFrom", "lastModifiedTo")
+    where.goes_on_after("id", query.continuationToken.value, str)
     size = query.pageSize.value if query.pageSize.value > 0 else _DEFAULT_PAGE
-    found = store.select_entities(" AND ".join(conditions), values, size + 1)
+    found = store.select_entities(where.text, where.values, size + 1)
     page = found[:size]
     token = _write_token([page[-1].id]) if len(found) > size else None
     return [describe_entity(store, each, state=query.includeState) for each in page], token
-
-
-def _created_between(query: pb.InstanceQuery | pb.PurgeInstanceFilter) -> tuple[list[str], list[Any]]:
-    conditions, values = ["1"], []
-    if query.HasField("createdTimeFrom"):
-        conditions.append("created >= ?")
-        values.append(events.seconds(query.createdTimeFrom))
-    if query.HasField("createdTimeTo"):
-        conditions.append("created < ?")
-        values.append(events.seconds(query.createdTimeTo))
-    return conditions, values
-
-
-def _among(statuses: Sequence[int]) -> str:
-    return f"status IN ({', '.join('?' * len(statuses))})"
 
 
 def _write_token(key: list[Any]) -> str:

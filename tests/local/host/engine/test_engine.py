@@ -327,6 +327,22 @@ def test_instances_are_listed_by_filter_and_in_pages(ours: OurBackend) -> None:
         assert refusal(lambda: ours.client._stub.QueryInstances(request))[0] == grpc.StatusCode.INVALID_ARGUMENT
 
 
+def test_ended_instances_are_named_in_the_order_of_their_ends(ours: OurBackend) -> None:
+    for name in ("b", "a", "c"):
+        end_of(ours, start(ours, "call", ["double", 1], name))
+    start(ours, "sleep", 30, "running")
+    first = ours.client._stub.ListInstanceIds(pb.ListInstanceIdsRequest(pageSize=2))
+    request = pb.ListInstanceIdsRequest(pageSize=2, lastInstanceKey=first.lastInstanceKey)
+    second = ours.client._stub.ListInstanceIds(request)
+    assert (list(first.instanceIds), list(second.instanceIds)) == (["b", "a"], ["c"])
+    assert not second.HasField("lastInstanceKey")
+    failed = pb.ListInstanceIdsRequest(runtimeStatus=[pb.ORCHESTRATION_STATUS_FAILED])
+    assert list(ours.client._stub.ListInstanceIds(failed).instanceIds) == []
+    late = pb.ListInstanceIdsRequest()
+    late.completedTimeFrom.FromDatetime(datetime.now(UTC) + timedelta(hours=1))
+    assert list(ours.client._stub.ListInstanceIds(late).instanceIds) == []
+
+
 def test_only_ended_instances_are_purged(ours: OurBackend) -> None:
     end_of(ours, start(ours, "call", ["double", 1], "done"))
     start(ours, "sleep", 30, "running")
