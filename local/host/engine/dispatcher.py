@@ -5,7 +5,7 @@ import base64
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from durabletask.entities import EntityInstanceId
 from durabletask.internal import helpers
@@ -170,9 +170,9 @@ class Dispatcher:
         except InvocationError as failure:
             return _failed_batch(request, *_describe(failure))
 
-    async def _invoke(self, function: Function, kind: str, value: str) -> str:
+    async def _invoke(self, function: Function, kind: Literal["json", "string"], value: str) -> str:
         """Run a function on one text and give its answer, a text too."""
-        given = Input(function.trigger["name"], "json" if kind == "json" else "string", value)
+        given = Input(function.trigger["name"], kind, value)
         output = await self._invoker.invoke(function, [given], again=True)
         return str(output.value) if output is not None else "null"
 
