@@ -1,11 +1,13 @@
 """What the control API takes, in camelCase JSON."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from local.azure.core.claims import Version
 from local.azure.core.faults import Effect
+from local.azure.core.tokens import KEY_ID
 
 ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage"]
 
@@ -52,21 +54,43 @@ class MadeApplication(ControlModel):
 
 
 class NewToken(ControlModel):
-    """A token as a test wants it, right or wrong; `expiresInSeconds` may be negative."""
+    """A token as a test wants it, right or wrong.
+
+    As Entra makes it: `audience` to `version`. A `person` has names and, unless `scopes` says otherwise, the scope
+    `access_as_user`; `expiresInSeconds` may be negative.
+
+    Wrong: `issuer` and `notBeforeInSeconds`; then `claims` are added or replaced, and those in `without` taken out;
+    `payload` is signed in place of all claims; spaces after them make the token `minimumLength` characters long, or
+    two more. `signingKey` is the one that Entra publishes or one that it does not; the algorithm
+    `HS256` takes the public key, as PEM, for a secret, and `ES256` an elliptic curve's key that is not published.
+    `keyId` is the published key's unless it is null, for none, or another text; `header` is added to the header, and
+    `embedKey` adds the key itself as `jwk`.
+    """
 
     audience: str
     roles: list[str] = Field(default_factory=list)
     object_id: str = "00000000-0000-0000-0000-00000000feed"
     application_id: str = "00000000-0000-0000-0000-00000000f00d"
     tenant_id: str | None = None
-    issuer: str | None = None
     expires_in_seconds: int = 3600
-    not_before_in_seconds: int = 0
     person: bool = False
+    name: str = "Ada Lovelace"
+    username: str = "ada@contoso.example"
     groups: list[str] = Field(default_factory=list)
     scopes: str | None = None
-    version: Literal[1, 2] = 1
+    version: Version = 1
+
+    issuer: str | None = None
+    not_before_in_seconds: int = 0
+    claims: dict[str, Any] = Field(default_factory=dict)
+    without: list[str] = Field(default_factory=list)
+    payload: str | None = None
+    minimum_length: int = Field(default=0, ge=0, le=1_000_000)
     signing_key: Literal["published", "unpublished"] = "published"
+    algorithm: Literal["RS256", "RS384", "PS256", "ES256", "HS256", "none"] = "RS256"
+    key_id: str | None = KEY_ID
+    header: dict[str, Any] = Field(default_factory=dict)
+    embed_key: bool = False
 
 
 class NewSubscription(ControlModel):

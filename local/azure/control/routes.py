@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.azure.control import models
+from local.azure.control.minting import mint
 from local.azure.core.errors import ServiceFault
 from local.azure.core.faults import Fault, Match, describe_fault
 from local.azure.core.interference import Hold
@@ -50,21 +51,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
 
     async def post_token(request: Request) -> Response:
         new = models.NewToken.model_validate_json(await request.body())
-        token = world.directory.authority.sign(
-            new.audience,
-            new.object_id,
-            new.application_id,
-            new.roles,
-            seconds=new.expires_in_seconds,
-            not_before=new.not_before_in_seconds,
-            tenant_id=new.tenant_id,
-            issuer=new.issuer,
-            person=new.person,
-            groups=new.groups,
-            scopes=new.scopes,
-            version=new.version,
-            published=new.signing_key == "published",
-        )
+        token = mint(world.directory.authority, new)
         return JSONResponse({"accessToken": token}, status_code=201)
 
     async def post_subscription(request: Request) -> Response:

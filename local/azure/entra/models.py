@@ -2,10 +2,11 @@
 
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from local.azure.core.claims import AccessToken, Names, Version
 from local.azure.core.errors import ServiceFault
 from local.azure.core.tokens import TokenAuthority
 from local.azure.entra.assertions import AssertionCredential, check_assertion
@@ -20,6 +21,10 @@ AZURE_AUDIENCES: Final = frozenset(
         "https://graph.microsoft.com",
     }
 )
+
+
+# The scope that an API is given which its registration's wizard sets up.
+DEFAULT_SCOPE: Final = "access_as_user"
 
 
 def _new_id() -> str:
@@ -51,12 +56,31 @@ class ManagedIdentity(Application):
 
 @dataclass
 class Person:
-    """A user, and the object ids of the groups that they are in."""
+    """A user, the object ids of the groups that they are in, and their roles by the audience of the API."""
 
     display_name: str
     user_principal_name: str
     groups: list[str] = field(default_factory=list)
+    app_roles: dict[str, list[str]] = field(default_factory=dict)
     object_id: str = field(default_factory=_new_id)
+
+    @property
+    def names(self) -> Names:
+        """What tokens call them."""
+        return Names(self.display_name, self.user_principal_name)
+
+
+@dataclass(frozen=True)
+class Api:
+    """An application that others ask tokens for: by its audience, or by its client id, which version 2 tokens name.
+
+    Any scope may be asked of an API of Azure's own, which has none here.
+    """
+
+    audience: str
+    client_id: str
+    scopes: frozenset[str] = frozenset({DEFAULT_SCOPE})
+    version: Version = 1
 
 
 @dataclass
@@ -76,15 +100,18 @@ class Directory:
         self.applications: dict[str, Application] = {}
         self.people: dict[str, Person] = {}
         self.groups: dict[str, Group] = {}
-        # APIs that ask for version 2 tokens, by their audience, with their client ids.
-        self.version_2_apis: dict[str, str] = {}
-        self._audiences: set[str] = set()
+        self.apis: dict[str, Api] = {name: Api(name, name, frozenset()) for name in AZURE_AUDIENCES}
 
     def add(self, application: Application) -> Application:
-        """Register an application; the audiences of its roles are known from then on."""
+        """Register an application; the APIs that its roles are of are known from then on."""
         self.applications[application.client_id] = application
-        self._audiences.update(application.app_roles)
+        self._know(application.app_roles)
         return application
+
+    def add_api(self, api: Api) -> Api:
+        """Register an API, or change it."""
+        self.apis[api.audience] = api
+        return api
 
     def add_identity(self, identity: ManagedIdentity) -> ManagedIdentity:
         """Register a user-assigned identity."""
@@ -92,7 +119,8 @@ class Directory:
         return identity
 
     def add_person(self, person: Person) -> Person:
-        """Register a person."""
+        """Register a person; the APIs that their roles are of are known from then on."""
+        self._know(person.app_roles)
         self.people[person.object_id] = person
         return person
 
@@ -124,30 +152,50 @@ class Directory:
 
     def issue(self, application: Application, resource: str) -> str:
         """Give an application a token for a resource that is known here."""
-        roles = application.app_roles.get(resource, [])
-        return self.authority.sign(
-            self._find_audience(resource),
-            application.object_id,
-            application.client_id,
-            roles,
-            seconds=self.token_seconds,
+        api = self.find_api(resource)
+        token = AccessToken(
+            tenant_id=self.authority.tenant_id,
+            audience=_name_audience(api, resource),
+            object_id=application.object_id,
+            client_id=application.client_id,
+            roles=application.app_roles.get(api.audience, []),
             groups=application.groups,
-            version=2 if resource in self.version_2_apis else 1,
+            version=api.version,
+            seconds=self.token_seconds,
         )
+        return self.authority.sign(token.claims())
 
     def issue_to_person(self, person: Person, client_id: str, resource: str, scopes: str) -> str:
         """Give a client a token for a resource on behalf of a person."""
-        return self.authority.sign(
-            self._find_audience(resource),
-            person.object_id,
-            client_id,
-            [],
-            seconds=self.token_seconds,
+        api = self.find_api(resource)
+        token = AccessToken(
+            tenant_id=self.authority.tenant_id,
+            audience=_name_audience(api, resource),
+            object_id=person.object_id,
+            client_id=client_id,
+            roles=person.app_roles.get(api.audience, []),
             groups=person.groups,
             scopes=scopes,
-            person=True,
-            version=2 if resource in self.version_2_apis else 1,
+            names=person.names,
+            version=api.version,
+            seconds=self.token_seconds,
         )
+        return self.authority.sign(token.claims())
+
+    def find_api(self, resource: str) -> Api:
+        """Find an API by its audience, with a slash at its end or without, or by its client id.
+
+        Raises ServiceFault 400 with Entra's code.
+        """
+        named = [api for api in self.apis.values() if resource.removesuffix("/") in (api.audience, api.client_id)]
+        if not named:
+            message = f"AADSTS500011: The resource principal named {resource} was not found in the tenant."
+            raise ServiceFault(400, "invalid_resource", message)
+        return named[0]
+
+    def _know(self, audiences: Iterable[str]) -> None:
+        for audience in audiences:
+            self.apis.setdefault(audience, Api(audience, audience.removeprefix("api://")))
 
     def _find(self, client_id: str) -> Application:
         application = self.applications.get(client_id)
@@ -156,14 +204,7 @@ class Directory:
             raise ServiceFault(400, "unauthorized_client", message)
         return application
 
-    def _find_audience(self, resource: str) -> str:
-        """Give what a token for a resource names as its audience: an API's client id in version 2."""
-        plain = resource.rstrip("/")
-        if plain in AZURE_AUDIENCES:
-            return plain
-        if resource in self.version_2_apis:
-            return self.version_2_apis[resource]
-        if resource not in self._audiences:
-            message = f"AADSTS500011: The resource principal named {resource} was not found in the tenant."
-            raise ServiceFault(400, "invalid_resource", message)
-        return resource
+
+def _name_audience(api: Api, resource: str) -> str:
+    """Give what a token names as its audience: in version 1 what was asked for, in version 2 the API's client id."""
+    return api.client_id if api.version == 2 else resource.removesuffix("/")

@@ -9,6 +9,7 @@ import httpx
 
 from local.azure.blob_storage.azurite import ACCOUNT_HOST
 from local.azure.core.certificates import TlsFiles
+from local.azure.core.claims import AccessToken
 from local.azure.core.tokens import TokenAuthority
 
 _AUDIENCE: Final = "https://storage.azure.com"
@@ -56,7 +57,13 @@ class BackupStorage:
     async def _send(self, container: Container, method: str, path: str, content: bytes | None = None) -> bytes:
         if container.host != ACCOUNT_HOST:
             raise StorageFailureError(NOT_FOUND)
-        token = self._authority.sign(_AUDIENCE, container.identity, container.identity, [])
+        own = AccessToken(
+            tenant_id=self._authority.tenant_id,
+            audience=_AUDIENCE,
+            object_id=container.identity,
+            client_id=container.identity,
+        )
+        token = self._authority.sign(own.claims())
         # Azurite reads the account from the host name; its certificate is checked against that name, too.
         headers = {"Host": container.host, "Authorization": f"Bearer {token}", "x-ms-version": _VERSION}
         if content is not None:

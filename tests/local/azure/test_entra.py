@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from local.azure.entra.assertions import AssertionCredential
-from local.azure.entra.models import Application, Group, ManagedIdentity, Person
+from local.azure.entra.models import Api, Application, Group, ManagedIdentity, Person
 from tests.custodians import make_custodian
 from tests.local.azure.conftest import ARM, send
 from tests.local.azure.in_process import InProcess, running_in_process
@@ -159,7 +159,7 @@ def test_tokens_can_be_short_lived(here: InProcess) -> None:
 def test_an_api_can_ask_for_version_2(here: InProcess) -> None:
     directory = here.world.directory
     made = directory.add(Application("portal", {"api://v2": ["Do.It"]}, groups=["a-group"]))
-    directory.version_2_apis["api://v2"] = "the-client-id-of-the-api"
+    directory.add_api(Api("api://v2", "the-client-id-of-the-api", version=2))
     with ClientSecretCredential(here.world.tenant_id, made.client_id, made.client_secret) as credential:
         claims = claims_of(credential.get_token("api://v2/.default").token)
     assert claims["ver"] == "2.0"
@@ -205,6 +205,6 @@ def test_graph_tells_who_somebody_is(here: InProcess, ada: Person) -> None:
         refusals = {"users?$filter=startswith(mail,'a')": 400, "me": 400, "groups": 404}
         assert {path: ask("GET", path).status_code for path in refusals} == refusals
         assert ask("POST", "directoryObjects/getByIds", {"ids": 1}).status_code == 400
-    for wrong in ("", here.world.directory.authority.sign(ARM, "someone", "a-client", [])):
+    for wrong in ("", here.world.directory.issue(own, ARM)):
         refused = send(wrong, "GET", f"{GRAPH}/me")
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, "InvalidAuthenticationToken")

@@ -12,6 +12,7 @@ from azure.mgmt.keyvault import KeyVaultManagementClient, models
 from azure.mgmt.resource.resources import ResourceManagementClient
 
 from local.azure.core.transitions import Timing
+from local.azure.entra.models import Person
 from local.azure.resource_manager.subscriptions import ResourceGroup, Subscription
 from tests.local.azure.conftest import ARM, GROUP, send
 from tests.local.azure.in_process import InProcess, running_in_process
@@ -473,9 +474,8 @@ def test_who_made_an_hsm_and_who_changed_it(here: InProcess, hsm: str, hsms: Any
     assert timedelta() < now - system.created_at < timedelta(seconds=30)
     person = "11111111-0000-0000-0000-000000000001"
     here.world.subscription.roles["22222222-0000-0000-0000-000000000002"] = "Owner"
-    token = here.world.directory.authority.sign(
-        ARM, person, "a-client", [], person=True, groups=["22222222-0000-0000-0000-000000000002"]
-    )
+    ada = Person("Ada", "ada@contoso.example", ["22222222-0000-0000-0000-000000000002"], object_id=person)
+    token = here.world.directory.issue_to_person(ada, "a-client", ARM, "user_impersonation")
     response = send(token, "PATCH", url(here, PATH), {"tags": {"by": "a person"}})
     assert response.status_code == 202
     system = hsms.get(GROUP, hsm).system_data
