@@ -1,0 +1,43 @@
+"""Kinds of values that requests and the policy share, each with its normal form."""
+
+import re
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+Sku = Literal[
+    "Standard_B1",
+    "Standard_B1v2",
+    "Standard_B5v2",
+    "Standard_B10v2",
+    "Standard_B15v2",
+    "Standard_B20v2",
+    "Custom_B6",
+    "Custom_B32",
+    "Custom_C10",
+    "Custom_C42",
+]
+
+OperationKind = Literal["provision", "update", "adopt"]
+
+
+def _guid(text: object) -> str:
+    try:
+        return str(UUID(text if isinstance(text, str) else ""))
+    except ValueError:
+        code, message = "invalid_field", "This is a GUID such as 00000000-0000-0000-0000-000000000000."
+        raise PydanticCustomError(code, message) from None
+
+
+def _location(text: object) -> str:
+    lowered = text.replace(" ", "").lower() if isinstance(text, str) else ""
+    if not re.fullmatch(r"[a-z0-9]{3,40}", lowered):
+        code, message = "invalid_field", "This is the name of an Azure region, such as norwayeast."
+        raise PydanticCustomError(code, message)
+    return lowered
+
+
+Guid = Annotated[str, BeforeValidator(_guid)]
+Location = Annotated[str, BeforeValidator(_location)]

@@ -1,0 +1,280 @@
+"""The deployment's policy: who may ask for HSMs, for which teams, and which ones.
+
+It is one JSON document, the app setting `HSM_PROVISIONER_POLICY`; docs/policy.md explains it to operators, and takes
+the descriptions of the members from here. What is not listed is refused.
+"""
+
+import base64
+import re
+from collections.abc import Callable
+from typing import Annotated, Final
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
+
+from domain.cost import KNOWN_MONTHLY_COST_USD
+from domain.fields import Guid, Location, OperationKind, Sku
+from domain.model import Model
+from domain.patterns import find_fault
+from domain.policy_mistakes import describe_mistakes, find_contradictions, read_members
+
+EVERYTHING: Final = "*"
+LONGEST_NAME: Final = 24
+LONGEST_TAG: Final = 256
+
+ALWAYS_REQUIRED: Final[dict[str, dict[str, bool]]] = {
+    "production": {"purge_protection": True, "deny_by_default_network": True},
+    "ephemeral": {"expiry_required": True},
+}
+"""What an environment of this name asks for, whatever the policy says."""
+
+
+class PolicyInvalid(Exception):  # noqa: N818 - it says what is
+    """The policy cannot be used; `mistakes` has one sentence for each, which begins with its place."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("; ".join(mistakes))
+        self.mistakes = mistakes
+
+
+def _mistake(sentence: str) -> PydanticCustomError:
+    return PydanticCustomError("policy_mistake", "{sentence}", {"sentence": sentence})
+
+
+def _all_or_listed(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    return value if value == [EVERYTHING] else handler(value)
+
+
+def _not_everything(value: object) -> object:
+    if value == EVERYTHING:
+        message = '"*" means all, and stands alone.'
+        raise _mistake(message)
+    return value
+
+
+def _written_as(pattern: str, sentence: str, *, lowered: bool = False) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        written = text.lower() if lowered else text
+        if not re.fullmatch(pattern, written):
+            raise _mistake(sentence)
+        return written
+
+    return check
+
+
+def _thumbprint(text: str) -> str:
+    try:
+        return read_thumbprint(text)
+    except ValueError as error:
+        raise _mistake(str(error)) from None
+
+
+def _pattern_for(longest: int) -> Callable[[str], str]:
+    def check(pattern: str) -> str:
+        fault = find_fault(pattern, longest)
+        if fault:
+            raise _mistake(fault)
+        return pattern
+
+    return check
+
+
+def _with_known_costs(costs: dict[Sku, float]) -> dict[Sku, float]:
+    return {**KNOWN_MONTHLY_COST_USD, **costs}
+
+
+def read_thumbprint(text: str) -> str:
+    """Give a SHA-256 thumbprint as base64url without padding, from that or from hex with or without colons.
+
+    Raises ValueError if it is neither.
+    """
+    digits = text.replace(":", "")
+    if re.fullmatch(r"[0-9A-Fa-f]{64}", digits):
+        return base64.urlsafe_b64encode(bytes.fromhex(digits)).rstrip(b"=").decode()
+    # 32 bytes leave two bits of the last of 43 characters unused; they are zero, or one thumbprint had several names.
+    if re.fullmatch(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", text):
+        return text
+    message = "This is a certificate's SHA-256 thumbprint: 64 hex digits, or 43 characters of base64url."
+    raise ValueError(message)
+
+
+_NAME_OF_ENVIRONMENT: Final = "An environment's name has 1 to 40 small letters, digits and hyphens, a letter first."
+_NAME_OF_TEAM: Final = "A team's name has 1 to 40 small letters, digits and hyphens."
+_NAME_OF_VAULT: Final = "This is the name of a key vault (not its URL): 3 to 24 letters, digits and hyphens."
+_NAME_OF_TAG: Final = "A tag's name has 1 to 512 characters, none of them < > % & \\ ? /."
+
+EnvironmentName = Annotated[str, AfterValidator(_written_as(r"[a-z][a-z0-9-]{0,39}", _NAME_OF_ENVIRONMENT))]
+TeamName = Annotated[str, AfterValidator(_written_as(r"[a-z0-9-]{1,40}", _NAME_OF_TEAM))]
+_TagName = Annotated[str, AfterValidator(_written_as(r"[^<>%&\\?/\x00-\x1f]{1,512}", _NAME_OF_TAG))]
+_VaultName = Annotated[str, AfterValidator(_written_as(r"[a-z0-9-]{3,24}", _NAME_OF_VAULT, lowered=True))]
+_Thumbprint = Annotated[str, AfterValidator(_thumbprint)]
+_ListedGuid = Annotated[Guid, BeforeValidator(_not_everything)]
+
+_Subscriptions = Annotated[list[_ListedGuid], WrapValidator(_all_or_listed)]
+_Administrators = Annotated[list[_ListedGuid], WrapValidator(_all_or_listed)]
+_Vaults = Annotated[list[Annotated[_VaultName, BeforeValidator(_not_everything)]], WrapValidator(_all_or_listed)]
+_Thumbprints = Annotated[list[Annotated[_Thumbprint, BeforeValidator(_not_everything)]], WrapValidator(_all_or_listed)]
+_Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Part(Model):
+    """A part of the policy: values have their own types, and nothing is turned into another."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class EnvironmentRules(_Part):
+    """What HSMs of one environment must have."""
+
+    purge_protection: bool = Field(
+        default=False, description="Purge protection must be on. Always so in `production`; `false` is a mistake there."
+    )
+    deny_by_default_network: bool = Field(
+        default=False,
+        description="The network must deny by default. Always so in `production`; `false` is a mistake there.",
+    )
+    expiry_required: bool = Field(
+        default=False, description="`expiresAt` must be given. Always so in `ephemeral`; `false` is a mistake there."
+    )
+    maximum_lifetime_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=3650,
+        description="How many days from now `expiresAt` may lie at most; it must then be given.",
+    )
+    approval: list[OperationKind] = Field(
+        default_factory=list,
+        description="The kinds of operations that need approval here: `provision`, `update`, `adopt`.",
+    )
+
+
+def _with_what_is_always_required(environments: dict[str, EnvironmentRules]) -> dict[str, EnvironmentRules]:
+    return {name: rules.model_copy(update=dict(ALWAYS_REQUIRED.get(name, {}))) for name, rules in environments.items()}
+
+
+def _usual_environments() -> dict[str, EnvironmentRules]:
+    names = ("production", "ephemeral", "development")
+    return _with_what_is_always_required({name: EnvironmentRules() for name in names})
+
+
+class ApprovalRules(_Part):
+    """What needs approval, besides what an environment says."""
+
+    above_monthly_cost_usd: _Cost | None = Field(
+        default=None,
+        description="An HSM that costs more in a month needs approval, and so does one whose cost is unknown.",
+    )
+    kinds: list[OperationKind] = Field(
+        default_factory=list,
+        description="The kinds of operations that need approval: `provision`, `update`. `adopt` always does.",
+    )
+    expires_after_hours: int = Field(
+        default=72, ge=1, le=720, description="After how many hours without a decision it is refused."
+    )
+
+
+class CallerEntry(_Part):
+    """What one application, or one group of people or applications, may ask for."""
+
+    name: str = Field(max_length=200, description="Who this is: text for people, which decides nothing.")
+    application: Guid | None = Field(
+        default=None,
+        description="The object id of an application's service principal (or of a person). Either this or `group`.",
+    )
+    group: Guid | None = Field(
+        default=None, description="The object id of an Entra group that tokens name. Either this or `application`."
+    )
+    teams: list[TeamName] = Field(
+        default_factory=list, description="For which teams it may ask, and whose HSMs it sees."
+    )
+    subscriptions: _Subscriptions = Field(
+        default_factory=list,
+        description='In which subscriptions; `["*"]` for all that the policy allows.',
+    )
+    administrators: _Administrators = Field(
+        default_factory=list,
+        description='The object ids that it may name as administrators; `["*"]` for any.',
+    )
+    wrapping_vaults: _Vaults = Field(
+        default_factory=list,
+        description='The names of the key vaults whose certificates may wrap a security domain; `["*"]` for any.',
+    )
+    wrapping_thumbprints: _Thumbprints = Field(
+        default_factory=list,
+        description='The SHA-256 thumbprints of certificates that may, inline PEM too; `["*"]` for any.',
+    )
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, description="How many changing requests it may send in a minute; else the policy's."
+    )
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The object id by which a caller is recognised; one, in a policy that was read from its document."""
+        return frozenset(one for one in (self.application, self.group) if one is not None)
+
+
+class Policy(_Part):
+    """What may be asked for, and by whom."""
+
+    subscriptions: _Subscriptions = Field(
+        min_length=1, description='In which subscriptions HSMs may be; `["*"]` for any.'
+    )
+    locations: list[Location] = Field(min_length=1, description="In which Azure regions.")
+    skus: list[Sku] = Field(min_length=1, description="Of which SKUs.")
+    name_pattern: Annotated[str, AfterValidator(_pattern_for(LONGEST_NAME))] | None = Field(
+        default=None, description="A regular expression that the whole name of an HSM must match."
+    )
+    required_tags: dict[_TagName, Annotated[str, AfterValidator(_pattern_for(LONGEST_TAG))]] = Field(
+        default_factory=dict,
+        description="Tags that every HSM must have; for each, a regular expression that the whole value must match.",
+    )
+    minimum_retention_days: int = Field(
+        default=7, ge=7, le=90, description="How many days a deleted HSM must be kept at least."
+    )
+    purge_protection_required: bool = Field(
+        default=False, description="Purge protection must be on in every environment."
+    )
+    maximum_hsms: int | None = Field(
+        default=None, ge=1, description="How many HSMs there may be at most, of all teams together."
+    )
+    monthly_cost_usd: Annotated[dict[Sku, _Cost], AfterValidator(_with_known_costs)] = Field(
+        default_factory=lambda: _with_known_costs({}),
+        description="What an HSM of a SKU costs in a month, in US dollars; unknown for a SKU that is not here.",
+    )
+    approval: ApprovalRules = Field(default_factory=ApprovalRules, description="What needs approval; see below.")
+    environments: Annotated[dict[EnvironmentName, EnvironmentRules], AfterValidator(_with_what_is_always_required)] = (
+        Field(
+            default_factory=_usual_environments,
+            description="The environments that there are, each with its rules; see below.",
+        )
+    )
+    requests_per_minute: int = Field(
+        default=60, ge=1, description="How many changing requests a caller may send in a minute."
+    )
+    callers: list[CallerEntry] = Field(
+        description="Who may ask, each with what for; see below. Who has no entry may not."
+    )
+
+
+def parse_policy(text: str) -> Policy:
+    """Read the policy; raises PolicyInvalid that names all mistakes in it at once."""
+    try:
+        document, mistakes = read_members(text)
+    except ValueError as error:
+        raise PolicyInvalid([str(error)]) from None
+    mistakes += find_contradictions(document, ALWAYS_REQUIRED)
+    try:
+        policy = Policy.model_validate(document, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise PolicyInvalid(mistakes + describe_mistakes(error)) from None
+    if mistakes:
+        raise PolicyInvalid(mistakes)
+    return policy

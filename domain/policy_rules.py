@@ -1,0 +1,302 @@
+"""What the policy says to one request: who may ask, what is refused, what needs approval."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from domain.errors import FieldError
+from domain.fields import OperationKind, Sku
+from domain.model import Model
+from domain.patterns import matches
+from domain.policy import EVERYTHING, LONGEST_NAME, LONGEST_TAG, ApprovalRules, EnvironmentRules, Policy
+from domain.wrapping_keys import wrapping_key_field
+
+_SEE_POLICY: Final = "GET /api/policy lists what you may name."
+
+
+class Grant(Model):
+    """What one caller may ask for: all that the entries say together that name it or a group that it is in.
+
+    `caller_ids` are the object ids of these entries. `"*"` in a set stands for everything.
+    """
+
+    caller_ids: frozenset[str]
+    teams: frozenset[str]
+    subscriptions: frozenset[str]
+    administrators: frozenset[str]
+    wrapping_vaults: frozenset[str]
+    wrapping_thumbprints: frozenset[str]
+    requests_per_minute: int
+
+
+class AskedKey(NamedTuple):
+    """A wrapping key as far as it is known: its key vault, None for PEM; its thumbprint, None for not known yet."""
+
+    vault: str | None
+    thumbprint: str | None
+
+
+class Asked(NamedTuple):
+    """What a request asks for, in the normal form in which `HsmRequest` has it, and when it does."""
+
+    name: str
+    team: str
+    environment: str
+    subscription_id: str
+    location: str
+    sku: str
+    soft_delete_retention_days: int
+    purge_protection: bool
+    network_denies_by_default: bool
+    administrators: Sequence[str]
+    tags: Mapping[str, str]
+    expires_at: datetime | None
+    wrapping_keys: Sequence[AskedKey]
+    now: datetime
+
+
+class PolicyDescription(Model):
+    """What a caller may ask for: the policy as far as the caller's entries reach."""
+
+    subscriptions: list[str]
+    locations: list[str]
+    skus: list[Sku]
+    name_pattern: str | None = None
+    required_tags: dict[str, str]
+    minimum_retention_days: int
+    purge_protection_required: bool
+    administrators: list[str]
+    wrapping_vaults: list[str]
+    wrapping_thumbprints: list[str]
+    environments: dict[str, EnvironmentRules]
+    maximum_hsms: int | None = None
+    monthly_cost_usd: dict[Sku, float]
+    approval: ApprovalRules
+    requests_per_minute: int
+
+
+def find_grant(policy: Policy, ids: Collection[str]) -> Grant:
+    """Join all entries that name one of these object ids; without any, nothing is granted."""
+    wanted = {text.lower() for text in ids}
+    entries = [entry for entry in policy.callers if wanted & entry.ids]
+    rates = [entry.requests_per_minute for entry in entries if entry.requests_per_minute is not None]
+    return Grant(
+        caller_ids=frozenset(one for entry in entries for one in entry.ids & wanted),
+        teams=frozenset(team for entry in entries for team in entry.teams),
+        subscriptions=frozenset(one for entry in entries for one in entry.subscriptions),
+        administrators=frozenset(one for entry in entries for one in entry.administrators),
+        wrapping_vaults=frozenset(one for entry in entries for one in entry.wrapping_vaults),
+        wrapping_thumbprints=frozenset(one for entry in entries for one in entry.wrapping_thumbprints),
+        requests_per_minute=max(rates, default=policy.requests_per_minute),
+    )
+
+
+def find_violations(policy: Policy, grant: Grant, asked: Asked) -> list[FieldError]:
+    """Name every field of a request that the policy or the caller's grant refuses; no value is repeated."""
+    rules = policy.environments.get(asked.environment, EnvironmentRules())
+    return [
+        *_check_team_and_environment(policy, grant, asked),
+        *_check_place(policy, grant, asked),
+        *_check_name(policy, asked),
+        *_check_tags(policy, asked),
+        *_check_deletion(policy, rules, asked),
+        *_check_network(rules, asked),
+        *_check_expiry(rules, asked),
+        *_check_administrators(grant, asked),
+        *_check_wrapping_keys(grant, asked),
+    ]
+
+
+def _refuse(field: str, code: str, message: str) -> list[FieldError]:
+    return [FieldError(field=field, message=message, code=code)]
+
+
+def _includes(listed: Collection[str], value: str) -> bool:
+    return EVERYTHING in listed or value in listed
+
+
+def _check_team_and_environment(policy: Policy, grant: Grant, asked: Asked) -> list[FieldError]:
+    errors = []
+    if asked.team not in grant.teams:
+        errors += _refuse("team", "team_not_yours", f"This is none of your teams. {_SEE_POLICY}")
+    if asked.environment not in policy.environments:
+        message = f"There is no such environment here. There are: {_join(policy.environments)}."
+        errors += _refuse("environment", "environment_unknown", message)
+    return errors
+
+
+def _check_place(policy: Policy, grant: Grant, asked: Asked) -> list[FieldError]:
+    errors = []
+    if not _includes(policy.subscriptions, asked.subscription_id):
+        message = "The policy allows no HSM in this subscription."
+        errors += _refuse("subscriptionId", "subscription_not_allowed", message)
+    elif not _includes(grant.subscriptions, asked.subscription_id):
+        message = f"You may not ask for an HSM in this subscription. {_SEE_POLICY}"
+        errors += _refuse("subscriptionId", "subscription_not_allowed", message)
+    if asked.location not in policy.locations:
+        message = f"The policy allows no HSM in this region, but in: {_join(policy.locations)}."
+        errors += _refuse("location", "location_not_allowed", message)
+    if asked.sku not in policy.skus:
+        message = f"The policy allows no HSM of this SKU, but of: {_join(policy.skus)}."
+        errors += _refuse("sku", "sku_not_allowed", message)
+    return errors
+
+
+def _check_name(policy: Policy, asked: Asked) -> list[FieldError]:
+    pattern = policy.name_pattern
+    if pattern is None or matches(pattern, asked.name, LONGEST_NAME):
+        return []
+    return _refuse("name", "name_not_allowed", f"The policy wants a name that matches {pattern} as a whole.")
+
+
+def _check_tags(policy: Policy, asked: Asked) -> list[FieldError]:
+    errors = []
+    # Azure does not tell names of tags apart by case.
+    tags = {name.lower(): value for name, value in asked.tags.items()}
+    for name, pattern in policy.required_tags.items():
+        value = tags.get(name.lower())
+        if value is None:
+            errors += _refuse(f"tags.{name}", "tag_required", "The policy wants this tag.")
+        elif not matches(pattern, value, LONGEST_TAG):
+            message = f"The policy wants a value that matches {pattern} as a whole."
+            errors += _refuse(f"tags.{name}", "tag_not_allowed", message)
+    return errors
+
+
+def _check_deletion(policy: Policy, rules: EnvironmentRules, asked: Asked) -> list[FieldError]:
+    errors = []
+    if asked.soft_delete_retention_days < policy.minimum_retention_days:
+        message = f"The policy wants a deleted HSM to be kept {policy.minimum_retention_days} days or more."
+        errors += _refuse("softDeleteRetentionDays", "retention_too_short", message)
+    if not asked.purge_protection and (policy.purge_protection_required or rules.purge_protection):
+        where = "everywhere" if policy.purge_protection_required else "in this environment"
+        message = f"The policy wants purge protection {where}."
+        errors += _refuse("purgeProtection", "purge_protection_required", message)
+    return errors
+
+
+def _check_network(rules: EnvironmentRules, asked: Asked) -> list[FieldError]:
+    if asked.network_denies_by_default or not rules.deny_by_default_network:
+        return []
+    message = "In this environment the policy wants a network that denies by default."
+    return _refuse("network.defaultAction", "network_must_deny", message)
+
+
+def _check_expiry(rules: EnvironmentRules, asked: Asked) -> list[FieldError]:
+    days = rules.maximum_lifetime_days
+    if asked.expires_at is None:
+        if not rules.expiry_required and days is None:
+            return []
+        return _refuse(
+            "expiresAt", "expiry_required", "In this environment the policy wants to know when an HSM expires."
+        )
+    if asked.expires_at <= asked.now:
+        return _refuse("expiresAt", "expiry_in_past", "An HSM cannot expire before it was asked for.")
+    if days is not None and asked.expires_at - asked.now > timedelta(days=days):
+        message = f"In this environment the policy wants an HSM to expire within {days} days."
+        return _refuse("expiresAt", "expiry_too_far", message)
+    return []
+
+
+def _check_administrators(grant: Grant, asked: Asked) -> list[FieldError]:
+    message = f"You may not make this one an administrator. {_SEE_POLICY}"
+    return [
+        FieldError(field=f"administrators[{index}]", message=message, code="administrator_not_allowed")
+        for index, administrator in enumerate(asked.administrators)
+        if not _includes(grant.administrators, administrator)
+    ]
+
+
+def _check_wrapping_keys(grant: Grant, asked: Asked) -> list[FieldError]:
+    message = f"You may not use this wrapping key: neither its vault nor its thumbprint is allowed. {_SEE_POLICY}"
+    return [
+        FieldError(field=wrapping_key_field(index), message=message, code="wrapping_key_not_allowed")
+        for index, key in enumerate(asked.wrapping_keys)
+        if not _allows(grant, key)
+    ]
+
+
+def _allows(grant: Grant, key: AskedKey) -> bool:
+    if key.vault is not None and _includes(grant.wrapping_vaults, key.vault):
+        return True
+    if key.thumbprint is not None:
+        return _includes(grant.wrapping_thumbprints, key.thumbprint)
+    # Preflight will read the certificate, and ask again by its thumbprint.
+    return key.vault is not None and bool(grant.wrapping_thumbprints)
+
+
+def find_approval_reasons(policy: Policy, environment: str, sku: str, kind: OperationKind) -> list[str]:
+    """Say why an operation needs approval, a sentence for each reason; none if it needs none.
+
+    What it costs is a reason to approve what begins to cost, not a change of what is there.
+    """
+    reasons = []
+    rules = policy.environments.get(environment, EnvironmentRules())
+    if kind == "adopt":
+        reasons.append("Taking over an HSM that this service did not make always needs approval.")
+    elif kind in policy.approval.kinds:
+        reasons.append(f"The policy wants approval of every {kind}.")
+    if kind in rules.approval:
+        reasons.append(f"The policy wants approval of every {kind} in the environment {environment}.")
+    if kind != "update":
+        reasons += _find_reasons_of_cost(policy, sku)
+    return reasons
+
+
+def _find_reasons_of_cost(policy: Policy, sku: str) -> list[str]:
+    limit, cost = policy.approval.above_monthly_cost_usd, monthly_cost(policy, sku)
+    if limit is None:
+        return []
+    if cost is None:
+        return ["What this SKU costs is not known, and the policy wants approval by cost."]
+    if cost > limit:
+        return [f"It costs about {cost:,.0f} USD a month; the policy wants approval above {limit:,.0f} USD."]
+    return []
+
+
+def monthly_cost(policy: Policy, sku: str) -> float | None:
+    """Give what an HSM of this SKU costs in a month, in US dollars; None if nobody said."""
+    return next((cost for known, cost in policy.monthly_cost_usd.items() if known == sku), None)
+
+
+def is_within_limit(limit: int | None, name: str, begun: Mapping[str, datetime]) -> bool:
+    """Say whether this HSM is among the first so many, by when each was begun, and by name where that is the same.
+
+    `begun` holds every HSM that was recorded or claimed, this one too (else KeyError). Whoever is let in stays in,
+    whatever comes later; and of two that come at once, both see the same order.
+    """
+    if limit is None:
+        return True
+    own = (begun[name], name)
+    return sum((when, other) < own for other, when in begun.items()) < limit
+
+
+def describe_policy(policy: Policy, grant: Grant) -> PolicyDescription:
+    """Say what this caller may ask for: where both the policy and the grant list something, what both do."""
+    return PolicyDescription(
+        subscriptions=_both(policy.subscriptions, grant.subscriptions),
+        locations=policy.locations,
+        skus=policy.skus,
+        name_pattern=policy.name_pattern,
+        required_tags=policy.required_tags,
+        minimum_retention_days=policy.minimum_retention_days,
+        purge_protection_required=policy.purge_protection_required,
+        administrators=sorted(grant.administrators),
+        wrapping_vaults=sorted(grant.wrapping_vaults),
+        wrapping_thumbprints=sorted(grant.wrapping_thumbprints),
+        environments=policy.environments,
+        maximum_hsms=policy.maximum_hsms,
+        monthly_cost_usd=policy.monthly_cost_usd,
+        approval=policy.approval,
+        requests_per_minute=grant.requests_per_minute,
+    )
+
+
+def _both(listed: Collection[str], granted: Collection[str]) -> list[str]:
+    if EVERYTHING in listed:
+        return sorted(granted)
+    return sorted(listed if EVERYTHING in granted else set(listed) & set(granted))
+
+
+def _join(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
