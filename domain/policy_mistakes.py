@@ -21,7 +21,7 @@ _SENTENCES: Final = {
     "missing": "This is required.",
     "extra_forbidden": "There is no such member.",
     "string_type": "This is a text in quotes.",
-    "string_unicode": "This is a text in Unicode.",
+    "string_unicode": "This holds something that is not Unicode.",
     "list_type": "This is a list.",
     "dict_type": "This is an object.",
     "model_type": "This is an object.",
@@ -31,8 +31,8 @@ _SENTENCES: Final = {
     "finite_number": "This is a number.",
     "too_short": "This is empty: nothing would be allowed.",
     "string_too_long": "This has at most {max_length} characters.",
-    "greater_than_equal": "This is {ge} or more.",
-    "less_than_equal": "This is {le} or less.",
+    "greater_than_equal": "This is {ge:g} or more.",
+    "less_than_equal": "This is {le:g} or less.",
     "literal_error": "This is one of {expected}.",
 }
 _OWN: Final = frozenset({"policy_mistake", "invalid_field"})
