@@ -4,7 +4,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from clients.azure_errors import our_errors
-from clients.credential import RETRIES, TIMEOUTS, credential
+from clients.credential import RETRIES, credential
+from clients.transport import make_transport
 from domain.records import sha256_of
 from domain.settings import settings
 
@@ -31,7 +32,8 @@ class Blob(NamedTuple):
 def _service() -> "BlobServiceClient":
     from azure.storage.blob import BlobServiceClient
 
-    return BlobServiceClient(settings().storage_account_url, credential=credential(), **RETRIES, **TIMEOUTS)
+    transport = make_transport()
+    return BlobServiceClient(settings().storage_account_url, credential=credential(), transport=transport, **RETRIES)
 
 
 def blob_url(container: str, path: str) -> str:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 # reads again what is safe to read again. So a retry lives in one place, and a worker never sleeps through one.
 RETRIES: Final[dict[str, Any]] = {"retry_total": 3, "retry_connect": 3, "retry_read": 1, "retry_status": 0}
 NO_RETRIES: Final[dict[str, Any]] = {"retry_total": 0}
-TIMEOUTS: Final[dict[str, Any]] = {"connection_timeout": 10, "read_timeout": 60}
 
 
 class OwnIdentity(NamedTuple):

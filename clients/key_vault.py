@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from clients.azure_errors import our_errors
-from clients.credential import RETRIES, TIMEOUTS, credential
+from clients.credential import RETRIES, credential
+from clients.transport import make_transport
 from domain.names import CertificateId
 
 
@@ -21,7 +22,7 @@ def find_certificate(certificate: CertificateId) -> VaultCertificate | None:
     from azure.keyvault.certificates import CertificateClient
 
     with our_errors("read the wrapping certificate"):
-        client = CertificateClient(certificate.vault_url, credential(), **RETRIES, **TIMEOUTS)
+        client = CertificateClient(certificate.vault_url, credential(), transport=make_transport(), **RETRIES)
         try:
             found = (
                 client.get_certificate_version(certificate.name, certificate.version)

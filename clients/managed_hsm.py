@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from clients.azure_errors import our_errors, unreadable
-from clients.credential import NO_RETRIES, TIMEOUTS, credential
+from clients.credential import NO_RETRIES, credential
+from clients.transport import make_transport
 from domain.names import hsm_uri
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def _client(name: str) -> "SecurityDomainClient":
     from azure.keyvault.securitydomain import SecurityDomainClient
 
     # Nothing is ever re-sent by itself here: each export that we ask for is written down before it is asked for.
-    return SecurityDomainClient(hsm_uri(name), credential(), **NO_RETRIES, **TIMEOUTS)
+    return SecurityDomainClient(hsm_uri(name), credential(), transport=make_transport(), **NO_RETRIES)
 
 
 def download_security_domain(name: str, certificates: Sequence[bytes], quorum: int) -> bytes:
