@@ -33,7 +33,7 @@ def await_ready(work: Work) -> Outcome:
     if hsm.provisioning_state not in ("Succeeded", "Activated"):
         return wait(settings().poll_seconds)
     _record(archive.find_hsm_record(plan.hsm), hsm)
-    return done(uri=hsm.uri)
+    return done(uri=hsm.uri, resourceId=hsm.resource_id)
 
 
 def _await_appearance(plan: Plan) -> Outcome:

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from clients import archive, key_vault
 from clients.key_vault import VaultCertificate
 from domain.errors import FieldError, ServiceError, service_error
-from domain.names import hsm_of_operation, parse_certificate_id
+from domain.names import hsm_of_operation, instance_id, parse_certificate_id
 from domain.outcomes import Work
 from domain.records import Claim, ExportEntry, Plan
+from domain.trace import follow
 from domain.wrapping_keys import wrapping_key_field
 
 
@@ -26,6 +27,10 @@ def claim_of(work: Work) -> Claim:
     held = archive.find_claim(hsm) if hsm else None
     if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:
         raise not_claimed()
+    # Whoever may start orchestrations by other means could run a claimed operation twice at the same time.
+    if work.instance_id != instance_id(held.claim.hsm):
+        raise not_claimed()
+    follow(held.claim.trace)
     return held.claim
 
 

@@ -8,7 +8,7 @@ from activities.context import export_entry, now, plan_of
 from clients import archive, managed_hsm, resource_manager
 from clients.archive import StoredDomain
 from clients.export_journal import begin_export, note_export
-from domain.errors import RefusedByAzure, service_error
+from domain.errors import RefusedByAzure, ServiceError, service_error
 from domain.outcomes import Outcome, Work, done, wait
 from domain.records import Plan, Receipt, sha256_of
 from domain.settings import settings
@@ -62,6 +62,8 @@ def _download(plan: Plan, work: Work) -> StoredDomain | None:
         raise service_error(
             "plan_damaged", "The plan holds an unreadable certificate.", advice="Send the request again."
         )
+    if settings().stop_destruction_and_export:
+        raise _export_stopped()
     export = begin_export(plan.hsm, export_entry(work))
     try:
         content = managed_hsm.download_security_domain(plan.hsm, certificates, plan.request.security_domain.quorum)
@@ -71,6 +73,14 @@ def _download(plan: Plan, work: Work) -> StoredDomain | None:
             return None
         raise
     return archive.create_security_domain(plan, work.attempt, content, export)
+
+
+def _export_stopped() -> ServiceError:
+    return service_error(
+        "destruction_and_export_stopped",
+        "The operators have stopped destruction and export, so the security domain was not asked for.",
+        advice="The HSM exists and is billed. Send the request again when the operators have lifted this.",
+    )
 
 
 def _receipt(plan: Plan, attempt: int, stored: StoredDomain) -> Receipt:

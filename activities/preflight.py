@@ -4,13 +4,15 @@ from activities.context import claim_of, now, read_wrapping_certificate
 from clients import archive, resource_manager
 from clients.credential import own_identity
 from clients.ownership import hsm_exists, is_ours, require_free_name, require_usable_subscription
+from domain.asking import require_allowed
 from domain.errors import refused_fields, service_error
 from domain.hsm import Hsm, find_differences
 from domain.names import parse_certificate_id, resource_id
 from domain.outcomes import Outcome, Work, done
+from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
 from domain.records import Claim, Notice, PinnedKey, Plan
 from domain.requests import HsmRequest, WrappingKeyRequest, check_request
-from domain.settings import settings
+from domain.settings import deployment_policy, settings
 from domain.wrapping_keys import (
     WrappingCertificate,
     WrappingKeyFault,
@@ -27,11 +29,27 @@ def preflight(work: Work) -> Outcome:
     plan = archive.find_plan(claim.hsm, claim.operation_id)
     if plan is None:
         check_request(claim.request, now())
+        _check_policy(claim)
         _check_subscription(claim.request)
         _check_hsm(claim)
         plan = archive.create_plan(_pin(claim))
     warnings = [warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings]
     return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60)
+
+
+def _check_policy(claim: Claim, thumbprints: list[str] | None = None) -> None:
+    """Hold the claim against the policy again: it may have changed, and a claim may have been forged."""
+    policy = deployment_policy()
+    require_allowed(
+        policy,
+        find_grant(policy, claim.grant_ids),
+        claim.hsm,
+        claim.team,
+        claim.request,
+        now(),
+        by_operator=claim.by_operator,
+        thumbprints=thumbprints,
+    )
 
 
 def _check_subscription(request: HsmRequest) -> None:
@@ -64,7 +82,7 @@ def _check_hsm(claim: Claim) -> None:
 
 
 def _check_existing(claim: Claim, hsm: Hsm) -> None:
-    if not is_ours(hsm, archive.find_hsm_record(claim.hsm), claim.owner):
+    if not is_ours(hsm, archive.find_hsm_record(claim.hsm), claim.team):
         raise hsm_exists()
     differences = find_differences(hsm, claim.request, own_identity().object_id)
     if differences:
@@ -79,6 +97,9 @@ def _pin(claim: Claim) -> Plan:
     errors = check_wrapping_keys([certificate for _, certificate in pinned], now())
     if errors:
         raise refused_fields(errors)
+    _check_policy(
+        claim, [certificate.thumbprint for _, certificate in pinned if isinstance(certificate, WrappingCertificate)]
+    )
     keys = [
         PinnedKey(
             custodian=asked.custodian,
@@ -93,9 +114,14 @@ def _pin(claim: Claim) -> Plan:
     return Plan(
         hsm=claim.hsm,
         operation_id=claim.operation_id,
-        owner=claim.owner,
+        kind=claim.kind,
+        team=claim.team,
+        requester=claim.requester,
+        requested_by=claim.requested_by,
         resource_id=resource_id(request.subscription_id, request.resource_group, claim.hsm),
         request=request,
+        monthly_cost_usd=monthly_cost(deployment_policy(), request.sku),
+        approval_reasons=find_approval_reasons(deployment_policy(), request.environment, request.sku, claim.kind),
         wrapping_keys=keys,
         warnings=_find_warnings(request, keys),
         pinned_at=now(),

@@ -2,17 +2,20 @@
 
 from activities.context import now, plan_of
 from clients import archive, resource_manager
-from clients.ownership import hsm_exists, is_ours
+from clients.ownership import creation_stopped, hsm_exists, is_ours
 from domain.outcomes import Outcome, Work, done
 from domain.records import HsmRecord, Plan
+from domain.settings import settings
 
 
 def provision_hsm(work: Work) -> Outcome:
     """Record that the HSM is ours, then ask for it; an HSM that exists is asked for again only if it failed."""
     plan = plan_of(work)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
-    if hsm is not None and not is_ours(hsm, archive.find_hsm_record(plan.hsm), plan.owner):
+    if hsm is not None and not is_ours(hsm, archive.find_hsm_record(plan.hsm), plan.team):
         raise hsm_exists()
+    if hsm is None and settings().stop_creation:
+        raise creation_stopped()
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
     if hsm is None:
         # A record of an HSM that is gone must not vouch for the new one: it names the old one's security domain.
@@ -27,7 +30,9 @@ def _new_record(plan: Plan) -> HsmRecord:
     return HsmRecord(
         hsm=plan.hsm,
         resource_id=plan.resource_id,
-        owner=plan.owner,
+        team=plan.team,
+        requester=plan.requester,
+        request=plan.request,
         created_by=plan.operation_id,
         created_at=now(),
     )

@@ -4,7 +4,7 @@ from activities.context import not_claimed
 from clients import archive
 from domain.errors import service_error
 from domain.names import hsm_of_operation
-from domain.operations import Operation
+from domain.operations import Operation, accepted_operation
 from domain.outcomes import Outcome, Work, done
 
 
@@ -22,10 +22,7 @@ def record_operation(work: Work) -> Outcome:
     claim = held.claim
     operation = Operation.model_validate(
         {
-            "id": claim.operation_id,
-            "hsm": claim.hsm,
-            "owner": claim.owner,
-            "createdAt": claim.claimed_at,
+            **accepted_operation(claim).model_dump(by_alias=True),
             **work.progress,
         }
     )

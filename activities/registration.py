@@ -35,10 +35,12 @@ def run_activity(name: str, work: dict[str, Any]) -> dict[str, Any]:
     """
     from domain.errors import ServiceError, describe_unexpected
     from domain.outcomes import Outcome, Work, failed
+    from domain.trace import carrying
 
     try:
         run = getattr(importlib.import_module(f"activities.{name}"), name)
-        outcome: Outcome = run(Work.model_validate(work))
+        with carrying(None):
+            outcome: Outcome = run(Work.model_validate(work))
     except ServiceError as error:
         _log.warning("%s: %s", name, error)
         outcome = failed(error.detail)

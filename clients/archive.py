@@ -35,6 +35,13 @@ class HeldClaim(NamedTuple):
     etag: str
 
 
+class PinnedPlan(NamedTuple):
+    """A plan, and the SHA-256 of the bytes that it was written as."""
+
+    plan: Plan
+    sha256: str
+
+
 class StoredDomain(NamedTuple):
     """A stored security domain, and the export that it came from; its bytes never leave an activity.
 
@@ -106,8 +113,14 @@ def _write(path: str, record: Model) -> None:
 
 def find_plan(hsm: str, operation_id: str) -> Plan | None:
     """Read the pinned plan of an operation."""
+    pinned = find_pinned_plan(hsm, operation_id)
+    return pinned.plan if pinned else None
+
+
+def find_pinned_plan(hsm: str, operation_id: str) -> PinnedPlan | None:
+    """Read the pinned plan of an operation, and the hash that an approval binds."""
     blob = find_blob(ARCHIVE, f"{hsm}/{operation_id}/plan.json")
-    return _parse(Plan, blob) if blob else None
+    return PinnedPlan(_parse(Plan, blob), sha256_of(blob.content)) if blob else None
 
 
 def create_plan(plan: Plan) -> Plan:

@@ -2,7 +2,6 @@
 
 from clients import resource_manager
 from clients.credential import own_identity
-from domain.caller import Owner
 from domain.errors import FieldError, ServiceError, refused_fields, service_error
 from domain.hsm import Hsm
 from domain.records import HsmRecord
@@ -28,13 +27,13 @@ def require_usable_subscription(subscription_id: str, location: str) -> None:
         raise refused_fields([FieldError(field="location", message=message, code="location_unsupported")])
 
 
-def is_ours(hsm: Hsm, record: HsmRecord | None, owner: Owner) -> bool:
-    """Say whether an HSM is the one that our record is of, and this owner's.
+def is_ours(hsm: Hsm, record: HsmRecord | None, team: str) -> bool:
+    """Say whether an HSM is the one that our record is of, and this team's.
 
     A resource id names whatever has the name now; when Azure made it tells one from the next. Until that was recorded,
     the HSM is ours if it was made by us.
     """
-    if record is None or record.owner != owner or record.resource_id.lower() != hsm.resource_id.lower():
+    if record is None or record.team != team or record.resource_id.lower() != hsm.resource_id.lower():
         return False
     if record.made_at is None:
         return bool(hsm.made_by) and hsm.made_by in own_identity()
@@ -58,6 +57,15 @@ def hsm_exists() -> ServiceError:
     """Make the error of an HSM that is not the caller's."""
     return service_error(
         "hsm_exists",
-        "An HSM of this name exists that this service did not make for this caller; it was not touched.",
+        "An HSM of this name exists that this service did not make for this team; it was not touched.",
         advice="Choose another name.",
+    )
+
+
+def creation_stopped() -> ServiceError:
+    """Make the error of a creation while the operators' switch is on."""
+    return service_error(
+        "creation_stopped",
+        "The operators have stopped the creation of HSMs.",
+        advice="Ask the platform's operators when it goes on, then send the request again.",
     )

@@ -6,15 +6,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from clients.azure_errors import our_errors
-from clients.credential import RETRIES, TIMEOUTS, credential, own_identity
+from clients.credential import RETRIES, credential, own_identity
+from clients.transport import make_transport
 from domain.hsm import Hsm
 from domain.names import hsm_uri
-from domain.requests import HsmRequest
+from domain.requests import HsmRequest, NetworkRequest
 from domain.settings import settings
 
 if TYPE_CHECKING:
     from azure.mgmt.keyvault import KeyVaultManagementClient
-    from azure.mgmt.keyvault.models import ManagedHsm
+    from azure.mgmt.keyvault.models import ManagedHsm, MHSMNetworkRuleSet
     from azure.mgmt.resource.resources import ResourceManagementClient
 
 NEEDED_ACTIONS = (
@@ -28,14 +29,14 @@ NEEDED_ACTIONS = (
 def _resources(subscription_id: str) -> "ResourceManagementClient":
     from azure.mgmt.resource.resources import ResourceManagementClient
 
-    return ResourceManagementClient(credential(), subscription_id, **RETRIES, **TIMEOUTS)
+    return ResourceManagementClient(credential(), subscription_id, transport=make_transport(), **RETRIES)
 
 
 @lru_cache(maxsize=16)
 def _key_vault(subscription_id: str) -> "KeyVaultManagementClient":
     from azure.mgmt.keyvault import KeyVaultManagementClient
 
-    return KeyVaultManagementClient(credential(), subscription_id, **RETRIES, **TIMEOUTS)
+    return KeyVaultManagementClient(credential(), subscription_id, transport=make_transport(), **RETRIES)
 
 
 def _get(subscription_id: str, path: str, api_version: str) -> tuple[int, dict[str, Any]]:
@@ -160,7 +161,7 @@ def put_hsm(name: str, request: HsmRequest) -> None:
         # Azure takes the absence, not false, for "off".
         enable_purge_protection=request.purge_protection or None,
         public_network_access=request.public_network_access,
-        network_acls=models.MHSMNetworkRuleSet(bypass="AzureServices", default_action="Allow"),
+        network_acls=_network_rules(request.network),
         create_mode="default",
     )
     # `family` is the first letter after the underscore, as the Azure CLI derives it (keyvault/custom.py, create_hsm).
@@ -170,6 +171,30 @@ def put_hsm(name: str, request: HsmRequest) -> None:
         _key_vault(request.subscription_id).managed_hsms.begin_create_or_update(
             request.resource_group, name, hsm, polling=False
         )
+
+
+def list_hsms(subscription_id: str) -> list[Hsm]:
+    """List the HSMs of a subscription."""
+    with our_errors("list the HSMs"):
+        return [_describe(resource) for resource in _key_vault(subscription_id).managed_hsms.list_by_subscription()]
+
+
+def _network_rules(network: NetworkRequest) -> "MHSMNetworkRuleSet":
+    from azure.mgmt.keyvault import models
+
+    return models.MHSMNetworkRuleSet(
+        bypass="AzureServices",
+        default_action=network.default_action,
+        ip_rules=[models.MHSMIPRule(value=value) for value in network.ip_rules],
+    )
+
+
+def _read_network(rules: "MHSMNetworkRuleSet | None") -> NetworkRequest:
+    action = _word(rules.default_action if rules else None)
+    return NetworkRequest(
+        default_action="Deny" if action.lower() == "deny" else "Allow",
+        ip_rules=[rule.value for rule in (rules.ip_rules if rules else None) or []],
+    )
 
 
 def _describe(resource: "ManagedHsm | None") -> Hsm:
@@ -190,6 +215,8 @@ def _describe(resource: "ManagedHsm | None") -> Hsm:
         administrators=[administrator.lower() for administrator in properties.initial_admin_object_ids or []],
         soft_delete_retention_days=properties.soft_delete_retention_in_days or 90,
         purge_protection=bool(properties.enable_purge_protection),
+        network=_read_network(properties.network_acls),
+        tags=dict(resource.tags or {}),
         made_at=system.created_at if system else None,
         made_by=(system.created_by or "").lower() if system else "",
     )

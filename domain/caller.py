@@ -4,30 +4,42 @@ from typing import Final, Literal
 
 from domain.model import Model
 
-REQUEST_ROLE: Final = "Hsm.Request"
 READ_ROLE: Final = "Hsm.Read"
+REQUEST_ROLE: Final = "Hsm.Request"
+APPROVE_ROLE: Final = "Hsm.Approve"
+OPERATE_ROLE: Final = "Hsm.Operate"
+AUDIT_ROLE: Final = "Hsm.Audit"
+ROLES: Final = (READ_ROLE, REQUEST_ROLE, APPROVE_ROLE, OPERATE_ROLE, AUDIT_ROLE)
 
 
-class Owner(Model):
-    """The principal that an HSM and its operations belong to, by its Entra object id."""
+class Principal(Model):
+    """An application or a person of a tenant, by its Entra object id."""
 
     tenant_id: str
     object_id: str
+    kind: Literal["application", "person"]
 
 
 class Caller(Model):
-    """A principal whose access token was validated: an application or a person, with our app roles."""
+    """A principal whose access token was validated, with our app roles and the groups that it is in."""
 
     tenant_id: str
     object_id: str
     kind: Literal["application", "person"]
     roles: frozenset[str]
-
-    def may_read(self, owner: Owner) -> bool:
-        """Whether what belongs to this owner may be shown: its own to everybody, all to readers."""
-        return READ_ROLE in self.roles or owner == self.owner
+    groups: frozenset[str] = frozenset()
 
     @property
-    def owner(self) -> Owner:
-        """The caller as the owner of what it asks for."""
-        return Owner(tenant_id=self.tenant_id, object_id=self.object_id)
+    def principal(self) -> Principal:
+        """Who it is, without what it may do."""
+        return Principal(tenant_id=self.tenant_id, object_id=self.object_id, kind=self.kind)
+
+    @property
+    def operates(self) -> bool:
+        """Whether it may see and change what belongs to any team."""
+        return OPERATE_ROLE in self.roles
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The object ids by which the deployment's policy may name it."""
+        return self.groups | {self.object_id}

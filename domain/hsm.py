@@ -4,7 +4,7 @@ from pydantic import AwareDatetime
 
 from domain.errors import FieldError
 from domain.model import Model
-from domain.requests import HsmRequest
+from domain.requests import HsmRequest, NetworkRequest
 
 
 class Hsm(Model):
@@ -24,6 +24,8 @@ class Hsm(Model):
     administrators: list[str]
     soft_delete_retention_days: int
     purge_protection: bool
+    network: NetworkRequest
+    tags: dict[str, str]
     made_at: AwareDatetime | None
     made_by: str
 
@@ -55,7 +57,14 @@ def find_differences(hsm: Hsm, request: HsmRequest, own_object_id: str) -> list[
         for field, (current, wanted) in asked.items()
         if current != wanted
     ]
+    if _reach(hsm.network) != _reach(request.network):
+        message = "This version does not change the network rules of an HSM that exists."
+        errors.append(FieldError(field="network", message=message, code="hsm_differs"))
     if {*request.administrators, own_object_id} != {*hsm.administrators, own_object_id}:
         message = "The HSM was created with other initial administrators, which cannot be changed."
         errors.append(FieldError(field="administrators", message=message, code="hsm_differs"))
     return errors
+
+
+def _reach(network: NetworkRequest) -> tuple[str, frozenset[str]]:
+    return network.default_action, frozenset(network.ip_rules)

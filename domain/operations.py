@@ -1,16 +1,20 @@
 """An operation as a person sees it: all its steps from the first moment, and how it ended."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import AwareDatetime, Field
 
-from domain.caller import Owner
+from domain.caller import Principal
 from domain.errors import ErrorDetail
+from domain.fields import OperationKind
 from domain.model import Model
-from domain.records import Claim, Download, Notice, Receipt
+from domain.records import Cancellation, Claim, Download, Notice, Receipt
 from domain.steps import StepStatus, steps_to_come
 
-OperationStatus = Literal["NotStarted", "Running", "Succeeded", "Failed"]
+OperationStatus = Literal["NotStarted", "Running", "Succeeded", "Failed", "Canceled"]
+
+
+ENDED: Final = ("Succeeded", "Failed", "Canceled")
 
 
 class Step(Model):
@@ -23,12 +27,23 @@ class Step(Model):
     finished_at: AwareDatetime | None = None
 
 
+class OperationResult(Model):
+    """What a successful operation has made of the HSM."""
+
+    resource_id: str
+    uri: str
+    security_domain: Receipt | None = None
+
+
 class Operation(Model):
-    """A provision from its acceptance to its end. What exists after a failure is in `hsm` and `error.advice`."""
+    """An operation from its acceptance to its end."""
 
     id: str
+    kind: OperationKind
     hsm: str
-    owner: Owner
+    team: str
+    requester: Principal
+    requested_by: str | None = None
     status: OperationStatus
     created_at: AwareDatetime
     finished_at: AwareDatetime | None = None
@@ -36,21 +51,32 @@ class Operation(Model):
     warnings: list[Notice] = Field(default_factory=list)
     error: ErrorDetail | None = None
     downloads: list[Download] = Field(default_factory=list)
-    security_domain: Receipt | None = None
+    cancel: Cancellation | None = None
+    result: OperationResult | None = None
 
     @property
     def ended(self) -> bool:
         """Whether it is over, well or badly."""
-        return self.status in ("Succeeded", "Failed")
+        return self.status in ENDED
+
+    @property
+    def percent_complete(self) -> int:
+        """How much of it is done: by steps, for nobody knows how long Azure takes."""
+        done = sum(step.status in ("Succeeded", "Skipped") for step in self.steps)
+        return 100 if self.status == "Succeeded" else min(99, done * 100 // len(self.steps))
 
 
 def accepted_operation(claim: Claim) -> Operation:
     """Describe an operation that was accepted and has not begun."""
     return Operation(
         id=claim.operation_id,
+        kind=claim.kind,
         hsm=claim.hsm,
-        owner=claim.owner,
+        team=claim.team,
+        requester=claim.requester,
+        requested_by=claim.requested_by,
         status="NotStarted",
         created_at=claim.claimed_at,
+        cancel=claim.cancel,
         steps=[Step.model_validate(step) for step in steps_to_come()],
     )

@@ -22,9 +22,13 @@ class Outcome(Model):
 
 
 class Work(Model):
-    """What the orchestrator asks an activity for: an operation, and for downloads which attempt."""
+    """What the orchestrator asks an activity for: an operation, and for downloads which attempt.
+
+    `instance_id` is the orchestration's, which only one can have.
+    """
 
     operation_id: str
+    instance_id: str = ""
     attempt: int = 0
     progress: dict[str, Any] = Field(default_factory=dict)
 

@@ -6,9 +6,11 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from domain.caller import Owner
+from domain.caller import Principal
+from domain.fields import OperationKind
 from domain.model import Model
 from domain.requests import HsmRequest
+from domain.trace import Trace
 
 
 class Notice(Model):
@@ -18,20 +20,36 @@ class Notice(Model):
     message: str
 
 
+class Cancellation(Model):
+    """Who asked for an operation to be canceled, and when."""
+
+    by: Principal
+    at: AwareDatetime
+
+
 class Claim(Model):
     """The right of one operation to change one HSM, from its acceptance until it ended.
 
-    The claim, not the engine, decides which of two starts is real.
+    The claim, not the engine, decides which of two starts is real. `requested_by` is the person for whom an application
+    says that it asks, by object id: it is asserted, not proved. `grant_ids` are the entries of the policy that allowed
+    the request; `by_operator` says that it came from somebody who may act for every team.
     """
 
     hsm: str
     operation_id: str
-    owner: Owner
+    kind: OperationKind = "provision"
+    team: str
+    requester: Principal
+    requested_by: str | None = None
+    grant_ids: list[str]
+    by_operator: bool = False
     request: HsmRequest
     digest: str
     claimed_at: AwareDatetime
     state: Literal["running", "ended"] = "running"
     succeeded: bool | None = None
+    cancel: Cancellation | None = None
+    trace: Trace = Trace()
 
     @property
     def running(self) -> bool:
@@ -54,9 +72,14 @@ class Plan(Model):
 
     hsm: str
     operation_id: str
-    owner: Owner
+    kind: OperationKind
+    team: str
+    requester: Principal
+    requested_by: str | None = None
     resource_id: str
     request: HsmRequest
+    monthly_cost_usd: float | None
+    approval_reasons: list[str]
     wrapping_keys: list[PinnedKey]
     warnings: list[Notice]
     pinned_at: AwareDatetime
@@ -110,13 +133,16 @@ class ExportEntry(Model):
 class HsmRecord(Model):
     """An HSM that this service made, and whose it is.
 
-    `created_by` is the operation that made it, `created_at` when it was about to. `made_at` is when Azure says that it
-    was made (`systemData.createdAt`), which tells it from another of the same name; None until it was seen ready.
+    `request` is what it was last asked to be. `created_by` is the operation that made it, `created_at` when it was
+    about to. `made_at` is when Azure says that it was made (`systemData.createdAt`), which tells it from another of the
+    same name; None until it was seen ready.
     """
 
     hsm: str
     resource_id: str
-    owner: Owner
+    team: str
+    requester: Principal
+    request: HsmRequest
     created_by: str
     created_at: AwareDatetime
     made_at: AwareDatetime | None = None

@@ -1,16 +1,26 @@
 """The request for an HSM, its rules, and its canonical form."""
 
 import hashlib
+import ipaddress
 import json
 import re
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
-from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from domain.errors import FieldError, ServiceError, refused_fields
+from domain.fields import Guid, Location, Sku
 from domain.model import Model
 from domain.names import parse_certificate_id
 from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wrapping_keys, read_pem
@@ -18,19 +28,6 @@ from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wr
 MINIMUM_KEYS: Final = 3
 MAXIMUM_KEYS: Final = 10
 MINIMUM_QUORUM: Final = 2
-
-Sku = Literal[
-    "Standard_B1",
-    "Standard_B1v2",
-    "Standard_B5v2",
-    "Standard_B10v2",
-    "Standard_B15v2",
-    "Standard_B20v2",
-    "Custom_B6",
-    "Custom_B32",
-    "Custom_C10",
-    "Custom_C42",
-]
 
 _OWN_CODES: Final = frozenset(
     {
@@ -43,22 +40,6 @@ _OWN_CODES: Final = frozenset(
         "invalid_field",
     }
 )
-
-
-def _guid(text: object) -> str:
-    try:
-        return str(UUID(text if isinstance(text, str) else ""))
-    except ValueError:
-        code, message = "invalid_field", "This is a GUID such as 00000000-0000-0000-0000-000000000000."
-        raise PydanticCustomError(code, message) from None
-
-
-def _location(text: object) -> str:
-    lowered = text.replace(" ", "").lower() if isinstance(text, str) else ""
-    if not re.fullmatch(r"[a-z0-9]{3,40}", lowered):
-        code, message = "invalid_field", "This is the name of an Azure region, such as norwayeast."
-        raise PydanticCustomError(code, message)
-    return lowered
 
 
 def _certificate_id(text: str) -> str:
@@ -96,7 +77,31 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
     return tags
 
 
-Guid = Annotated[str, BeforeValidator(_guid)]
+def _address_range(text: object) -> str:
+    try:
+        network = ipaddress.ip_network(text if isinstance(text, str) else "", strict=False)
+    except ValueError:
+        network = None
+    if network is None or network.version != 4:
+        code, message = "invalid_field", "This is an IPv4 address or range such as 203.0.113.0/24."
+        raise PydanticCustomError(code, message)
+    return str(network)
+
+
+Tags = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=512)], Annotated[str, Field(max_length=256)]],
+    Field(max_length=50),
+    AfterValidator(_tags),
+]
+
+
+class NetworkRequest(Model):
+    """From where the HSM can be reached publicly: from everywhere, or from some IPv4 ranges only."""
+
+    default_action: Literal["Allow", "Deny"] = "Allow"
+    ip_rules: Annotated[list[Annotated[str, BeforeValidator(_address_range)]], Field(max_length=1000)] = Field(
+        default_factory=list
+    )
 
 
 class WrappingKeyRequest(Model):
@@ -129,25 +134,28 @@ class HsmRequest(Model):
 
     subscription_id: Guid
     resource_group: Annotated[str, Field(max_length=90, pattern=r"^[-\w.()]*[-\w()]$")]
-    location: Annotated[str, BeforeValidator(_location)]
+    location: Location
     sku: Sku = "Standard_B1"
     administrators: Annotated[list[Guid], Field(min_length=1, max_length=20)]
     soft_delete_retention_days: Annotated[StrictInt, AfterValidator(_retention)] = 90
     purge_protection: StrictBool = False
     public_network_access: Annotated[Literal["Enabled", "Disabled"], AfterValidator(_public_network_access)] = "Enabled"
-    tags: Annotated[
-        dict[Annotated[str, Field(min_length=1, max_length=512)], Annotated[str, Field(max_length=256)]],
-        Field(max_length=50),
-        AfterValidator(_tags),
-    ] = Field(default_factory=dict)
+    network: NetworkRequest = Field(default_factory=NetworkRequest)
+    tags: Tags = Field(default_factory=dict)
     security_domain: SecurityDomainRequest
+    environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+    expires_at: AwareDatetime | None = None
+    team: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
+    requested_by: Guid | None = None
 
     def canonical(self) -> dict[str, Any]:
         """Give the request after defaults, with what Azure does not tell apart written in one way.
 
-        The custodians' names are left out: they are text for people and decide nothing.
+        The custodians' names are left out: they are text for people and decide nothing. So is who asked, and for which
+        team: that stands beside the request.
         """
-        document = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        document = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"team", "requested_by"})
+        document["network"]["ipRules"] = sorted(set(self.network.ip_rules))
         document["resourceGroup"] = self.resource_group.lower()
         document["administrators"] = sorted(set(self.administrators))
         for key in document["securityDomain"]["wrappingKeys"]:

@@ -3,7 +3,9 @@
 import os
 from functools import lru_cache
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from domain.policy import Policy, PolicyInvalid, parse_policy
 
 _PREFIX = "HSM_PROVISIONER_"
 
@@ -15,7 +17,10 @@ class Settings(BaseModel):
     access token must be for. `storage_account_url`: where security domains and records are kept. `identity_client_id`:
     the user-assigned managed identity; empty for the system-assigned one. `poll_seconds`: the first pause between two
     looks at Azure's long work. `hsm_quota`: how many HSMs Azure allows for each subscription and region.
-    `deadline_minutes`: how long an operation may take before it ends Failed, whatever it waits for.
+    `deadline_minutes`: how long an operation may take before it ends Failed, whatever it waits for. `policy`: who may
+    ask for what, as JSON (`domain/policy.py`). `stop_creation` and `stop_destruction_and_export`: switches that end
+    these at once, running operations included. `console_client_id`: the app registration that the console signs people
+    in with.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -27,14 +32,51 @@ class Settings(BaseModel):
     poll_seconds: float = Field(default=15, gt=0)
     hsm_quota: int = Field(default=5, ge=1)
     deadline_minutes: float = Field(default=180, gt=0)
+    policy: str = Field(min_length=1)
+    stop_creation: bool = False
+    stop_destruction_and_export: bool = False
+    console_client_id: str | None = None
+
+
+class SettingsInvalid(Exception):  # noqa: N818 - it says what is
+    """The app's settings cannot be used; `mistakes` has one sentence for each."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("; ".join(mistakes))
+        self.mistakes = mistakes
 
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     """Read the settings, once for each process.
 
-    Raises pydantic.ValidationError naming the setting that is missing or wrong.
+    Raises SettingsInvalid naming each setting that is missing or wrong.
     """
-    return Settings.model_validate(
-        {name: os.environ[key] for name in Settings.model_fields if os.environ.get(key := _PREFIX + name.upper())}
-    )
+    values = {name: os.environ[key] for name in Settings.model_fields if os.environ.get(key := _PREFIX + name.upper())}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        raise SettingsInvalid(
+            [f"{_PREFIX}{str(detail['loc'][0]).upper()}: {detail['msg']}" for detail in details]
+        ) from None
+
+
+@lru_cache(maxsize=1)
+def deployment_policy() -> Policy:
+    """Read the policy from the settings, once for each process; raises SettingsInvalid."""
+    try:
+        return parse_policy(settings().policy)
+    except PolicyInvalid as invalid:
+        raise SettingsInvalid([f"{_PREFIX}POLICY: {mistake}" for mistake in invalid.mistakes]) from None
+
+
+def find_mistakes() -> list[str]:
+    """Name every mistake in the settings, a sentence for each."""
+    mistakes: list[str] = []
+    for read in (settings, deployment_policy):
+        try:
+            read()
+        except SettingsInvalid as invalid:
+            mistakes += [mistake for mistake in invalid.mistakes if mistake not in mistakes]
+    return mistakes

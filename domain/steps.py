@@ -4,6 +4,18 @@ from typing import Any, Final, Literal
 
 StepStatus = Literal["NotStarted", "Running", "Succeeded", "Failed", "Skipped"]
 
+STEP_TITLES: Final = {
+    "preflight": "Check and pin the plan",
+    "create_resource_group": "Create the resource group",
+    "provision_hsm": "Ask Azure for the HSM",
+    "await_ready": "Wait until Azure has made it",
+    "fetch_wrapping_keys": "Fetch the wrapping keys",
+    "download_security_domain": "Download and store the security domain",
+    "await_activation": "Wait until the HSM confirms",
+    "verify_security_domain": "Verify what is stored",
+    "record_operation": "Record the operation",
+}
+
 PROVISION_STEPS: Final = (
     "preflight",
     "create_resource_group",

@@ -97,6 +97,7 @@ def request_body(stack: Stack, certificates: Iterable[str]) -> dict[str, Any]:
         "softDeleteRetentionDays": 7,
         "purgeProtection": False,
         "publicNetworkAccess": "Enabled",
+        "environment": "development",
         "tags": {"owner": "team-a"},
         "securityDomain": {
             "quorum": QUORUM,

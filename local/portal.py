@@ -8,6 +8,7 @@ import requests
 
 from local.stack import API_SCOPE, Application, Stack
 
+API_VERSION: Final = "2026-11-01"
 _POLL_SECONDS: Final = 0.25
 
 
@@ -33,14 +34,14 @@ class Portal:
         return self._token
 
     def send(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        """Send a request with the access token and the function key."""
+        """Send a request with the access token and the API's version."""
         headers = {
             "Authorization": f"Bearer {self.token()}",
-            "x-functions-key": self._stack.host.functions_key,
             **arguments.pop("headers", {}),
         }
         url = f"{self._stack.host.functions_url}/api/{path}"
-        return self._session.request(method, url, headers=headers, timeout=60, **arguments)
+        parameters = {"api-version": API_VERSION, **arguments.pop("params", {})}
+        return self._session.request(method, url, headers=headers, params=parameters, timeout=60, **arguments)
 
     def put_hsm(self, name: str, body: dict[str, Any]) -> requests.Response:
         """Ask for an HSM."""
@@ -61,7 +62,7 @@ class Portal:
         while time.monotonic() < deadline:
             operation = self.operation(operation_id)
             show(operation)
-            if operation["status"] in ("Succeeded", "Failed"):
+            if operation["status"] in ("Succeeded", "Failed", "Canceled"):
                 return operation
             time.sleep(_POLL_SECONDS)
         message = f"operation {operation_id} did not end in {seconds} s"

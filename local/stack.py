@@ -13,6 +13,7 @@ from local.azure.launch import LocalAzure, start_local_azure
 from local.child_process import REPOSITORY
 from local.files import to_shell, write_private
 from local.host.launch import LocalHost, start_local_host
+from local.policy import TEAM_A, policy
 
 if TYPE_CHECKING:
     from azure.identity import ClientSecretCredential
@@ -46,7 +47,6 @@ class Stack(NamedTuple):
         """Give the variables with which any client finds its way: SDKs, the Azure CLI, curl."""
         return {
             "FUNCTIONS_URL": self.host.functions_url,
-            "FUNCTIONS_KEY": self.host.functions_key,
             "API_SCOPE": API_SCOPE,
             **self.azure.endpoints.client_environment(),
             "AZURE_CLIENT_ID": self.portal.client_id,
@@ -126,7 +126,7 @@ def _run_in(
     azure = start_local_azure(directory / "azure", provisioning_seconds, activation_seconds)
     try:
         control = ControlClient(azure.endpoints.control_url)
-        portal = register_application(control, "portal", ["Hsm.Request"], azure_role="Contributor")
+        portal = register_application(control, "portal", ["Hsm.Request"], groups=[TEAM_A], azure_role="Contributor")
         create_containers(azure, portal)
         tell("starting the app in the local host")
         all_settings = {**app_settings(azure), **settings}
@@ -140,10 +140,10 @@ def _run_in(
 
 
 def register_application(
-    control: ControlClient, name: str, roles: list[str], *, azure_role: str | None = None
+    control: ControlClient, name: str, roles: list[str], *, groups: Sequence[str] = (), azure_role: str | None = None
 ) -> Application:
-    """Register a caller of the API with some of its app roles."""
-    made = control.create_application(name, {API_AUDIENCE: roles}, azure_role)
+    """Register a caller of the API with some of its app roles, in groups that the policy names."""
+    made = control.create_application(name, {API_AUDIENCE: roles}, azure_role, groups)
     return Application(made.client_id, made.client_secret, made.object_id)
 
 
@@ -160,6 +160,7 @@ def app_settings(azure: LocalAzure) -> dict[str, str]:
         "HSM_PROVISIONER_STORAGE_ACCOUNT_URL": endpoints.storage_account_url,
         "HSM_PROVISIONER_IDENTITY_CLIENT_ID": endpoints.identity_client_id,
         "HSM_PROVISIONER_POLL_SECONDS": "0.25",
+        "HSM_PROVISIONER_POLICY": policy(),
     }
 
 

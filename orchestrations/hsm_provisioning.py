@@ -23,11 +23,11 @@ def hsm_provisioning(ctx: OrchestrationContext, operation_id: str) -> Generator[
         story.end_within(pinned["deadlineSeconds"])
         yield from story.step("create_resource_group")
         yield from story.step("provision_hsm")
-        yield from story.step("await_ready")
+        ready = yield from story.step("await_ready")
         yield from story.step("fetch_wrapping_keys")
         receipt = yield from _download_until_confirmed(story)
         yield from story.step("verify_security_domain", progress={"receipt": receipt})
-        story.succeed(receipt)
+        story.succeed({**ready, "securityDomain": receipt})
     except StepFailed as failure:
         if failure.code == "not_claimed":
             return "not_claimed"

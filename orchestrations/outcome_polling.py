@@ -11,6 +11,8 @@ from orchestrations.story import MAXIMUM_TRIES, UNEXPECTED, unexpected_failure
 
 GROWTH: Final = 1.3
 SLOWEST: Final = 4
+# They only look: what acts is asked by the story itself.
+POLLED: Final = frozenset({"await_ready", "await_activation"})
 
 
 @blueprint.orchestration_trigger(context_name="ctx")
@@ -19,6 +21,9 @@ def outcome_polling(ctx: OrchestrationContext, poll: dict[str, Any]) -> Generato
 
     The pauses grow from what the activity asked for to four times that. Gives `{"outcome", "asked"}`.
     """
+    if poll["activity"] not in POLLED:
+        # Not by us: whoever holds the host's keys can start this with any input.
+        return {"outcome": unexpected_failure("outcome_polling"), "asked": 0}
     yield ctx.create_timer(timedelta(seconds=poll["pause"]))
     asked = poll.get("asked", 0) + 1
     try:

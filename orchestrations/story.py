@@ -73,7 +73,12 @@ class Story:
     ) -> Generator[Any, Any, dict[str, Any]]:
         """Run an activity until it is done and give its result; raises StepFailed."""
         self._change(name, status="Running", startedAt=self._step(name).get("startedAt") or self._now())
-        work = {"operationId": self._operation_id, "attempt": attempt, "progress": progress or {}}
+        work = {
+            "operationId": self._operation_id,
+            "instanceId": self._ctx.instance_id,
+            "attempt": attempt,
+            "progress": progress or {},
+        }
         outcome = yield from self._ask_until_settled(name, work)
         if outcome["status"] == "failed":
             self._change(name, status="Failed", finishedAt=self._now())
@@ -115,9 +120,9 @@ class Story:
         """Account for the one attempt that counts."""
         self._account({**self._download(attempt), "outcome": "Confirmed"})
 
-    def succeed(self, receipt: dict[str, Any]) -> None:
-        """End the story well."""
-        self._progress.update(status="Succeeded", securityDomain=receipt)
+    def succeed(self, result: dict[str, Any]) -> None:
+        """End the story well; `result` is an `OperationResult` as JSON."""
+        self._progress.update(status="Succeeded", result=result)
 
     def fail(self, failure: StepFailed) -> None:
         """End the story with an error; what exists stays."""

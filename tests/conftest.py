@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from local.policy import TEAM_A, TEAM_B
 from local.portal import Portal
 from local.stack import Application, Stack, register_application, running_stack
 from tests.custodians import Custodian, make_custodian
@@ -31,12 +32,12 @@ def portal(stack: Stack) -> Portal:
 
 @pytest.fixture(scope="session")
 def other_portal(stack: Stack) -> Portal:
-    return Portal(stack, register_application(stack.control, "another portal", ["Hsm.Request"]))
+    return Portal(stack, register_application(stack.control, "another portal", ["Hsm.Request"], groups=[TEAM_B]))
 
 
 @pytest.fixture(scope="session")
 def stranger(stack: Stack) -> Application:
-    return register_application(stack.control, "no role at all", [])
+    return register_application(stack.control, "no role at all", [], groups=[TEAM_A])
 
 
 @pytest.fixture(scope="session")

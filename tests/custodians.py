@@ -63,6 +63,7 @@ def request_for(stack: Stack, custodians: Sequence[Custodian], **changes: Any) -
         "location": "norwayeast",
         "administrators": [ADMINISTRATOR],
         "softDeleteRetentionDays": 7,
+        "environment": "development",
         "tags": {"owner": "team-a"},
         "securityDomain": {"quorum": 2, "wrappingKeys": wrapping_keys(custodians)},
         **changes,

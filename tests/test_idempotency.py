@@ -86,7 +86,7 @@ def test_wrapping_keys_may_change_until_the_hsm_is_active(
     body["securityDomain"] = {"quorum": 3, "wrappingKeys": wrapping_keys(others)}
     operation = portal.follow(portal.put_hsm(hsm_name, body).json()["id"])
     assert operation["status"] == "Succeeded", operation
-    assert operation["securityDomain"]["thumbprints"] == [custodian.thumbprint for custodian in others]
+    assert operation["result"]["securityDomain"]["thumbprints"] == [custodian.thumbprint for custodian in others]
 
 
 def test_an_hsm_that_is_not_ours_is_not_touched(

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import pytest
 
@@ -131,13 +131,12 @@ def await_worker(stack: Stack) -> None:
     raise AssertionError(response)
 
 
-def check_outcome(stack: Stack, name: str, operation: dict[str, object]) -> None:
+def check_outcome(stack: Stack, name: str, operation: dict[str, Any]) -> None:
     """One HSM, one confirmed security domain, every export accounted for."""
     assert [hsm["name"] for hsm in stack.control.hsms()] == [name]
     exports = stack.control.exports(name)
     confirmed = [export for export in exports if export["outcome"] == "Success"]
-    domain = operation["securityDomain"]
-    assert isinstance(domain, dict)
+    domain = operation["result"]["securityDomain"]
     assert confirmed[-1]["sha256"] == domain["sha256"]
     asked, answered = (
         [path for path in stored.paths(stack, name) if path.endswith(f"-{event}.json")]

@@ -32,7 +32,7 @@ def test_any_quorum_opens_the_stored_security_domain_and_fewer_do_not(
 ) -> None:
     operation = provision(portal, hsm_name, request_for(stack, custodians))
     assert operation["status"] == "Succeeded", (operation.get("error"), operation["steps"])
-    content = stored.read(stack, operation["securityDomain"]["blobUrl"])
+    content = stored.read(stack, operation["result"]["securityDomain"]["blobUrl"])
     opened = [open_security_domain(content, private_keys(pair)) for pair in combinations(custodians, 2)]
     assert set(opened[0]) == {"hsm_backup", "base_enclave_backup", "partition_enclave_backup"}
     assert opened[0] == opened[1] == opened[2]
@@ -47,8 +47,8 @@ def test_all_steps_are_there_from_the_first_moment_and_at_the_end(
     response = portal.put_hsm(hsm_name, request_for(stack, custodians))
     first = response.json()
     assert tuple(step["name"] for step in first["steps"]) == PROVISION_STEPS
-    assert response.headers["Operation-Location"].endswith(f"/api/operations/{first['id']}")
-    assert response.headers["Location"].endswith(f"/api/hsms/{hsm_name}")
+    assert response.headers["Operation-Location"].endswith(f"/api/operations/{first['id']}?api-version=2026-11-01")
+    assert response.headers["Location"].endswith(f"/api/hsms/{hsm_name}?api-version=2026-11-01")
     assert int(response.headers["Retry-After"]) > 0
     operation = portal.follow(first["id"])
     assert [step["status"] for step in operation["steps"]] == ["Succeeded"] * len(PROVISION_STEPS)
@@ -76,7 +76,7 @@ def test_the_finished_hsm_is_described(
 ) -> None:
     operation = provision(portal, hsm_name, request_for(stack, custodians))
     hsm = portal.send("GET", f"hsms/{hsm_name.upper()}").json()
-    assert (hsm["state"], hsm["securityDomain"]) == ("Active", operation["securityDomain"])
+    assert (hsm["state"], hsm["securityDomain"]) == ("Active", operation["result"]["securityDomain"])
     assert hsm["securityDomain"]["thumbprints"] == [custodian.thumbprint for custodian in custodians]
 
 
@@ -90,7 +90,7 @@ def test_a_failed_export_is_downloaded_again_and_its_bytes_never_count(
     dead, alive = stack.control.exports(hsm_name)
     assert (dead["outcome"], alive["outcome"]) == ("Failed", "Success")
     assert operation["downloads"][0]["sha256"] == dead["sha256"]
-    assert operation["securityDomain"]["sha256"] == alive["sha256"] != dead["sha256"]
+    assert operation["result"]["securityDomain"]["sha256"] == alive["sha256"] != dead["sha256"]
 
 
 def test_quorum_of_all_keys_is_warned_of(
@@ -124,8 +124,8 @@ def test_a_new_hsm_of_an_old_name_gets_a_security_domain_of_its_own(
     new = provision(portal, hsm_name, body)
     assert new["status"] == "Succeeded", (new.get("error"), new["steps"])
     (export,) = stack.control.exports(hsm_name)
-    assert new["securityDomain"]["sha256"] == export["sha256"] != old["securityDomain"]["sha256"]
-    assert stored.read(stack, old["securityDomain"]["blobUrl"])
+    assert new["result"]["securityDomain"]["sha256"] == export["sha256"] != old["result"]["securityDomain"]["sha256"]
+    assert stored.read(stack, old["result"]["securityDomain"]["blobUrl"])
 
 
 def test_the_longest_story_fits_into_a_custom_status(stack: Stack, portal: Portal, hsm_name: str) -> None:

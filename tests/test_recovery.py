@@ -11,12 +11,13 @@ from azure.mgmt.keyvault import KeyVaultManagementClient
 from azure.mgmt.keyvault import models as arm
 from durabletask.client import TaskHubGrpcClient
 
-from domain.caller import Owner
+from domain.caller import Principal
 from domain.records import Claim
 from domain.requests import HsmRequest
 from local.azure.control.models import NewFault, NewHold
 from local.azure.core.faults import Answer
 from local.demo import ADMINISTRATOR
+from local.policy import TEAM_A
 from local.portal import Portal
 from local.stack import Stack, register_application
 from tests import stored
@@ -77,7 +78,7 @@ def test_an_operation_whose_instance_is_gone_is_followed_by_another_that_counts_
     operation = provision(portal, hsm_name, body)
     assert operation["id"] != first
     assert operation["status"] == "Succeeded", operation
-    assert operation["securityDomain"]["sha256"] == stack.control.exports(hsm_name)[-1]["sha256"]
+    assert operation["result"]["securityDomain"]["sha256"] == stack.control.exports(hsm_name)[-1]["sha256"]
     assert portal.operation(first)["status"] == "Failed"
 
 
@@ -104,7 +105,7 @@ def test_a_request_of_a_dead_operation_that_takes_effect_late_does_not_count(
     operation = portal.follow(second)
     assert operation["status"] == "Succeeded", operation
     assert [item["outcome"] for item in operation["downloads"]] == ["Ambiguous", "Confirmed"]
-    assert operation["securityDomain"]["sha256"] == stack.control.exports(hsm_name)[-1]["sha256"]
+    assert operation["result"]["securityDomain"]["sha256"] == stack.control.exports(hsm_name)[-1]["sha256"]
 
 
 def test_another_hsm_of_the_same_name_is_not_taken_for_ours(
@@ -140,13 +141,13 @@ def test_a_stored_security_domain_that_is_gone_is_downloaded_again(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     body = request_for(stack, custodians)
-    lost = provision(portal, hsm_name, body)["securityDomain"]
+    lost = provision(portal, hsm_name, body)["result"]["securityDomain"]
     container, _, path = lost["blobUrl"].removeprefix(f"{stack.azure.endpoints.storage_account_url}/").partition("/")
     stored.service(stack).get_blob_client(container, path).delete_blob()
     found = provision(portal, hsm_name, body)
     assert found["status"] == "Succeeded", found
-    assert found["securityDomain"]["sha256"] != lost["sha256"]
-    assert stored.read(stack, found["securityDomain"]["blobUrl"])
+    assert found["result"]["securityDomain"]["sha256"] != lost["sha256"]
+    assert stored.read(stack, found["result"]["securityDomain"]["blobUrl"])
     assert portal.put_hsm(hsm_name, body).status_code == 200
 
 
@@ -227,7 +228,11 @@ def abandon(stack: Stack, name: str, ulid: str, body: dict[str, Any]) -> str:
     claim = Claim(
         hsm=name,
         operation_id=f"{name}-{ulid}",
-        owner=Owner(tenant_id=stack.azure.endpoints.tenant_id, object_id=stack.portal.object_id),
+        team="team-a",
+        requester=Principal(
+            tenant_id=stack.azure.endpoints.tenant_id, object_id=stack.portal.object_id, kind="application"
+        ),
+        grant_ids=[TEAM_A],
         request=request,
         digest=request.digest(),
         claimed_at=datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2),
@@ -283,7 +288,7 @@ def test_requesters_see_what_is_theirs_and_readers_see_all(
 ) -> None:
     operation = portal.put_hsm(hsm_name, request_for(stack, custodians)).json()
     target = path.format(operation=operation["id"], name=hsm_name)
-    reader = Portal(stack, register_application(stack.control, "a reader", ["Hsm.Read"]))
+    reader = Portal(stack, register_application(stack.control, "a reader", ["Hsm.Read"], groups=[TEAM_A]))
     seen = [who.send("GET", target).status_code for who in (portal, other_portal, reader)]
     assert seen == [200, 404, 200]
     portal.follow(operation["id"])
@@ -320,4 +325,4 @@ def test_stored_bytes_that_somebody_changed_are_never_confirmed(
     assert (failed["status"], failed["error"]["code"]) == ("Failed", "security_domain_invalid")
     again = provision(portal, hsm_name, body)
     assert again["status"] == "Succeeded", again
-    assert again["securityDomain"]["sha256"] == stack.control.exports(hsm_name)[-1]["sha256"]
+    assert again["result"]["securityDomain"]["sha256"] == stack.control.exports(hsm_name)[-1]["sha256"]

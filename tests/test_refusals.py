@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from local.azure.control.models import NewToken
+from local.policy import TEAM_A
 from local.portal import Portal
 from local.stack import API_AUDIENCE, Application, Stack
 from tests.custodians import Custodian, make_custodian, request_for, wrapping_keys
@@ -261,9 +262,8 @@ def test_a_caller_without_a_role_is_refused(stack: Stack, stranger: Application,
     assert (response.status_code, response.json()["code"]) == (403, "role_missing")
 
 
-def test_the_function_key_stays_a_second_factor(portal: Portal) -> None:
-    assert portal.send("GET", "hsms/anything", headers={"x-functions-key": "wrong"}).status_code == 401
-    assert portal.send("GET", "health", headers={"x-functions-key": "", "Authorization": ""}).status_code == 200
+def test_health_is_open_to_all(portal: Portal) -> None:
+    assert portal.send("GET", "health", headers={"Authorization": ""}).status_code == 200
 
 
 def test_what_does_not_exist_is_not_found(portal: Portal) -> None:
@@ -276,6 +276,8 @@ def test_what_does_not_exist_is_not_found(portal: Portal) -> None:
 @pytest.mark.parametrize("version", [1, 2])
 def test_tokens_of_both_versions_and_of_persons_are_taken(version: Literal[1, 2], stack: Stack, portal: Portal) -> None:
     audience = API_AUDIENCE if version == 1 else API_AUDIENCE.removeprefix("api://")
-    token = NewToken(audience=audience, roles=["Hsm.Read"], version=version, person=True, scopes="access_as_user")
+    token = NewToken(
+        audience=audience, roles=["Hsm.Read"], version=version, person=True, scopes="access_as_user", groups=[TEAM_A]
+    )
     headers = {"Authorization": f"Bearer {stack.control.create_token(token)}"}
     assert portal.send("GET", "hsms/nobody-has-this", headers=headers).json()["code"] == "hsm_not_found"

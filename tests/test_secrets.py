@@ -54,7 +54,7 @@ def test_nothing_secret_is_anywhere(stack: Stack, portal: Portal, hsm_name: str,
     answers += [portal.send("GET", f"operations/{operation['id']}"), portal.send("GET", f"hsms/{hsm_name}")]
     answers += [portal.put_hsm(hsm_name, request_for(stack, custodians))]
     answers += [portal.send("GET", "hsms/x", headers={"Authorization": f"Bearer {portal.token()}x"})]
-    content = stored.read(stack, operation["securityDomain"]["blobUrl"])
+    content = stored.read(stack, operation["result"]["securityDomain"]["blobUrl"])
     texts = {
         **read_histories(stack),
         "the host's log": stack.host.process.log_path.read_text(),

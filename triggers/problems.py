@@ -1,43 +1,47 @@
 """Answers: JSON, and problem details (RFC 9457) with our stable code."""
 
 import json
+import math
 from http import HTTPStatus
 from typing import Any
 
 import azure.functions as func
+from pydantic import BaseModel
 
-from domain.errors import ErrorDetail
+from domain.error_catalogue import status_of
+from domain.errors import ErrorDetail, ServiceError
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not an accident
-    """An HTTP answer other than success."""
+class Refusal(ServiceError):  # noqa: N818 - it is an answer, not an accident
+    """An error that is answered with headers or members of its own."""
 
-    def __init__(
-        self,
-        status: int,
-        error: ErrorDetail,
-        headers: dict[str, str] | None = None,
-        **members: Any,
-    ) -> None:
-        super().__init__(error.code)
-        self.status = status
-        self.error = error
+    def __init__(self, error: ErrorDetail, headers: dict[str, str] | None = None, **members: Any) -> None:
+        super().__init__(error)
         self.headers = headers or {}
         self.members = members
 
 
-def answer(status: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> func.HttpResponse:
+def answer(
+    status: int, document: BaseModel | dict[str, Any], headers: dict[str, str] | None = None
+) -> func.HttpResponse:
     """Answer with JSON that no cache keeps."""
-    return _respond(status, document, "application/json", headers or {})
+    return _respond(status, show(document), "application/json", headers or {})
+
+
+def show(document: BaseModel | dict[str, Any]) -> dict[str, Any]:
+    """Write a document as the API does."""
+    if isinstance(document, BaseModel):
+        return document.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return document
 
 
 def problem(refusal: Refusal) -> func.HttpResponse:
     """Answer with problem details: what is wrong, in which fields, whether a retry helps, and what to do."""
-    error = refusal.error
+    error, status = refusal.detail, status_of(refusal.detail.code)
     document: dict[str, Any] = {
         "type": f"urn:hsm-provisioner:error:{error.code}",
-        "title": HTTPStatus(refusal.status).phrase,
-        "status": refusal.status,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
         "detail": error.message,
         "code": error.code,
         "retryable": error.retryable,
@@ -47,7 +51,8 @@ def problem(refusal: Refusal) -> func.HttpResponse:
     }
     if error.azure_request_id:
         document["azureRequestId"] = error.azure_request_id
-    return _respond(refusal.status, document, "application/problem+json", refusal.headers)
+    retry = {"Retry-After": str(math.ceil(error.retry_after or 5))} if error.retryable else {}
+    return _respond(status, document, "application/problem+json", {**retry, **refusal.headers})
 
 
 def _respond(status: int, document: dict[str, Any], kind: str, headers: dict[str, str]) -> func.HttpResponse:

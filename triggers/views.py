@@ -1,21 +1,40 @@
 """How HSMs and operations are shown."""
 
-from typing import Any
+from typing import NamedTuple
 
 import azure.durable_functions as df
 
 from clients import archive, resource_manager
 from clients.ownership import is_ours
-from domain.caller import Caller
 from domain.errors import service_error
 from domain.hsm import Hsm
-from domain.names import hsm_of_operation
+from domain.names import hsm_of_operation, resource_id
 from domain.operations import Operation
-from domain.records import Claim, HsmRecord
+from domain.policy_rules import monthly_cost
+from domain.records import Claim, HsmRecord, Plan
+from domain.settings import deployment_policy
+from domain.steps import STEP_TITLES
+from triggers.calls import Call
 from triggers.instances import find_operation_of
+from triggers.representations import (
+    ApprovalView,
+    HsmView,
+    LastOperation,
+    OperationView,
+    PlannedKey,
+    PlanView,
+    StepView,
+)
 
 
-def describe_operation(caller: Caller, operation_id: str, client: df.SyncDurableFunctionsClient) -> dict[str, Any]:
+class DescribedHsm(NamedTuple):
+    """An HSM, and the ETag of what it was described from: its claim, which every change goes through."""
+
+    view: HsmView
+    etag: str
+
+
+def describe_operation(call: Call, operation_id: str) -> OperationView:
     """Describe an operation from its record, or while it has none from its claim and its instance.
 
     To whom it is not to be shown, it does not exist.
@@ -26,58 +45,106 @@ def describe_operation(caller: Caller, operation_id: str, client: df.SyncDurable
     operation = archive.find_operation(operation_id) if hsm else None
     held = archive.find_claim(hsm) if hsm and operation is None else None
     if held is not None and held.claim.operation_id == operation_id:
-        operation = find_operation_of(held.claim, client)
+        operation = find_operation_of(held.claim, call.client)
     elif held is not None:
         # Between the two looks it may have ended and been followed by another.
         operation = archive.find_operation(operation_id)
-    if operation is None or not caller.may_read(operation.owner):
+    if operation is None or not call.sees(operation.team):
         raise service_error("operation_not_found", "There is no such operation.", advice="Check the operation's id.")
-    return _show(operation)
+    return view_operation(operation)
 
 
-def describe_claimed_operation(claim: Claim, client: df.SyncDurableFunctionsClient) -> dict[str, Any]:
+def describe_claimed_operation(claim: Claim, client: df.SyncDurableFunctionsClient) -> OperationView:
     """Describe the operation of a claim."""
-    return _show(find_operation_of(claim, client))
+    return view_operation(find_operation_of(claim, client))
 
 
-def describe_hsm(caller: Caller, name: str, client: df.SyncDurableFunctionsClient) -> dict[str, Any]:
+def describe_hsm(call: Call, name: str) -> DescribedHsm:
     """Describe an HSM of ours as Azure sees it now; raises ServiceError `hsm_not_found`, also where it is not shown."""
     held = archive.find_claim(name)
-    if held is None or not caller.may_read(held.claim.owner):
-        raise service_error("hsm_not_found", "This service has no HSM of that name.", advice="Check the name.")
+    if held is None or not call.sees(held.claim.team):
+        raise hsm_not_found()
     record = archive.find_hsm_record(name)
-    operation = describe_claimed_operation(held.claim, client)
-    if record is None or record.owner != held.claim.owner:
-        return {"name": name, "state": "NotCreated", "owner": _owner(held.claim), "lastOperation": operation}
+    operation = find_operation_of(held.claim, call.client)
+    if record is None or record.team != held.claim.team:
+        return DescribedHsm(_view(held.claim, None, None, "NotCreated", operation), held.etag)
     _, _, subscription_id, _, resource_group, *_ = record.resource_id.split("/")
     hsm = resource_manager.find_hsm(subscription_id, resource_group, name)
-    if hsm is None or not is_ours(hsm, record, record.owner):
-        document = {"name": name, "resourceId": record.resource_id, "state": "NotFound", "owner": _owner(held.claim)}
-    else:
-        document = describe_known_hsm(hsm, record, held.claim)
-    return {**document, "lastOperation": operation}
+    if hsm is None or not is_ours(hsm, record, record.team):
+        return DescribedHsm(_view(held.claim, record, None, "NotFound", operation), held.etag)
+    return DescribedHsm(view_hsm(hsm, record, held.claim, operation), held.etag)
 
 
-def describe_known_hsm(hsm: Hsm, record: HsmRecord | None, claim: Claim) -> dict[str, Any]:
-    """Describe an HSM that exists."""
-    document: dict[str, Any] = {
-        "name": hsm.name,
-        "uri": hsm.uri,
-        "state": hsm.state,
-        "resourceId": hsm.resource_id,
-        "location": hsm.location,
-        "sku": hsm.sku,
-        "owner": _owner(claim),
-        "lastOperationId": claim.operation_id,
-    }
-    if record is not None and record.security_domain is not None:
-        document["securityDomain"] = record.security_domain.model_dump(mode="json", by_alias=True)
-    return document
+def view_hsm(hsm: Hsm, record: HsmRecord | None, claim: Claim, operation: Operation) -> HsmView:
+    """Show an HSM that exists."""
+    return _view(claim, record, hsm, hsm.state, operation)
 
 
-def _owner(claim: Claim) -> dict[str, Any]:
-    return claim.owner.model_dump(mode="json", by_alias=True)
+def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, operation: Operation) -> HsmView:
+    request = record.request if record else claim.request
+    asked_id = resource_id(request.subscription_id, request.resource_group, claim.hsm)
+    return HsmView(
+        name=claim.hsm,
+        team=claim.team,
+        environment=request.environment,
+        location=hsm.location if hsm else request.location,
+        sku=hsm.sku if hsm else request.sku,
+        state=state,
+        uri=hsm.uri if hsm else None,
+        resource_id=record.resource_id if record else asked_id,
+        created_at=record.created_at if record else claim.claimed_at,
+        expires_at=request.expires_at,
+        monthly_cost_usd=monthly_cost(deployment_policy(), request.sku),
+        last_operation=LastOperation(id=operation.id, kind=operation.kind, status=operation.status),
+        requester=record.requester if record else claim.requester,
+        administrators=hsm.administrators if hsm else request.administrators,
+        purge_protection=hsm.purge_protection if hsm else request.purge_protection,
+        soft_delete_retention_days=hsm.soft_delete_retention_days if hsm else request.soft_delete_retention_days,
+        network=hsm.network if hsm else request.network,
+        tags=hsm.tags if hsm else request.tags,
+        security_domain=record.security_domain if record and hsm else None,
+    )
 
 
-def _show(operation: Operation) -> dict[str, Any]:
-    return operation.model_dump(mode="json", by_alias=True, exclude_none=True)
+def view_operation(operation: Operation) -> OperationView:
+    """Show an operation."""
+    pinned = archive.find_pinned_plan(operation.hsm, operation.id)
+    return OperationView(
+        **{name: getattr(operation, name) for name in _TAKEN_OVER},
+        percent_complete=operation.percent_complete,
+        steps=[StepView(**dict(step), title=STEP_TITLES[step.name]) for step in operation.steps],
+        plan=_view_plan(pinned.plan) if pinned else None,
+        approval=_view_approval(pinned) if pinned else None,
+    )
+
+
+_TAKEN_OVER = (
+    *("id", "kind", "hsm", "team", "requester", "requested_by", "status", "created_at", "finished_at"),
+    *("warnings", "downloads", "cancel", "error", "result"),
+)
+
+
+def _view_plan(plan: Plan) -> PlanView:
+    return PlanView(
+        resource_id=plan.resource_id,
+        location=plan.request.location,
+        sku=plan.request.sku,
+        environment=plan.request.environment,
+        monthly_cost_usd=plan.monthly_cost_usd,
+        administrators=plan.request.administrators,
+        quorum=plan.request.security_domain.quorum,
+        wrapping_keys=[
+            PlannedKey(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
+            for key in plan.wrapping_keys
+        ],
+    )
+
+
+def _view_approval(pinned: archive.PinnedPlan) -> ApprovalView:
+    reasons = pinned.plan.approval_reasons
+    return ApprovalView(required=bool(reasons), reasons=reasons, plan_sha256=pinned.sha256)
+
+
+def hsm_not_found() -> Exception:
+    """Make the error of an HSM that does not exist, or not for this caller."""
+    return service_error("hsm_not_found", "This service has no HSM of that name.", advice="Check the name.")

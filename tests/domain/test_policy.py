@@ -2,14 +2,12 @@
 
 import json
 import re
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import requests
-from domain.fields import Sku
 from domain.policy import Policy, PolicyInvalid, parse_policy, read_thumbprint
 from tests.domain.policy_documents import (
     APPLICATION,
@@ -253,10 +251,6 @@ def test_each_form_of_a_thumbprint_is_one_thumbprint() -> None:
 def test_what_is_no_thumbprint(text: str) -> None:
     with pytest.raises(ValueError, match="SHA-256 thumbprint"):
         read_thumbprint(text)
-
-
-def test_the_policy_and_requests_know_the_same_skus() -> None:
-    assert get_args(requests.Sku) == get_args(Sku)
 
 
 @given(documents())

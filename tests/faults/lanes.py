@@ -68,7 +68,7 @@ def find_problem(stack: Stack, subject: Subject, operation: dict[str, Any]) -> s
         return f"{operation['status']}: {operation.get('error')}"
     exports = stack.control.exports(subject.name)
     confirmed = [export["sha256"] for export in exports if export["outcome"] == "Success"]
-    domain = operation["securityDomain"]
+    domain = operation["result"]["securityDomain"]
     if [hsm["active"] for hsm in stack.control.hsms() if hsm["name"] == subject.name] != [True]:
         return "there is not one active HSM"
     if confirmed[-1:] != [domain["sha256"]]:

@@ -28,7 +28,7 @@ def test_the_file_is_complete_readable_by_a_shell_and_goes_with_what_it_tells_of
     file.write_text("what one that was killed left behind")
     with running_stack(directory, provisioning_seconds=1, activation_seconds=1, environment_file=file) as stack:
         assert file.stat().st_mode & 0o077 == 0
-        command = ["bash", "-c", f'set -a; . \'{file}\'; printf %s "$SSL_CERT_FILE"; test -n "$FUNCTIONS_KEY"']
+        command = ["bash", "-c", f'set -a; . \'{file}\'; printf %s "$SSL_CERT_FILE"; test -n "$FUNCTIONS_URL"']
         read = subprocess.run(command, check=True, capture_output=True, text=True)
         assert read.stdout == stack.azure.endpoints.ca_bundle
         with (

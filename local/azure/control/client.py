@@ -1,5 +1,6 @@
 """A client of the control API, for tests and demonstrations."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -47,10 +48,14 @@ class ControlClient:
         self._send("PUT", "clock", ClockChange(speed=speed, advance_seconds=advance_seconds))
 
     def create_application(
-        self, display_name: str, app_roles: dict[str, list[str]], azure_role: str | None = None
+        self,
+        display_name: str,
+        app_roles: dict[str, list[str]],
+        azure_role: str | None = None,
+        groups: Sequence[str] = (),
     ) -> MadeApplication:
-        """Register an application."""
-        body = {"displayName": display_name, "appRoles": app_roles, "azureRole": azure_role}
+        """Register an application, in groups by their object ids."""
+        body = {"displayName": display_name, "appRoles": app_roles, "azureRole": azure_role, "groups": list(groups)}
         return MadeApplication.model_validate(self._send("POST", "applications", NewApplication.model_validate(body)))
 
     def create_token(self, token: NewToken) -> str:

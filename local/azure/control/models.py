@@ -38,10 +38,11 @@ class ClockChange(ControlModel):
 
 
 class NewApplication(ControlModel):
-    """An application with the app roles that it is granted, and its role on the subscription."""
+    """An application with the app roles that it is granted, the groups it is in, and its role on the subscription."""
 
     display_name: str
     app_roles: dict[str, list[str]] = Field(default_factory=dict)
+    groups: list[str] = Field(default_factory=list)
     azure_role: Literal["Contributor", "Reader"] | None = None
 
 

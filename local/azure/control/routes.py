@@ -41,7 +41,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
 
     async def post_application(request: Request) -> Response:
         new = models.NewApplication.model_validate_json(await request.body())
-        made = world.directory.add(Application(new.display_name, new.app_roles))
+        made = world.directory.add(Application(new.display_name, new.app_roles, groups=new.groups))
         if new.azure_role is not None:
             world.subscription.roles[made.object_id] = new.azure_role
         body = models.MadeApplication(

@@ -1,0 +1,221 @@
+"""Every error code: with which HTTP status the API answers, whether a retry helps, and what it means.
+
+The catalogue is what portals build on: a code keeps its meaning. `docs/error-codes.md` is made of it.
+"""
+
+from typing import Final, NamedTuple
+
+
+class ErrorKind(NamedTuple):
+    """One code: `status` is None where only an operation ends with it.
+
+    `retryable` says whether the same request may help later.
+    """
+
+    status: int | None
+    retryable: bool
+    meaning: str
+    advice: str
+
+
+_CORRECT: Final = "Correct the fields named in errors and send the request again."
+_OPERATORS: Final = "Ask the platform's operators: the policy of the deployment decides this."
+_AGAIN: Final = "Nothing is lost. Send the same request again."
+_RESUME: Final = "Nothing was deleted: the HSM may exist and be billed. Send the PUT again to resume."
+
+
+def _field(meaning: str) -> ErrorKind:
+    return ErrorKind(400, retryable=False, meaning=meaning, advice=_CORRECT)
+
+
+def _policy(meaning: str) -> ErrorKind:
+    return ErrorKind(403, retryable=False, meaning=meaning, advice=_OPERATORS)
+
+
+def _conflict(meaning: str, advice: str, *, retryable: bool = False) -> ErrorKind:
+    return ErrorKind(409, retryable=retryable, meaning=meaning, advice=advice)
+
+
+def _unavailable(meaning: str, advice: str = _AGAIN) -> ErrorKind:
+    return ErrorKind(503, retryable=True, meaning=meaning, advice=advice)
+
+
+def _failure(meaning: str, advice: str = _RESUME) -> ErrorKind:
+    return ErrorKind(None, retryable=False, meaning=meaning, advice=advice)
+
+
+CATALOGUE: Final[dict[str, ErrorKind]] = {
+    # The request itself.
+    "api_version_missing": _field("The query has no api-version."),
+    "api_version_unsupported": _field("This api-version is not served."),
+    "invalid_parameter": _field("A parameter of the query is unknown or has a wrong value."),
+    "invalid_header": _field("A header has a wrong value."),
+    "body_missing": _field("The request has no body."),
+    "body_not_utf8": _field("The body is not UTF-8."),
+    "body_not_json": _field("The body is not JSON."),
+    "body_too_large": ErrorKind(413, retryable=False, meaning="The body is larger than 256 KB.", advice=_CORRECT),
+    "content_type_unsupported": ErrorKind(
+        415, retryable=False, meaning="The body is not said to be JSON.", advice="Send Content-Type: application/json."
+    ),
+    "invalid_field": _field("A field is unknown, missing, or has a wrong value."),
+    "hsm_name_invalid": _field("The name is not one that an HSM can have."),
+    "quorum_out_of_range": _field("The quorum is not 2 to the number of wrapping keys."),
+    "retention_out_of_range": _field("Deleted HSMs are kept 7 to 90 days."),
+    "public_network_access_unsupported": _field("Without public access this version could not activate the HSM."),
+    "wrapping_key_count": _field("There are not 3 to 10 wrapping keys."),
+    "wrapping_key_source": _field("A wrapping key has not exactly one of certificateId and pem."),
+    "certificate_id_invalid": _field("A certificate id is not the URL of a Key Vault certificate of this cloud."),
+    "private_key_sent": ErrorKind(
+        400,
+        retryable=False,
+        meaning="A PEM holds a private key, which is exposed now.",
+        advice="Make a new key pair, and send its certificate only.",
+    ),
+    "wrapping_key_unreadable": _field("A wrapping key is not one X.509 certificate."),
+    "wrapping_key_not_rsa": _field("A wrapping key is not an RSA key that may encrypt."),
+    "wrapping_key_size": _field("A wrapping key has not 2048, 3072 or 4096 bits."),
+    "wrapping_key_expired": _field("A wrapping key's certificate has expired."),
+    "wrapping_key_not_yet_valid": _field("A wrapping key's certificate is not valid yet."),
+    "wrapping_key_duplicated": _field("A public key comes twice: whoever holds it would hold two shares."),
+    "wrapping_key_not_found": _field("Key Vault has no such certificate."),
+    "wrapping_key_disabled": _field("The certificate is disabled in its Key Vault."),
+    "wrapping_key_withdrawn": _failure("A pinned certificate was deleted or disabled after it was pinned."),
+    "wrapping_key_changed": _failure("Key Vault gives another certificate than the pinned one."),
+    "subscription_not_ours": _field("The subscription is not one of the tenant that the service can read."),
+    "provider_not_registered": _field("The subscription is not registered for Microsoft.KeyVault."),
+    "location_unsupported": _field("Azure has no Managed HSMs in this region."),
+    "requested_by_missing": _field("This needs approval, so the application must name the person who asks."),
+    "requested_by_not_you": _field("A person asks for themselves: requestedBy names somebody else."),
+    # Who is calling.
+    "unauthenticated": ErrorKind(
+        401, retryable=False, meaning="There is no access token that is valid here.", advice="Get a token for the API."
+    ),
+    "role_missing": ErrorKind(
+        403,
+        retryable=False,
+        meaning="The caller has none of the app roles that the call needs.",
+        advice="Have an administrator assign the role in Entra, then get a new token.",
+    ),
+    "too_many_requests": ErrorKind(
+        429, retryable=True, meaning="The caller sends more requests than the policy allows.", advice="Wait as told."
+    ),
+    # The deployment's policy.
+    "team_missing": _field("The caller is of several teams, so the request must name one."),
+    "team_not_yours": _policy("The caller is not of that team, or of no team at all."),
+    "environment_unknown": _policy("The policy has no such environment."),
+    "subscription_not_allowed": _policy("The caller may not use this subscription."),
+    "location_not_allowed": _policy("HSMs may not be made in this region."),
+    "sku_not_allowed": _policy("HSMs of this SKU may not be made."),
+    "name_not_allowed": _policy("The name does not follow the deployment's pattern."),
+    "tag_required": _policy("A tag that every HSM must have is missing."),
+    "tag_not_allowed": _policy("A tag's value does not follow the deployment's pattern."),
+    "retention_too_short": _policy("Deleted HSMs must be kept longer."),
+    "purge_protection_required": _policy("HSMs of this environment must have purge protection."),
+    "network_must_deny": _policy("HSMs of this environment must deny by default who may reach them."),
+    "administrator_not_allowed": _policy("The caller may not name this administrator."),
+    "expiry_required": _policy("HSMs of this environment must say when they expire."),
+    "expiry_too_far": _policy("HSMs of this environment must expire sooner."),
+    "expiry_in_past": _field("The HSM would have expired already."),
+    "wrapping_key_not_allowed": _policy("The caller may not use this wrapping key."),
+    "hsm_limit_reached": _policy("There are as many HSMs as the policy allows."),
+    "creation_stopped": _policy("The operators have stopped the creation of HSMs."),
+    "destruction_and_export_stopped": _policy("The operators have stopped destruction and export."),
+    # What there is.
+    "hsm_not_found": ErrorKind(
+        404, retryable=False, meaning="There is no HSM of that name, or it is another team's.", advice="Check the name."
+    ),
+    "operation_not_found": ErrorKind(
+        404, retryable=False, meaning="There is no such operation, or it is another team's.", advice="Check the id."
+    ),
+    "security_domain_not_found": ErrorKind(
+        404,
+        retryable=False,
+        meaning="No security domain of this HSM is stored.",
+        advice="Send the PUT of the HSM again: it is downloaded.",
+    ),
+    "page_not_found": ErrorKind(404, retryable=False, meaning="There is no such page.", advice="Check the address."),
+    "operation_in_progress": _conflict(
+        "Another operation changes this HSM.", "Wait until that operation has ended.", retryable=True
+    ),
+    "hsm_exists": _conflict("An HSM of this name exists that is not this team's.", "Choose another name."),
+    "hsm_differs": _conflict("The HSM exists, and what differs cannot be changed.", "See errors for what differs."),
+    "hsm_soft_deleted": _conflict(
+        "A deleted HSM still has the name, and is still billed.", "Recover it or purge it, or choose another name."
+    ),
+    "operation_ended": _conflict("The operation has ended.", "Nothing is left to do."),
+    "cancel_too_late": _conflict(
+        "From the download until it is verified the security domain must not be left alone.", "Wait for the end."
+    ),
+    "approval_not_needed": _conflict("The operation does not wait for approval.", "Nothing is left to do."),
+    "approval_decided": _conflict("The approval was decided already, otherwise.", "See the operation's approval."),
+    "plan_changed": _conflict(
+        "The approval is for another plan than the one that is pinned.",
+        "Read the operation, and decide on what it says.",
+    ),
+    "approver_is_requester": ErrorKind(
+        403, retryable=False, meaning="Nobody approves what they asked for.", advice="Ask another approver."
+    ),
+    "approver_not_a_person": ErrorKind(
+        403,
+        retryable=False,
+        meaning="Only a person approves.",
+        advice="Sign in as a person, and decide with that token.",
+    ),
+    "precondition_failed": ErrorKind(
+        412, retryable=False, meaning="What is there is not what If-Match names.", advice="Read it, and send again."
+    ),
+    "idempotency_key_reused": ErrorKind(
+        422,
+        retryable=False,
+        meaning="The Idempotency-Key was used for another request.",
+        advice="Use a new key for a new request.",
+    ),
+    "settings_invalid": ErrorKind(
+        503, retryable=False, meaning="The deployment's settings are wrong.", advice="Tell the operators: see the log."
+    ),
+    "unexpected_failure": ErrorKind(
+        500, retryable=False, meaning="Something failed that nobody expected.", advice="Tell the operators when."
+    ),
+    # Azure and our store.
+    "azure_unavailable": _unavailable("Azure is busy or broken."),
+    "azure_unreachable": _unavailable("The connection to Azure failed."),
+    "azure_unreadable": _unavailable("Azure's answer could not be read."),
+    "azure_throttled": _unavailable("Azure asks for patience."),
+    "azure_forbidden": _unavailable("The service's identity may not do this in Azure (yet)."),
+    "azure_conflict": _unavailable("Something else is changing the resource."),
+    "azure_refused": ErrorKind(503, retryable=False, meaning="Azure refused.", advice="See the message for its code."),
+    "azure_not_found": ErrorKind(503, retryable=False, meaning="Azure has no such thing.", advice="See the message."),
+    "azure_sign_in_failed": _unavailable("The service's identity got no token."),
+    "keys_unavailable": _unavailable("Entra's published keys cannot be read, so no token can be validated."),
+    "not_started": _unavailable("The request was accepted, but its operation could not be started."),
+    "claim_contested": _unavailable("Other requests were faster."),
+    "record_changed": _unavailable("A record was changed by somebody else meanwhile."),
+    "audit_unavailable": _unavailable("What was to be done could not be recorded, so it was not done."),
+    # How operations end.
+    "permission_missing": _failure("The service's identity lacks permissions on the subscription."),
+    "quota_exceeded": _failure("Azure allows no more HSMs in this subscription and region."),
+    "region_without_capacity": _failure("Azure makes no new HSMs in this region for now."),
+    "provisioning_failed": _failure("Azure could not provision the HSM."),
+    "hsm_gone": _failure("The HSM does not exist, or not any more."),
+    "export_failed": _failure("The HSM did not confirm the export of its security domain, several times."),
+    "export_refused": _failure("The HSM refused to hand out its security domain because an export was under way."),
+    "export_ambiguous": _failure("The HSM was asked for its security domain by somebody else as well, several times."),
+    "security_domain_conflict": _failure("Two downloads under one number gave different bytes, several times."),
+    "security_domain_invalid": _failure("What is stored is not what it must be.", "Keep it. Send the PUT again."),
+    "deadline_exceeded": _failure("Azure did not come to an end in time."),
+    "approval_rejected": _failure("An approver rejected it.", "Nothing was made. Ask again when it can be approved."),
+    "approval_expired": _failure("Nobody approved it in time.", "Nothing was made. Send the request again."),
+    "operation_canceled": _failure("The operation was canceled."),
+    "operation_interrupted": _failure("The operation was ended from outside, or broke, before it could be recorded."),
+    "record_missing": _failure("Our record of the HSM is gone.", "Restore the container hsm-records first."),
+    "plan_damaged": _failure("The plan holds an unreadable certificate."),
+    "not_planned": _failure("The operation has no plan."),
+    "not_claimed": _failure(
+        "The operation does not hold the claim on its HSM.", "Operations are started by the API only."
+    ),
+}
+
+
+def status_of(code: str) -> int:
+    """Give the HTTP status that the API answers with for a code; 503 for what usually only ends an operation."""
+    return CATALOGUE[code].status or 503

@@ -1,0 +1,39 @@
+"""HSMs, as the API has them."""
+
+from datetime import UTC, datetime
+
+from domain.errors import FieldError, refused_fields
+from domain.names import normalise_hsm_name
+from domain.requests import parse_request
+from triggers.acceptance import accept
+from triggers.calls import Answer, Call
+from triggers.operations import POLL_SECONDS
+from triggers.views import describe_hsm
+
+
+def put_hsm(call: Call) -> Answer:
+    """Accept a request for an HSM, or find what answers it already."""
+    name = hsm_name(call)
+    accepted = accept(call, name, parse_request(call.body, datetime.now(UTC)))
+    if accepted.hsm is not None:
+        return Answer(200, accepted.hsm.view, {"ETag": accepted.hsm.etag})
+    headers = {
+        "Operation-Location": call.url(f"operations/{accepted.operation.id}"),
+        "Location": call.url(f"hsms/{name}"),
+        "Retry-After": POLL_SECONDS,
+    }
+    return Answer(202, accepted.operation, headers)
+
+
+def get_hsm(call: Call) -> Answer:
+    """Describe an HSM."""
+    described = describe_hsm(call, hsm_name(call))
+    return Answer(200, described.view, {"ETag": described.etag})
+
+
+def hsm_name(call: Call) -> str:
+    """Read the HSM's name from the path; raises ServiceError `hsm_name_invalid`."""
+    try:
+        return normalise_hsm_name(call.path["name"])
+    except ValueError as error:
+        raise refused_fields([FieldError(field="name", message=str(error), code="hsm_name_invalid")]) from None

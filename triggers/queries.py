@@ -1,0 +1,30 @@
+"""The parameters of a query, by the route's model."""
+
+import azure.functions as func
+from pydantic import BaseModel, ValidationError
+
+from domain.errors import FieldError, refused_fields
+from triggers.routes import Route, load
+
+
+def read_query(route: Route, request: func.HttpRequest) -> BaseModel | None:
+    """Read a query; raises ServiceError `invalid_parameter` that names each parameter which is unknown or wrong."""
+    values = {name: value for name, value in request.params.items() if name != "api-version"}
+    if route.query is None:
+        if values and route.roles:
+            raise _refused([(sorted(values)[0], "This call has no such parameter.")])
+        return None
+    model: type[BaseModel] = load(route.query)
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        raise _refused(
+            [(str(detail["loc"][0]) if detail["loc"] else "", detail["msg"]) for detail in details]
+        ) from None
+
+
+def _refused(faults: list[tuple[str, str]]) -> Exception:
+    return refused_fields(
+        [FieldError(field=name[:100], message=message, code="invalid_parameter") for name, message in faults[:50]]
+    )

@@ -1,0 +1,165 @@
+"""What the API shows, as models: the OpenAPI document is made of them."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from domain.caller import Principal
+from domain.errors import ErrorDetail, FieldError
+from domain.fields import OperationKind
+from domain.model import Model
+from domain.operations import OperationResult, OperationStatus
+from domain.records import Cancellation, Download, Notice, Receipt
+from domain.requests import NetworkRequest
+from domain.steps import StepStatus
+
+QuorumHealth = Literal["Healthy", "Warning", "Critical", "Unknown"]
+
+
+class Problem(Model):
+    """An error, as RFC 9457 has it; `code` is stable, and docs/error-codes.md lists all."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: bool
+    advice: str
+    errors: list[FieldError] = Field(default_factory=list)
+    azure_request_id: str | None = None
+    operation: "OperationView | None" = None
+
+
+class StepView(Model):
+    """One step of an operation."""
+
+    name: str
+    title: str
+    status: StepStatus
+    attempts: int
+    started_at: AwareDatetime | None = None
+    finished_at: AwareDatetime | None = None
+
+
+class PlannedKey(Model):
+    """A wrapping key that was pinned."""
+
+    custodian: str
+    thumbprint: str
+    certificate_id: str | None = None
+
+
+class PlanView(Model):
+    """What an operation is going to do, with everything pinned."""
+
+    resource_id: str
+    location: str
+    sku: str
+    environment: str
+    monthly_cost_usd: float | None = None
+    administrators: list[str]
+    quorum: int
+    wrapping_keys: list[PlannedKey]
+
+
+class ApprovalView(Model):
+    """Whether an operation needs approval and why, what is to be approved, and how it was decided."""
+
+    required: bool
+    reasons: list[str]
+    plan_sha256: str
+    expires_at: AwareDatetime | None = None
+    decision: Literal["approved", "rejected", "expired"] | None = None
+    decided_by: Principal | None = None
+    decided_at: AwareDatetime | None = None
+    comment: str | None = None
+
+
+class ExistingHsm(Model):
+    """An HSM that an operation which did not succeed leaves behind."""
+
+    resource_id: str
+    state: str
+
+
+class Existing(Model):
+    """What exists after an operation that did not succeed, what it costs, and how to go on."""
+
+    hsm: ExistingHsm | None = None
+    monthly_cost_usd: float | None = None
+    resume: str
+
+
+class OperationSummary(Model):
+    """An operation in a list."""
+
+    id: str
+    kind: OperationKind
+    hsm: str
+    team: str
+    requester: Principal
+    requested_by: str | None = None
+    status: OperationStatus
+    percent_complete: int
+    created_at: AwareDatetime
+    finished_at: AwareDatetime | None = None
+
+
+class OperationView(OperationSummary):
+    """An operation: a status monitor with all its steps from the first moment."""
+
+    steps: list[StepView]
+    warnings: list[Notice]
+    downloads: list[Download]
+    plan: PlanView | None = None
+    approval: ApprovalView | None = None
+    cancel: Cancellation | None = None
+    error: ErrorDetail | None = None
+    exists: Existing | None = None
+    result: OperationResult | None = None
+
+
+class LastOperation(Model):
+    """The last operation on an HSM."""
+
+    id: str
+    kind: OperationKind
+    status: OperationStatus
+
+
+class HsmSummary(Model):
+    """An HSM in a list. `state` is Azure's, but NotCreated (not yet), NotFound (not any more), Unknown (no answer)."""
+
+    name: str
+    team: str
+    environment: str
+    location: str
+    sku: str
+    state: str
+    uri: str | None = None
+    resource_id: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime | None = None
+    monthly_cost_usd: float | None = None
+    quorum_health: QuorumHealth = "Unknown"
+    verified_at: AwareDatetime | None = None
+    last_operation: LastOperation
+
+
+class HsmView(HsmSummary):
+    """An HSM: what Azure says of it now, and what we keep."""
+
+    requester: Principal
+    administrators: list[str]
+    purge_protection: bool
+    soft_delete_retention_days: int
+    network: NetworkRequest
+    tags: dict[str, str]
+    security_domain: Receipt | None = None
+
+
+class Health(Model):
+    """That the app runs."""
+
+    status: Literal["Healthy"] = "Healthy"

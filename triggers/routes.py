@@ -1,0 +1,89 @@
+"""Every call of the API, as one table: functions, authorisation, the OpenAPI document and the matrix are made of it.
+
+Light: handlers and models are named, and load when they are first needed.
+"""
+
+import importlib
+from typing import Any, Final, NamedTuple
+
+from domain.caller import APPROVE_ROLE, AUDIT_ROLE, OPERATE_ROLE, READ_ROLE, REQUEST_ROLE
+
+READERS: Final = (READ_ROLE, REQUEST_ROLE, APPROVE_ROLE, OPERATE_ROLE)
+REQUESTERS: Final = (REQUEST_ROLE, OPERATE_ROLE)
+EVERYBODY: Final = (*READERS, AUDIT_ROLE)
+
+
+class Route(NamedTuple):
+    """One call: `name` is its function's and its OpenAPI operation's; `handler`, `body` and `query` are `module:name`.
+
+    `roles` are the app roles of which the caller needs one; none for what is open to all. `answers` maps statuses to
+    models; `codes` are the error codes besides those that every call can have.
+    """
+
+    name: str
+    method: str
+    path: str
+    handler: str
+    summary: str
+    roles: tuple[str, ...]
+    answers: dict[int, str]
+    codes: tuple[str, ...] = ()
+    body: str | None = None
+    query: str | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Whether the call may change something."""
+        return self.method != "GET"
+
+
+def load(name: str) -> Any:
+    """Load what a route names."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+_MODELS: Final = "triggers.representations"
+
+ROUTES: Final = (
+    Route(
+        name="get_health",
+        method="GET",
+        path="health",
+        handler="triggers.health:get_health",
+        summary="Say that the app runs",
+        roles=(),
+        answers={200: f"{_MODELS}:Health"},
+    ),
+    Route(
+        name="put_hsm",
+        method="PUT",
+        path="hsms/{name}",
+        handler="triggers.hsms:put_hsm",
+        summary="Ask for an HSM: 202 with the operation that makes it, 200 with the HSM that is as asked already",
+        roles=REQUESTERS,
+        body="domain.requests:HsmRequest",
+        answers={200: f"{_MODELS}:HsmView", 202: f"{_MODELS}:OperationView"},
+        codes=("operation_in_progress", "hsm_exists", "hsm_differs", "hsm_soft_deleted", "precondition_failed"),
+    ),
+    Route(
+        name="get_hsm",
+        method="GET",
+        path="hsms/{name}",
+        handler="triggers.hsms:get_hsm",
+        summary="Read an HSM: what Azure says of it, where its security domain is, its last operation",
+        roles=READERS,
+        answers={200: f"{_MODELS}:HsmView"},
+        codes=("hsm_not_found",),
+    ),
+    Route(
+        name="get_operation",
+        method="GET",
+        path="operations/{id}",
+        handler="triggers.operations:get_operation",
+        summary="Read an operation with all its steps; from its 202 on, whether or not its instance still exists",
+        roles=READERS,
+        answers={200: f"{_MODELS}:OperationView"},
+        codes=("operation_not_found",),
+    ),
+)
