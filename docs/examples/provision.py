@@ -10,33 +10,29 @@ import uuid
 import requests
 from azure.identity import EnvironmentCredential
 
-API = f"{os.environ['FUNCTIONS_URL']}/api"
+credential = EnvironmentCredential()
 
 
-class Provisioner(requests.Session):
-    def __init__(self):
-        super().__init__()
-        self.params = {"api-version": "2026-11-01"}
-        self.credential = EnvironmentCredential()
-
-    def ask(self, method, url, **arguments):
-        token = self.credential.get_token(os.environ["API_SCOPE"]).token
-        headers = {"Authorization": f"Bearer {token}", "x-ms-client-request-id": str(uuid.uuid4())}
-        response = self.request(method, url, headers=headers, timeout=60, **arguments)
-        if response.status_code >= 400:
-            problem = response.json()
-            sys.exit(f"{problem['code']}: {problem['detail']} {problem['advice']}")
-        return response
+def ask(method, path, **arguments):
+    headers = {
+        "Authorization": f"Bearer {credential.get_token(os.environ['API_SCOPE']).token}",
+        "x-ms-client-request-id": str(uuid.uuid4()),
+    }
+    url = f"{os.environ['FUNCTIONS_URL']}/api/{path}?api-version=2026-11-01"
+    response = requests.request(method, url, headers=headers, timeout=60, **arguments)
+    if response.status_code >= 400:
+        problem = response.json()
+        sys.exit(f"{problem['code']}: {problem['detail']} {problem['advice']}")
+    return response
 
 
 name, request = sys.argv[1], json.loads(pathlib.Path(sys.argv[2]).read_text())
-provisioner = Provisioner()
-response = provisioner.ask("PUT", f"{API}/hsms/{name}", json=request)
+response = ask("PUT", f"hsms/{name}", json=request)
 while response.json().get("status") in ("NotStarted", "Running"):
     operation = response.json()
     print(f"{operation['percentComplete']:3} % {operation['status']}")
     time.sleep(int(response.headers["Retry-After"]))
-    response = provisioner.ask("GET", f"{API}/operations/{operation['id']}")
+    response = ask("GET", f"operations/{operation['id']}")
 if "error" in response.json():
     sys.exit(f"{response.json()['error']['code']}: {response.json()['error']['message']}")
-print(json.dumps(provisioner.ask("GET", f"{API}/hsms/{name}").json(), indent=2))
+print(json.dumps(ask("GET", f"hsms/{name}").json(), indent=2))
