@@ -112,9 +112,10 @@ class SignIns:
             message = "500112: The reply address does not match the one provided when requesting Authorization code."
             raise _refuse(message, "invalid_client")
         _check_verifier(grant.code_challenge, form.get("code_verifier", ""))
+        answer = self._answer(replace(grant, ends=self.clock.now() + REFRESH_SECONDS), form)
         del self._codes[code]
         self._redeemed.add(code)
-        return self._answer(replace(grant, ends=self.clock.now() + REFRESH_SECONDS), form)
+        return answer
 
     def refresh(self, form: Mapping[str, str], origin: str | None) -> dict[str, Any]:
         """Give tokens for a refresh token, which stays valid; raises ServiceFault 400 with Entra's codes."""
