@@ -18,13 +18,10 @@ _NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    before = dict(os.environ)
     directory: Path = tmp_path_factory.mktemp("stack") / "run"
     settings = {"HSM_PROVISIONER_POLICY": SHARED_POLICY}
     with running_stack(directory, provisioning_seconds=0.6, activation_seconds=0.6, settings=settings) as running:
         yield running
-    os.environ.clear()
-    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
