@@ -6,6 +6,7 @@ from domain.errors import service_error
 from domain.names import hsm_of_operation
 from domain.operations import Operation, accepted_operation
 from domain.outcomes import Outcome, Work, done
+from domain.trace import follow
 
 
 def record_operation(work: Work) -> Outcome:
@@ -20,6 +21,7 @@ def record_operation(work: Work) -> Outcome:
             raise not_claimed()
         return done()
     claim = held.claim
+    follow(claim.trace)
     operation = Operation.model_validate(
         {
             **accepted_operation(claim).model_dump(by_alias=True),
