@@ -1,5 +1,6 @@
 """Blob storage: what is written once, and what changes under an ETag."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -107,3 +108,16 @@ def list_blobs(container: str, prefix: str) -> list[str]:
     """List the paths of blobs under a prefix."""
     with our_errors("list records"):
         return list(_service().get_container_client(container).list_blob_names(name_starts_with=prefix))
+
+
+def iterate_blobs(container: str, prefix: str, after: str = "") -> Iterator[str]:
+    """Give the paths of blobs under a prefix in their order, page by page, those that come after a path.
+
+    Where the listing begins is Blob storage's business (service version 2026-02-06, List Blobs, `startFrom`: the path
+    itself included).
+    """
+    start = after if after.startswith(prefix) else None
+    with our_errors("list records"):
+        client = _service().get_container_client(container)
+        names = client.list_blob_names(name_starts_with=prefix, start_from=start)
+        yield from (name for name in names if name > after)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 API_AUDIENCE: Final = "api://hsm-provisioner"
 API_SCOPE: Final = f"{API_AUDIENCE}/.default"
-CONTAINERS: Final = ("security-domains", "hsm-records")
+CONTAINERS: Final = ("security-domains", "hsm-records", "audit")
 
 
 class Application(NamedTuple):
