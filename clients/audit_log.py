@@ -31,31 +31,31 @@ class _Head(NamedTuple):
     sha256: str | None
 
 
-class _Heads:
-    """The ends of chains as this process last saw them, so that the usual append is one write."""
+class _Chain:
+    """A chain as this process knows it; its threads write to it one after the other."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.head: _Head | None = None
+
+
+class _Chains:
+    """The chains last written to, whose ends are known, so that the usual append is one write."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._heads: OrderedDict[str, _Head] = OrderedDict()
+        self._chains: OrderedDict[str, _Chain] = OrderedDict()
 
-    def find(self, operation_id: str) -> _Head | None:
+    def find(self, operation_id: str) -> _Chain:
         with self._lock:
-            return self._heads.get(operation_id)
-
-    def remember(self, operation_id: str, head: _Head) -> None:
-        """Keep the end that is further on; the least recently written chain is forgotten."""
-        with self._lock:
-            known = self._heads.pop(operation_id, head)
-            self._heads[operation_id] = max(known, head, key=lambda each: each.number)
-            if len(self._heads) > _REMEMBERED:
-                self._heads.popitem(last=False)
-
-    def forget(self, operation_id: str) -> None:
-        with self._lock:
-            self._heads.pop(operation_id, None)
+            chain = self._chains.setdefault(operation_id, _Chain())
+            self._chains.move_to_end(operation_id)
+            if len(self._chains) > _REMEMBERED:
+                self._chains.popitem(last=False)
+        return chain
 
 
-_heads: Final = _Heads()
+_chains: Final = _Chains()
 
 
 def record_intent(
@@ -102,24 +102,29 @@ def append(event: AuditEvent) -> AuditRecord:
     if event.operation_id is None:
         message = "what is of no operation has no chain"
         raise ValueError(message)
-    with _recording(event.operation_id):
+    chain = _chains.find(event.operation_id)
+    with _recording(), chain.lock:
         for _ in range(_TRIES):
-            record = _try_to_append(event, event.operation_id)
+            record = _try_to_append(event, event.operation_id, chain)
             if record is not None:
                 return record
-        raise service_error("audit_contested", "Others wrote faster.", advice="It is tried again.", retryable=True)
+    raise service_error(
+        "audit_unavailable",
+        "The audit log could not be written: others always wrote faster.",
+        advice="Nothing is lost. It is tried again.",
+        retryable=True,
+    )
 
 
-def _try_to_append(event: AuditEvent, operation_id: str) -> AuditRecord | None:
-    """Write the record after the last that we know of; None where one was there, which is known by then."""
-    head = _heads.find(operation_id) or _find_head(operation_id)
+def _try_to_append(event: AuditEvent, operation_id: str, chain: _Chain) -> AuditRecord | None:
+    """Write the record after the last that we know of; None where another process's lies there by now."""
+    head = chain.head or _find_head(operation_id)
     record = AuditRecord(**dict(event), number=head.number + 1, previous_sha256=head.sha256)
     path, content = chain_path(operation_id, record.number), seal(record)
-    created = create_blob(AUDIT, path, content) is not None
-    there = content if created else read_intact(path)
-    _heads.remember(operation_id, _Head(record.number, sha256_of(there)))
     # The SDK sends a write again whose answer was lost: then what is there is ours.
-    return record if there == content else None
+    ours = create_blob(AUDIT, path, content) is not None or _read_intact(path) == content
+    chain.head = _Head(record.number, sha256_of(content)) if ours else None
+    return record if ours else None
 
 
 def _find_head(operation_id: str) -> _Head:
@@ -130,35 +135,28 @@ def _find_head(operation_id: str) -> _Head:
     ]
     if not numbers:
         return _Head(0, None)
-    return _Head(max(numbers), sha256_of(read_intact(chain_path(operation_id, max(numbers)))))
+    return _Head(max(numbers), sha256_of(_read_intact(chain_path(operation_id, max(numbers)))))
 
 
-def read_intact(path: str) -> bytes:
-    """Read a record; raises ServiceError `audit_broken` where it is not what was written."""
+def _read_intact(path: str) -> bytes:
+    """Read a record that is there; what was changed since is nothing to chain another one to."""
     blob = find_blob(AUDIT, path)
     if blob is None or not blob.intact:
-        raise broken()
+        raise service_error(
+            "audit_unavailable",
+            "A record of the operation is not what was written.",
+            advice="Copy the container audit and run make verify-audit on it: docs/auditors.md says how.",
+            retryable=True,
+        )
     return blob.content
 
 
-def broken() -> ServiceError:
-    """Make the error of a record that was changed or removed."""
-    return service_error(
-        "audit_broken",
-        "A record of the audit log is not what was written.",
-        advice="Copy the container audit and run make verify-audit on it: docs/auditors.md says how.",
-        retryable=True,
-    )
-
-
 @contextmanager
-def _recording(operation_id: str | None) -> Iterator[None]:
+def _recording() -> Iterator[None]:
     """Raise `audit_unavailable` in place of whatever keeps a record from being written."""
     try:
         yield
     except ServiceError as error:
-        if operation_id is not None:
-            _heads.forget(operation_id)
         detail = error.detail
         message = f"The audit log could not be written. {detail.message}"
         # Another class of error: RefusedByAzure would say that the call which is being recorded had no effect.
@@ -173,7 +171,7 @@ def refuse(event: AuditEvent) -> AuditRecord:
         message = "what is refused to an operation belongs into its chain"
         raise ValueError(message)
     record = AuditRecord(**dict(event), number=1)
-    with _recording(None):
+    with _recording():
         # Nobody else has the path: where something lies there already, it is this, sent again.
         create_blob(AUDIT, refusal_path(event.at, str(ULID.from_datetime(event.at))), seal(record))
     return record

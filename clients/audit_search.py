@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from clients.audit_log import AUDIT, broken, read_intact
-from clients.blobs import iterate_blobs
+from clients.audit_log import AUDIT
+from clients.blobs import find_blob, iterate_blobs
 from domain.audit import OPERATIONS, REFUSALS, AuditRecord, Kind, ListedRecord, parse_path, refusal_path, unseal
 from domain.errors import FieldError, refused_fields
 from domain.names import HSM_NAME, OPERATION_ID, hsm_of_operation
@@ -48,9 +48,13 @@ class Query(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Records in the order of their paths; `after` is where the next page begins, None on the last."""
+    """Records in the order of their paths; `after` is where the next page begins, None on the last.
+
+    `broken` are the paths of what should be records and is not what was written, whatever was asked for.
+    """
 
     records: list[ListedRecord]
+    broken: list[str]
     after: str | None
 
 
@@ -58,22 +62,24 @@ def list_records(query: Query, *, limit: int, after: str | None = None) -> Page:
     """List records, `limit` at most.
 
     A page may hold fewer, even none, and still say where the next begins: what is read for one is bounded. Raises
-    ServiceError `invalid_continuation` where `after` is not from a page, and `audit_broken` where a record is not what
-    was written.
+    ServiceError `invalid_continuation` where `after` is not from a page.
     """
     if after is not None and parse_path(after) is None:
         message = "This is not where a page begins."
         raise refused_fields([FieldError(field="after", message=message, code="invalid_continuation")])
     records: list[ListedRecord] = []
+    broken: list[str] = []
     for reads, (path, record) in enumerate(_read_all(query, after or ""), 1):
-        if query.takes(record):
+        if record is None:
+            broken.append(path)
+        elif query.takes(record):
             records.append(record)
         if len(records) == limit or reads == _READS:
-            return Page(records, path)
-    return Page(records, None)
+            return Page(records, broken, path)
+    return Page(records, broken, None)
 
 
-def _read_all(query: Query, after: str) -> Iterator[tuple[str, ListedRecord]]:
+def _read_all(query: Query, after: str) -> Iterator[tuple[str, ListedRecord | None]]:
     """Read what may be wanted, in order."""
     if not query.possible:
         return
@@ -98,10 +104,10 @@ def _list_chains(query: Query, after: str) -> Iterator[str]:
             yield path
 
 
-def _read_chain(query: Query, paths: list[str]) -> Iterator[tuple[str, ListedRecord]]:
+def _read_chain(query: Query, paths: list[str]) -> Iterator[tuple[str, ListedRecord | None]]:
     """Read a chain; of one that was over before `begin` the last record alone."""
     last = _read(paths[-1])
-    if query.begin is None or last.at >= query.begin - _CLOCK_SKEW:
+    if query.begin is None or last is None or last.at >= query.begin - _CLOCK_SKEW:
         for path in paths[:-1]:
             yield path, _read(path)
     yield paths[-1], last
@@ -119,13 +125,16 @@ def _list_refusals(query: Query, after: str) -> Iterator[str]:
             yield path
 
 
-def _read(path: str) -> ListedRecord:
-    content = read_intact(path)
+def _read(path: str) -> ListedRecord | None:
+    """Read a record; None where it is not what was written: one that somebody changed must not hide the others."""
+    blob = find_blob(AUDIT, path)
+    if blob is None or not blob.intact:
+        return None
     try:
-        record = unseal(content)
+        record = unseal(blob.content)
     except ValueError:
-        raise broken() from None
-    return ListedRecord(**dict(record), sha256=sha256_of(content))
+        return None
+    return ListedRecord(**dict(record), sha256=sha256_of(blob.content))
 
 
 def _ulid_time(time: datetime) -> str:

@@ -8,6 +8,7 @@ refusals stand alone.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
@@ -177,7 +178,7 @@ def check_chain(operation_id: str, blobs: Mapping[int, bytes]) -> ChainCheck:
     twice, under two numbers, is no fault: a writer that gets no answer to a write writes again.
     """
     records: dict[int, AuditRecord] = {}
-    faults = [ChainFault(number, "missing") for number in range(1, max(blobs, default=0)) if number not in blobs]
+    faults = _find_gaps(blobs)
     for number, content in sorted(blobs.items()):
         try:
             records[number] = unseal(content)
@@ -190,6 +191,16 @@ def check_chain(operation_id: str, blobs: Mapping[int, bytes]) -> ChainCheck:
     closed = _is_closed(records)
     faults += _find_unrecorded(records, closed=closed)
     return ChainCheck(closed, sorted(faults))
+
+
+def _find_gaps(blobs: Mapping[int, bytes]) -> list[ChainFault]:
+    """Name each gap once, by its first number: a blob that was planted far ahead leaves a wide one."""
+    faults = []
+    for before, number in pairwise(sorted({0, *blobs})):
+        if number > before + 1:
+            text = "missing" if number == before + 2 else f"missing, and all up to number {number - 1}"
+            faults.append(ChainFault(before + 1, text))
+    return faults
 
 
 def _find_misplaced(operation_id: str, number: int, record: AuditRecord) -> list[str]:
