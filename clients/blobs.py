@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from clients.azure_errors import our_errors
 from clients.credential import RETRIES, credential
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
 _HASH = "sha256"
+# The storage SDK waits 15 s and more before it connects again, longer each time; seconds are enough to see a way back.
+_PAUSES: Final[dict[str, Any]] = {"initial_backoff": 1, "increment_base": 1, "random_jitter_range": 1}
 
 
 class Blob(NamedTuple):
@@ -34,7 +36,8 @@ def _service() -> "BlobServiceClient":
     from azure.storage.blob import BlobServiceClient
 
     transport = make_transport()
-    return BlobServiceClient(settings().storage_account_url, credential=credential(), transport=transport, **RETRIES)
+    account = settings().storage_account_url
+    return BlobServiceClient(account, credential=credential(), transport=transport, **RETRIES, **_PAUSES)
 
 
 def blob_url(container: str, path: str) -> str:
