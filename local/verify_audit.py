@@ -100,7 +100,11 @@ def main() -> int:
         sys.stderr.write("usage: python -m local.verify_audit DIRECTORY\n")
         return NOTHING_CHECKED
     directory = Path(sys.argv[1])
-    findings = check_copy(directory) if directory.is_dir() else []
+    try:
+        findings = check_copy(directory) if directory.is_dir() else []
+    except OSError as error:
+        sys.stderr.write(f"{printable(str(error.filename))} could not be read: {error.strerror}\n")
+        return NOTHING_CHECKED
     if not findings:
         what = "has no audit records" if directory.is_dir() else "is no directory"
         sys.stderr.write(f"{printable(str(directory))} {what}: name a copy of the container audit, AUDIT=DIRECTORY\n")
