@@ -23,8 +23,8 @@ WIDTH: Final = 160
 STYLES: Final = {"closed": "green", "open": "yellow", "sound": "green", "broken": "red"}
 LIMITS: Final = """
 What this cannot show:
-- whether the newest records of an open chain were cut off, or a whole chain or a refusal was removed: nothing that is
-  left names them;
+- whether the newest records of a chain were cut off (one that lost its end is shown as open: ask whether its operation
+  still runs), or a whole chain or a refusal was removed: nothing that is left names them;
 - whether somebody who could overwrite blobs wrote a chain anew from some record to its end: the hashes have no key.
 The container's immutability policy keeps both from happening. To check a chain against an earlier look at it, compare
 the SHA-256 of its last record, shown here, with what GET /api/audit or `sha256sum` said then.
