@@ -14,12 +14,14 @@ from rich.live import Live
 from rich.table import Table
 
 from local.child_process import REPOSITORY
+from local.copy_container import copy_container
 from local.portal import Portal
 from local.stack import Stack, running_stack
 
 REPORT_FILE: Final = REPOSITORY / ".local" / "demo.json"
 PROVISIONING_SECONDS: Final = 8
 ACTIVATION_SECONDS: Final = 4
+AUDIT_COPY: Final = REPOSITORY / ".local" / "audit"
 QUORUM: Final = 2
 HSM_NAME: Final = "contoso-hsm"
 CUSTODIANS: Final = {"custodian-1": "Ada L.", "custodian-2": "Grace H.", "custodian-3": "Katherine J."}
@@ -49,6 +51,7 @@ def run_demo() -> int:
         report = make_report(operation, hsm, time.monotonic() - started)
         blob_url = report["securityDomain"]["blobUrl"]
         content = read_stored(stack, blob_url) if blob_url else b""
+        copy_container(stack, "audit", AUDIT_COPY)
         faults = find_faults(report, content, list(certificates.values()), stack.control.hsms())
     _write(REPORT_FILE, report)
     _show_result(console, report, operation)
