@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ def run_demo() -> int:
     """Run it, write `.local/demo.json`, and give the exit code: 0 only if everything is as promised."""
     console = Console(highlight=False)
     REPORT_FILE.unlink(missing_ok=True)
+    shutil.rmtree(AUDIT_COPY, ignore_errors=True)
     started = time.monotonic()
     with running_stack(
         REPOSITORY / ".local" / "demo",
