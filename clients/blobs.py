@@ -28,6 +28,13 @@ class Blob(NamedTuple):
         return self.metadata.get(_HASH) == sha256_of(self.content)
 
 
+class ListedBlob(NamedTuple):
+    """A blob's path, and what was written with it."""
+
+    path: str
+    metadata: dict[str, str]
+
+
 @lru_cache(maxsize=1)
 def _service() -> "BlobServiceClient":
     from azure.storage.blob import BlobServiceClient
@@ -80,7 +87,9 @@ def create_blob(container: str, path: str, content: bytes, metadata: dict[str, s
     return str(answer["etag"])
 
 
-def replace_blob(container: str, path: str, content: bytes, etag: str) -> str | None:
+def replace_blob(
+    container: str, path: str, content: bytes, etag: str, metadata: dict[str, str] | None = None
+) -> str | None:
     """Overwrite a blob that has this ETag and give the new one; None where it has another by now."""
     from azure.core import MatchConditions
     from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
@@ -95,7 +104,7 @@ def replace_blob(container: str, path: str, content: bytes, etag: str) -> str | 
                     overwrite=True,
                     match_condition=MatchConditions.IfNotModified,
                     etag=etag,
-                    metadata={_HASH: sha256_of(content)},
+                    metadata={**(metadata or {}), _HASH: sha256_of(content)},
                 )
             )
         except (ResourceModifiedError, ResourceNotFoundError):
@@ -107,3 +116,10 @@ def list_blobs(container: str, prefix: str) -> list[str]:
     """List the paths of blobs under a prefix."""
     with our_errors("list records"):
         return list(_service().get_container_client(container).list_blob_names(name_starts_with=prefix))
+
+
+def list_with_metadata(container: str, prefix: str) -> list[ListedBlob]:
+    """List the blobs under a prefix with what was written with each, 5,000 in a request."""
+    with our_errors("list records"):
+        blobs = _service().get_container_client(container).list_blobs(name_starts_with=prefix, include=["metadata"])
+        return [ListedBlob(str(blob.name), dict(blob.metadata or {})) for blob in blobs]
