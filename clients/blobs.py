@@ -28,13 +28,6 @@ class Blob(NamedTuple):
         return self.metadata.get(_HASH) == sha256_of(self.content)
 
 
-class ListedBlob(NamedTuple):
-    """A blob's path, and what was written with it."""
-
-    path: str
-    metadata: dict[str, str]
-
-
 @lru_cache(maxsize=1)
 def _service() -> "BlobServiceClient":
     from azure.storage.blob import BlobServiceClient
@@ -116,10 +109,3 @@ def list_blobs(container: str, prefix: str) -> list[str]:
     """List the paths of blobs under a prefix."""
     with our_errors("list records"):
         return list(_service().get_container_client(container).list_blob_names(name_starts_with=prefix))
-
-
-def list_with_metadata(container: str, prefix: str) -> list[ListedBlob]:
-    """List the blobs under a prefix with what was written with each, 5,000 in a request."""
-    with our_errors("list records"):
-        blobs = _service().get_container_client(container).list_blobs(name_starts_with=prefix, include=["metadata"])
-        return [ListedBlob(str(blob.name), dict(blob.metadata or {})) for blob in blobs]

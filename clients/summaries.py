@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import AwareDatetime, ValidationError
 
 from clients.archive import RECORDS
-from clients.blobs import ListedBlob, find_blob, list_with_metadata
+from clients.blob_lists import ListedBlob, list_with_metadata
+from clients.blobs import find_blob
 from domain.model import Model
 from domain.operations import Operation
 from domain.records import Claim, HsmRecord
