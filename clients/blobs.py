@@ -84,7 +84,9 @@ def create_blob(container: str, path: str, content: bytes, metadata: dict[str, s
     return str(answer["etag"])
 
 
-def replace_blob(container: str, path: str, content: bytes, etag: str) -> str | None:
+def replace_blob(
+    container: str, path: str, content: bytes, etag: str, metadata: dict[str, str] | None = None
+) -> str | None:
     """Overwrite a blob that has this ETag and give the new one; None where it has another by now."""
     from azure.core import MatchConditions
     from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
@@ -99,7 +101,7 @@ def replace_blob(container: str, path: str, content: bytes, etag: str) -> str | 
                     overwrite=True,
                     match_condition=MatchConditions.IfNotModified,
                     etag=etag,
-                    metadata={_HASH: sha256_of(content)},
+                    metadata={**(metadata or {}), _HASH: sha256_of(content)},
                 )
             )
         except (ResourceModifiedError, ResourceNotFoundError):

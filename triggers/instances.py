@@ -15,16 +15,17 @@ from domain.errors import ErrorDetail, service_error
 from domain.names import instance_id
 from domain.operations import Operation, accepted_operation
 from domain.records import Claim
+from domain.summaries import ClaimSummary
 from triggers.auditing import record_acceptance
 
 ORCHESTRATION: Final = "hsm_provisioning"
 STARTS_WITHIN: Final = timedelta(minutes=1)
 START_ATTEMPTS: Final = 6
 PAUSE_SECONDS: Final = 0.5
-_ENDED: Final = frozenset({OrchestrationStatus.COMPLETED, OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED})
+ENDED: Final = frozenset({OrchestrationStatus.COMPLETED, OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED})
 
 
-def find_instance(claim: Claim, client: df.SyncDurableFunctionsClient) -> OrchestrationState | None:
+def find_instance(claim: Claim | ClaimSummary, client: df.SyncDurableFunctionsClient) -> OrchestrationState | None:
     """Find the instance that carries out this operation; one of an operation before it is none."""
     state = client.get_orchestration_state(instance_id(claim.hsm))
     return state if state is not None and state.get_input() == claim.operation_id else None
@@ -93,8 +94,8 @@ def _describe(claim: Claim, state: OrchestrationState | None) -> Operation:
         # What has a plan began: its instance was purged, or lost with its task hub.
         begun = archive.find_plan(claim.hsm, claim.operation_id) is not None
         return operation.model_copy(update={"status": "Failed", "error": _interrupted()}) if begun else operation
-    progress = _progress(state)
-    if state.runtime_status in _ENDED:
+    progress = read_progress(state)
+    if state.runtime_status in ENDED:
         error = _interrupted().model_dump(by_alias=True, exclude_none=True)
         progress = {**progress, "status": "Failed", "error": error}
     elif progress:
@@ -104,7 +105,8 @@ def _describe(claim: Claim, state: OrchestrationState | None) -> Operation:
     return Operation.model_validate({**operation.model_dump(by_alias=True, exclude_none=True), **progress})
 
 
-def _progress(state: OrchestrationState) -> dict[str, Any]:
+def read_progress(state: OrchestrationState) -> dict[str, Any]:
+    """Read how far an instance says that it is; empty before it said anything."""
     document = json.loads(state.serialized_custom_status) if state.serialized_custom_status else {}
     return document if isinstance(document, dict) else {}
 

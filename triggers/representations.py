@@ -159,6 +159,20 @@ class HsmView(HsmSummary):
     security_domain: Receipt | None = None
 
 
+class HsmPage(Model):
+    """A page of HSMs; `next_link` is the address of the next page, missing on the last."""
+
+    value: list[HsmSummary]
+    next_link: str | None = None
+
+
+class OperationPage(Model):
+    """A page of operations; `next_link` is the address of the next page, missing on the last."""
+
+    value: list[OperationSummary]
+    next_link: str | None = None
+
+
 class Health(Model):
     """That the app runs."""
 
