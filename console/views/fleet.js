@@ -3,7 +3,7 @@
 import { readAll } from "../api.js";
 import { element, replaceChildren } from "../dom.js";
 import { age, count, day, daysUntil, money, relative } from "../format.js";
-import { hasEnded, hsmState, quorumHealth } from "../status.js";
+import { hasEnded, hsmState, quorumHealth, status } from "../status.js";
 import { every } from "./every.js";
 import { filters, optionsOf } from "./filters.js";
 import { nothing } from "./problem.js";
@@ -60,10 +60,11 @@ function draw(hsms, running, query) {
  */
 function summary(hsms, running) {
   const troubled = hsms.filter((hsm) => attention(hsm).length).length;
+  const unpriced = hsms.filter((hsm) => hsm.monthlyCostUsd === undefined).length;
   /** @type {[string, string, string][]} */
   const figures = [
     [String(hsms.length), hsms.length === 1 ? "HSM" : "HSMs", ""],
-    [money(cost(hsms)), "a month", ""],
+    [money(cost(hsms)), unpriced ? `a month, ${unpriced} unknown` : "a month", ""],
     [String(running.length), running.length === 1 ? "operation runs" : "operations run", ""],
     [String(troubled), troubled === 1 ? "needs attention" : "need attention", troubled ? "warning" : "done"],
   ];
@@ -141,7 +142,10 @@ function lastOperation(operation) {
 /** @param {string | undefined} moment */
 function expiry(moment) {
   if (!moment) return null;
-  return element("div", {}, day(moment), element("span", { class: "below" }, daysUntil(moment) < 0 ? "expired" : relative(moment)));
+  const left = daysUntil(moment);
+  const words = left < 0 ? "expired" : relative(moment)?.textContent ?? "";
+  const near = left < WARN_DAYS_BEFORE_EXPIRY;
+  return element("div", {}, day(moment), element("div", { class: "below" }, near ? status(["warning", words]) : words));
 }
 
 /**

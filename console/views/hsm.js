@@ -25,7 +25,9 @@ export async function showHsm({ main, signal }, name) {
   main.replaceChildren(
     element("h1", {}, hsm.name),
     element("p", { class: "lead" }, hsmState(hsm.state), ...lastOperation(hsm.lastOperation)),
-    element("div", { class: "columns" }, about(hsm), cost(hsm), protection(hsm), people(hsm)),
+    element("div", { class: "columns" },
+      element("div", {}, about(hsm)),
+      element("div", {}, cost(hsm), protection(hsm), people(hsm))),
     section("Security domain", domain),
     section("Operations", operations),
   );
@@ -49,7 +51,10 @@ async function part(draw, signal) {
 function lastOperation(operation) {
   if (!operation) return [];
   const address = `#/operations/${encodeURIComponent(operation.id)}`;
-  return [element("a", { href: address }, `last operation: ${operation.kind}`), progressStatus(operation.status)];
+  return [element("span", {},
+    element("span", { class: "faint" }, "Last operation:"),
+    element("a", { href: address }, operation.kind),
+    progressStatus(operation.status))];
 }
 
 /** @param {Hsm} hsm */
@@ -94,7 +99,7 @@ function people(hsm) {
 
 /** @param {Record<string, string> | undefined} all */
 function tags(all) {
-  return list(Object.entries(all ?? {}).map(([name, value]) => element("span", { class: "tag" }, `${name}: ${value}`)));
+  return list(Object.entries(all ?? {}).map(([name, value]) => `${name}: ${value}`));
 }
 
 /**

@@ -39,10 +39,14 @@ function draw(operation) {
     progress(operation),
     operation.error ? section("What went wrong", problem(operation.error)) : null,
     operation.exists ? existing(operation.exists) : null,
-    approval(operation),
+    waitsForApproval(operation) ? approval(operation) : null,
     element("div", { class: "columns" },
       section("Steps", timeline(operation.steps)),
-      element("div", {}, warnings(operation.warnings ?? []), about(operation), plan(operation.plan))),
+      element("div", {},
+        warnings(operation.warnings ?? []),
+        about(operation),
+        waitsForApproval(operation) ? null : approval(operation),
+        plan(operation.plan))),
     result(operation),
   ];
 }
@@ -88,12 +92,19 @@ function tick(main) {
 }
 
 /** @param {Operation} operation */
-function approval({ approval, status }) {
+function waitsForApproval({ approval, status }) {
+  return approval?.required && !approval.decision && !hasEnded(status);
+}
+
+/** @param {Operation} operation */
+function approval(operation) {
+  const { approval } = operation;
   if (!approval?.required) return null;
-  const waits = !approval.decision && !hasEnded(status);
+  const waits = waitsForApproval(operation);
+  const kind = decisionKind(approval.decision);
+  const words = waits ? "Waits for approval" : capital(approval.decision ?? "not decided");
   return section("Approval",
-    element("p", { class: "status", "data-kind": decisionKind(approval.decision) },
-      mark(decisionKind(approval.decision)), approval.decision ? capital(approval.decision) : waits ? "Waits for approval" : "Not decided"),
+    element("p", { class: "status", "data-kind": kind }, mark(kind), words),
     facts([
       ["Needed because", list(approval.reasons)],
       ["Expires", waits ? relative(approval.expiresAt) : null],
