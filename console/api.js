@@ -83,7 +83,16 @@ export async function readAll(path, parameters, signal) {
  * @returns {Promise<RequestInit>}
  */
 async function authorized(signal) {
-  return { signal, headers: { Authorization: `Bearer ${await accessToken()}`, Accept: "application/json" } };
+  const token = await accessToken().catch(() => {
+    throw new Problem({
+      status: 0,
+      title: "No token",
+      code: "token_unavailable",
+      message: "Entra gave no access token.",
+      advice: "If it lasts, sign out and in again.",
+    });
+  });
+  return { signal, headers: { Authorization: `Bearer ${token}`, Accept: "application/json" } };
 }
 
 /**

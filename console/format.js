@@ -31,9 +31,19 @@ export function count(number, noun) {
 export function duration(milliseconds) {
   const span = Math.max(0, milliseconds);
   if (span < MINUTE) return `${Math.floor(span / SECOND)} s`;
-  if (span < HOUR) return `${Math.floor(span / MINUTE)} min ${Math.floor((span % MINUTE) / SECOND)} s`;
-  if (span < DAY_LENGTH) return `${Math.floor(span / HOUR)} h ${Math.floor((span % HOUR) / MINUTE)} min`;
+  if (span < HOUR) return inTwo(Math.floor(span / MINUTE), "min", Math.floor((span % MINUTE) / SECOND), "s");
+  if (span < DAY_LENGTH) return inTwo(Math.floor(span / HOUR), "h", Math.floor((span % HOUR) / MINUTE), "min");
   return count(Math.floor(span / DAY_LENGTH), "day");
+}
+
+/**
+ * @param {number} whole
+ * @param {string} unit
+ * @param {number} rest
+ * @param {string} unitOfRest
+ */
+function inTwo(whole, unit, rest, unitOfRest) {
+  return rest ? `${whole} ${unit} ${rest} ${unitOfRest}` : `${whole} ${unit}`;
 }
 
 /**

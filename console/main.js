@@ -1,7 +1,7 @@
 // Starts the console: signs in, and shows the view that the address names.
 
 import { Problem, readConfiguration, useVersion } from "./api.js";
-import { announce, element } from "./dom.js";
+import { element } from "./dom.js";
 import { signIn, signOut, startSession } from "./session.js";
 import { showFleet } from "./views/fleet.js";
 import { showHsm } from "./views/hsm.js";
@@ -29,6 +29,13 @@ function find(id) {
 }
 
 async function start() {
+  // The address's fragment names the view: the skip link must not change it.
+  find("skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    main.focus();
+  });
+  // Who comes back from Entra's page by the browser's button finds a page that still waits for it.
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
   try {
     const configuration = await readConfiguration();
     if (!configuration.clientId) return showNotConfigured();
@@ -84,8 +91,6 @@ function showNotConfigured() {
 
 async function showView() {
   const [path = "", query = ""] = location.hash.slice(1).split("?");
-  // The skip link's target is a place on this page, not a view.
-  if (path === "main") return;
   leave.abort();
   leave = new AbortController();
   const { signal } = leave;
@@ -101,8 +106,9 @@ async function showView() {
     if (signal.aborted) return;
     main.replaceChildren(...about(error, "This cannot be shown"));
   }
+  if (signal.aborted) return;
   main.removeAttribute("aria-busy");
-  if (!signal.aborted) settle(moved);
+  settle(moved);
 }
 
 /**
@@ -116,7 +122,6 @@ function settle(moved) {
   if (!moved || !heading) return;
   heading.tabIndex = -1;
   heading.focus();
-  announce(title);
 }
 
 /**

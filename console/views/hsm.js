@@ -26,8 +26,8 @@ export async function showHsm({ main, signal }, name) {
     element("h1", {}, hsm.name),
     element("p", { class: "lead" }, hsmState(hsm.state), ...lastOperation(hsm.lastOperation)),
     element("div", { class: "columns" },
-      element("div", {}, about(hsm)),
-      element("div", {}, cost(hsm), protection(hsm), people(hsm))),
+      element("div", {}, about(hsm), people(hsm)),
+      element("div", {}, cost(hsm), protection(hsm))),
     section("Security domain", domain),
     section("Operations", operations),
   );
