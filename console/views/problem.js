@@ -18,7 +18,7 @@ export function problem(details) {
     facts([
       ["Code", code(details.code)],
       ["Answer", details.status ? `${details.status} ${details.title ?? ""}` : null],
-      ["Retry", details.retryable === undefined ? null : details.retryable ? "helps" : "does not help by itself"],
+      ["Retry", details.retryable ? "the same again may succeed" : null],
       ["Azure's request id", code(details.azureRequestId)],
     ]),
   );
