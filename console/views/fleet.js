@@ -26,6 +26,7 @@ const ORDERS = {
 /** @param {Page} page */
 export async function showFleet(page) {
   const { main, query, signal } = page;
+  let shown = "";
   await every(page, async () => {
     /** @type {[HsmSummary[], OperationSummary[], OperationSummary[]]} */
     const [hsms, running, accepted] = await Promise.all([
@@ -33,7 +34,10 @@ export async function showFleet(page) {
       readAll("operations", { status: "Running" }, signal),
       readAll("operations", { status: "NotStarted" }, signal),
     ]);
-    replaceChildren(main, ...draw(hsms, [...running, ...accepted], query));
+    // Who reads the page is not disturbed where nothing changed.
+    const seen = JSON.stringify([hsms, running, accepted]);
+    if (seen !== shown || main.querySelector(".stale")) replaceChildren(main, ...draw(hsms, [...running, ...accepted], query));
+    shown = seen;
     return REFRESH_SECONDS;
   });
 }

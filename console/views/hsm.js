@@ -1,20 +1,32 @@
 // One HSM: what it is, whom it belongs to, what it costs, and how its security domain stands.
 
 import { Problem, read, readPage } from "../api.js";
-import { code, element, facts, list, section } from "../dom.js";
+import { code, element, facts, list, replaceChildren, section } from "../dom.js";
 import { age, day, money, relative, time } from "../format.js";
-import { certificateStatus, hsmState, progressStatus, quorumHealth } from "../status.js";
+import { certificateStatus, hasEnded, hsmState, progressStatus, quorumHealth } from "../status.js";
+import { every } from "./every.js";
 import { operationsTable } from "./operations.js";
 import { person } from "./people.js";
 import { nothing, problem } from "./problem.js";
 import { receiptFacts } from "./receipt.js";
 import { table } from "./tables.js";
 
+const REFRESH_SECONDS = 10;
+
 /**
  * @param {Page} page
  * @param {string} name
  */
-export async function showHsm({ main, signal }, name) {
+export async function showHsm(page, name) {
+  await every(page, () => look(page, name));
+}
+
+/**
+ * Show the HSM as it is now; while an operation changes it, that is to be looked at again.
+ * @param {Page} page
+ * @param {string} name
+ */
+async function look({ main, signal }, name) {
   const path = `hsms/${encodeURIComponent(name)}`;
   /** @type {Hsm} */
   const hsm = (await read(path, signal)).document;
@@ -22,7 +34,7 @@ export async function showHsm({ main, signal }, name) {
     part(async () => securityDomain((await read(`${path}/security-domain`, signal)).document), signal),
     part(async () => operationsTable((await readPage("operations", { hsm: name }, signal)).value, false), signal),
   ]);
-  main.replaceChildren(
+  replaceChildren(main,
     element("h1", {}, hsm.name),
     element("p", { class: "lead" }, hsmState(hsm.state), ...lastOperation(hsm.lastOperation)),
     element("div", { class: "columns" },
@@ -31,6 +43,7 @@ export async function showHsm({ main, signal }, name) {
     section("Security domain", domain),
     section("Operations", operations),
   );
+  return hsm.lastOperation && !hasEnded(hsm.lastOperation.status) ? REFRESH_SECONDS : 0;
 }
 
 /**
@@ -53,7 +66,7 @@ function lastOperation(operation) {
   const address = `#/operations/${encodeURIComponent(operation.id)}`;
   return [element("span", {},
     element("span", { class: "faint" }, "Last operation:"),
-    element("a", { href: address }, operation.kind),
+    element("a", { href: address, id: "last-operation" }, operation.kind),
     progressStatus(operation.status))];
 }
 

@@ -1,7 +1,7 @@
 // All operations that the reader may see, the newest first.
 
 import { readPage } from "../api.js";
-import { announce, element, section } from "../dom.js";
+import { announce, element, replaceChildren, section } from "../dom.js";
 import { between, count, duration, relative } from "../format.js";
 import { progressStatus } from "../status.js";
 import { filters } from "./filters.js";
@@ -21,11 +21,15 @@ export async function showOperations({ main, query, signal }) {
   /** @param {string} address */
   async function show(address) {
     const page = await readPage(address, parameters, signal);
+    const first = page.value[0];
+    const isMore = all.length > 0;
     all.push(...page.value);
     const more = page.nextLink ? moreButton(page.nextLink) : null;
     const shown = all.length ? operationsTable(all, true) : nothing("There is no operation that you may see.");
-    listed.replaceChildren(...[listed.firstElementChild, shown, more].filter((child) => child !== null));
+    replaceChildren(listed, listed.firstElementChild, shown, more);
     announce(count(all.length, "operation"));
+    // Reading goes on where it stopped: the button that was pressed is gone.
+    if (isMore && first) document.getElementById(linkId(first))?.focus();
   }
 
   /** @param {string} address */
@@ -42,7 +46,7 @@ export async function showOperations({ main, query, signal }) {
   }
 
   await show("operations");
-  main.replaceChildren(element("h1", {}, "Operations"), choices(query), listed);
+  replaceChildren(main, element("h1", {}, "Operations"), choices(query), listed);
 }
 
 /** @param {URLSearchParams} query */
@@ -69,8 +73,7 @@ export function operationsTable(operations, ofAll) {
     { title: "Requester" }, { title: "Asked for" }, { title: "Took", numeric: true },
   ];
   return table("Operations", columns, operations.map((operation) => [
-    element("a", { href: `#/operations/${encodeURIComponent(operation.id)}`, "aria-label": `${operation.kind} ${operation.hsm}` },
-      operation.kind),
+    link(operation),
     ...(ofAll
       ? [element("a", { href: `#/hsms/${encodeURIComponent(operation.hsm)}` }, operation.hsm), operation.team]
       : []),
@@ -79,4 +82,18 @@ export function operationsTable(operations, ofAll) {
     relative(operation.createdAt),
     operation.finishedAt ? duration(between(operation.createdAt, operation.finishedAt)) : `${operation.percentComplete} %`,
   ]));
+}
+
+/** @param {OperationSummary} operation */
+function link(operation) {
+  return element("a", {
+    id: linkId(operation),
+    href: `#/operations/${encodeURIComponent(operation.id)}`,
+    "aria-label": `${operation.kind} ${operation.hsm}`,
+  }, operation.kind);
+}
+
+/** @param {OperationSummary} operation */
+function linkId(operation) {
+  return `operation-${operation.id}`;
 }
