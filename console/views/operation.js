@@ -68,7 +68,7 @@ function timeline(steps) {
     return element("li", { "data-kind": progressKind(step.status), "aria-current": current },
       mark(progressKind(step.status)),
       element("span", { class: "title" }, step.title ?? capital(step.name.replaceAll("_", " "))),
-      element("span", { class: "word" }, progressWord(step.status), step.attempts > 1 ? `, attempt ${step.attempts}` : ""),
+      element("span", { class: "word" }, progressWord(step.status), step.attempts > 1 ? `, ${step.attempts} attempts` : ""),
       step.startedAt && step.status !== "Skipped" ? elapsed(step.startedAt, step.finishedAt) : null);
   }));
 }

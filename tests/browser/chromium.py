@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from local.child_process import REPOSITORY
 from local.people import Person
@@ -38,7 +38,7 @@ ColorScheme = Literal["light", "dark"]
 
 
 @contextmanager
-def running_chromium(stack: Stack) -> Iterator[Browser]:
+def running_chromium(playwright: Playwright, stack: Stack) -> Iterator[Browser]:
     """Start one without a window, whose only way out is the local Azure's proxy."""
     endpoints = stack.azure.endpoints
     arguments = [
@@ -52,9 +52,10 @@ def running_chromium(stack: Stack) -> Iterator[Browser]:
         f"--proxy-server={endpoints.proxy_url}",
         f"--ignore-certificate-errors-spki-list={_fingerprint(Path(endpoints.ca_bundle).with_name('services.pem'))}",
     ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    try:
         yield browser
+    finally:
         browser.close()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from local.portal import Portal
 from local.stack import Stack
@@ -17,8 +17,14 @@ OpenTab = Callable[..., Tab]
 
 
 @pytest.fixture(scope="session")
-def chromium(stack: Stack) -> Iterator[Browser]:
-    with running_chromium(stack) as browser:
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright, stack: Stack) -> Iterator[Browser]:
+    with running_chromium(playwright, stack) as browser:
         yield browser
 
 

@@ -40,7 +40,6 @@ def test_a_provision_is_watched_to_its_end(tab: Tab, stack: Stack, provision: Pr
     expect(running).not_to_have_text(before or "")
     tab.check_accessibility()
     expect(page.locator("[aria-current=step]")).to_contain_text("Wait until the HSM confirms", timeout=60 * SECONDS)
-    tab.take_picture("operation")
     expect(page.locator(".progress")).to_contain_text("Succeeded", timeout=60 * SECONDS)
     expect(page.locator(".progress")).to_contain_text("100 %")
     for step in steps.all():
@@ -115,15 +114,12 @@ def test_every_view_is_for_everybody(
     expect(tab.page.get_by_role("button", name="Sign in")).to_be_visible()
     tab.check_accessibility()
     tab.sign_in(OPERATOR)
-    name = f"{scheme}-{'phone' if width < 1000 else 'desk'}"
-    for view, heading, picture in (
-        ("/", "Fleet", f"fleet-{name}"),
-        (f"/hsms/{hsm_name}", hsm_name, ""),
-        ("/operations", "Operations", ""),
-        (f"/operations/{operation['id']}", f"Provision {hsm_name}", ""),
-        ("/nowhere", "This cannot be shown", ""),
+    for view, heading in (
+        ("/", "Fleet"),
+        (f"/hsms/{hsm_name}", hsm_name),
+        ("/operations", "Operations"),
+        (f"/operations/{operation['id']}", f"Provision {hsm_name}"),
+        ("/nowhere", "This cannot be shown"),
     ):
         tab.show(view, heading)
         tab.check_accessibility()
-        if picture in ("fleet-light-desk", "fleet-dark-phone"):
-            tab.take_picture(picture)

@@ -65,4 +65,3 @@ def test_a_person_without_a_role_is_told_which_is_missing(tab: Tab) -> None:
     expect(refused).to_contain_text("Hsm.Read")
     expect(refused).to_contain_text("Have an administrator assign the role")
     tab.check_accessibility()
-    tab.take_picture("refused")
