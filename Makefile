@@ -20,7 +20,7 @@ AUDIT ?= .local/audit
 UV := .local/tools/bin/uv
 export PATH := $(CURDIR)/.local/tools/bin:$(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo local test test-cli test-faults torture verify-audit check format lint types lock clean
+.PHONY: help demo local test test-cli test-faults torture verify-audit check format lint types lock clean docs
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-cli: $(READY) $(AZURE_CLI) ## Install the Azure CLI, and run the tests that
 
 verify-audit: $(PYTHON_PACKAGES) ## Check every chain of the audit log in AUDIT=DIR, a copy of its container
 	@$(PYTHON) -m local.verify_audit "$(AUDIT)"
+
+docs: $(READY) ## Write the pages of docs/ that are made of the code
+	@$(PYTHON) -m triggers.documents
 
 check: format-check lint types test ## Every gate: format, lint, types, tests
 

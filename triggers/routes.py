@@ -38,6 +38,11 @@ class Route(NamedTuple):
         return self.method != "GET"
 
     @property
+    def owned(self) -> bool:
+        """Whether what it is about belongs to a team."""
+        return self.tag in ("hsms", "operations")
+
+    @property
     def parameters(self) -> list[str]:
         """The names of what its path leaves open."""
         return re.findall(r"\{(\w+)\}", self.path)
