@@ -20,7 +20,7 @@ AUDIT ?= .local/audit
 UV := .local/tools/bin/uv
 export PATH := $(CURDIR)/.local/tools/bin:$(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo local test test-cli test-faults torture verify-audit check format lint types lock clean docs
+.PHONY: help demo local test test-api test-cli test-faults torture verify-audit docs check format lint types lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: $(READY) ## Run all tests
 
 test-faults: $(READY) ## Provision under every fault at every Azure call, and print the table
 	@$(PYTHON) -m pytest -m faults --capture=no tests/faults
+
+test-api: $(READY) ## Send thousands of generated requests, and hold the answers against the OpenAPI document
+	@$(PYTHON) -m pytest -m api --capture=no tests/api
 
 torture: $(READY) ## Kill host and worker hundreds of times under thousands of orchestrations; takes minutes
 	@$(PYTHON) -m pytest -m torture --capture=no tests/local/host/torture
