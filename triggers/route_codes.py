@@ -38,7 +38,7 @@ def codes_of(route: Route) -> list[str]:
     codes = [*_EVERY_CALL]
     if route.roles:
         codes += [*_CALLER, *_QUERY, *_AZURE]
-        codes += ["too_many_requests"] if route.changes else []
+        codes += ["too_many_requests", "audit_unavailable"] if route.changes else []
     if route.body:
         codes += [*_BODY, *_BY_BODY.get(route.body, ())]
     if route.method == "POST":
