@@ -8,7 +8,11 @@ from triggers.openapi_schemas import query_parameters
 from triggers.routes import Route, load, model_name
 
 _HSM_NAME: Final = {"type": "string", "minLength": 3, "maxLength": 24, "pattern": "^[A-Za-z](-?[A-Za-z0-9])+$"}
-_OPERATION_ID: Final = {"type": "string", "pattern": "^[a-z](-?[a-z0-9]){2,23}-[0-9A-HJKMNP-TV-Z]{26}$"}
+_OPERATION_ID: Final = {
+    "type": "string",
+    "maxLength": 51,
+    "pattern": "^[a-z](-?[a-z0-9]){2,23}-[0-9A-HJKMNP-TV-Z]{26}$",
+}
 _ETAGS: Final = {"type": "string", "pattern": r'^(\*|"[!#-+.-~-]{0,200}"(, ?"[!#-+.-~-]{0,200}"){0,20})$'}
 
 # What has an ETag wherever it is answered.
