@@ -21,26 +21,23 @@ class _Generator(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: core_schema.CoreSchema | _Field | core_schema.ComputedField) -> bool:  # noqa: ARG002
         return False
 
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        if self.mode == "serialization":
-            return self.generate_inner(schema["schema"])
-        return super().nullable_schema(schema)
-
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        written = super().default_schema(schema)
-        if written.get("default", ...) is None:
-            del written["default"]
-        return written
+        if schema.get("default", ...) is not None:
+            return super().default_schema(schema)
+        inner = schema["schema"]
+        if self.mode == "serialization" and inner["type"] == "nullable":
+            return self.generate_inner(inner["schema"])
+        return self.generate_inner(inner)
 
     def field_is_required(
         self,
         field: _Field,
         total: bool,  # noqa: FBT001 - pydantic's own signature
     ) -> bool:
+        schema = field["schema"]
         if self.mode == "validation":
             return super().field_is_required(field, total)
-        schema = field["schema"]
-        return schema["type"] != "default" or schema.get("default", ...) is not None
+        return schema["type"] != "nullable" and (schema["type"] != "default" or schema.get("default", ...) is not None)
 
 
 def write_schemas(uses: Iterable[Use]) -> tuple[dict[Use, dict[str, Any]], dict[str, Any]]:
