@@ -30,8 +30,8 @@ What takes long is an operation: the answer is 202 with `Operation-Location`, wh
 _LEADS_TO: Final = {
     "OperationView": {"id": "$response.body#/id", "name": "$response.body#/hsm"},
     "HsmView": {"id": "$response.body#/lastOperation/id", "name": "$response.body#/name"},
-    "OperationList": {"id": "$response.body#/value/0/id", "name": "$response.body#/value/0/hsm"},
-    "HsmList": {"name": "$response.body#/value/0/name"},
+    "OperationPage": {"id": "$response.body#/value/0/id", "name": "$response.body#/value/0/hsm"},
+    "HsmPage": {"name": "$response.body#/value/0/name"},
 }
 
 
