@@ -112,9 +112,13 @@ def _who(route: Route) -> str:
 
 
 def _responses(route: Route, places: dict[Use, dict[str, Any]]) -> dict[str, Any]:
-    answers = {status: _answer(route, status, places) for status in route.answers}
-    problems = {status: _problem(route, status, codes, places) for status, codes in codes_by_status(route).items()}
-    return {str(status): response for status, response in sorted({**problems, **answers}.items())}
+    responses = {status: _answer(route, status, places) for status in route.answers}
+    for status, codes in codes_by_status(route).items():
+        problem = _problem(route, status, codes, places)
+        answer = responses.setdefault(status, problem)
+        # One status may be either: an app that is not ready says so, or cannot even say that.
+        responses[status] = {**problem, **answer, "content": {**answer["content"], **problem["content"]}}
+    return {str(status): response for status, response in sorted(responses.items())}
 
 
 def _answer(route: Route, status: int, places: dict[Use, dict[str, Any]]) -> dict[str, Any]:
