@@ -108,11 +108,10 @@ _RETENTION_SCHEMA: Final[JsonDict] = {"minimum": MINIMUM_RETENTION, "maximum": M
 _PUBLIC_SCHEMA: Final[JsonDict] = {"enum": ["Enabled"]}
 _TAG_NAME_SCHEMA: Final = {"pattern": r"^[^<>%&\\?/]+$"}
 
+TagName = Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=_TAG_NAME_SCHEMA)]
+TagValue = Annotated[str, Field(max_length=256)]
 Tags = Annotated[
-    dict[
-        Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=_TAG_NAME_SCHEMA)],
-        Annotated[str, Field(max_length=256)],
-    ],
+    dict[TagName, TagValue],
     Field(max_length=50),
     AfterValidator(_tags),
 ]
@@ -120,13 +119,18 @@ AddressRange = Annotated[str, BeforeValidator(_address_range), Field(json_schema
 CertificateIdText = Annotated[
     str, Field(max_length=400, json_schema_extra=_CERTIFICATE_SCHEMA), AfterValidator(_certificate_id)
 ]
+RetentionDays = Annotated[StrictInt, AfterValidator(_retention), Field(json_schema_extra=_RETENTION_SCHEMA)]
+PublicNetworkAccess = Annotated[
+    Literal["Enabled", "Disabled"], AfterValidator(_public_network_access), Field(json_schema_extra=_PUBLIC_SCHEMA)
+]
+IpRules = Annotated[list[AddressRange], Field(max_length=1000)]
 
 
 class NetworkRequest(Model):
     """From where the HSM can be reached publicly: from everywhere, or from some IPv4 ranges only."""
 
     default_action: Literal["Allow", "Deny"] = "Allow"
-    ip_rules: Annotated[list[AddressRange], Field(max_length=1000)] = Field(default_factory=list)
+    ip_rules: IpRules = Field(default_factory=list)
 
 
 class WrappingKeyRequest(Model):
@@ -164,15 +168,9 @@ class HsmRequest(Model):
     location: Location
     sku: Sku = "Standard_B1"
     administrators: Annotated[list[Guid], Field(min_length=1, max_length=20)]
-    soft_delete_retention_days: Annotated[
-        StrictInt, AfterValidator(_retention), Field(json_schema_extra=_RETENTION_SCHEMA)
-    ] = 90
+    soft_delete_retention_days: RetentionDays = 90
     purge_protection: StrictBool = False
-    public_network_access: Annotated[
-        Literal["Enabled", "Disabled"],
-        AfterValidator(_public_network_access),
-        Field(json_schema_extra=_PUBLIC_SCHEMA),
-    ] = "Enabled"
+    public_network_access: PublicNetworkAccess = "Enabled"
     network: NetworkRequest = Field(default_factory=NetworkRequest)
     tags: Tags = Field(default_factory=dict)
     security_domain: SecurityDomainRequest
