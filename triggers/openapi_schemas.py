@@ -29,6 +29,11 @@ class _Generator(GenerateJsonSchema):
             return self.generate_inner(inner["schema"])
         return self.generate_inner(inner)
 
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        written = super().dict_schema(schema)
+        # A name that does not fit its pattern is refused: JSON Schema would take it, with any value.
+        return {**written, "additionalProperties": False} if "patternProperties" in written else written
+
     def field_is_required(
         self,
         field: _Field,
