@@ -19,18 +19,25 @@ _AZURE: Final = (
 )
 _BY_PARAMETER: Final = {"name": ("hsm_name_invalid",), "id": ("operation_not_found",)}
 
-_REQUEST: Final = (
-    *("quorum_out_of_range", "retention_out_of_range", "public_network_access_unsupported"),
-    *("wrapping_key_count", "wrapping_key_source", "certificate_id_invalid", "private_key_sent"),
-    *("wrapping_key_unreadable", "wrapping_key_not_rsa", "wrapping_key_size", "wrapping_key_expired"),
-    *("wrapping_key_not_yet_valid", "wrapping_key_duplicated", "requested_by_missing", "requested_by_not_you"),
+_WRAPPING: Final = (
+    *("quorum_out_of_range", "wrapping_key_count", "wrapping_key_source", "certificate_id_invalid"),
+    *("private_key_sent", "wrapping_key_unreadable", "wrapping_key_not_rsa", "wrapping_key_size"),
+    *("wrapping_key_expired", "wrapping_key_not_yet_valid", "wrapping_key_duplicated", "wrapping_key_not_allowed"),
+)
+# What the policy can say of whatever is asked for: of a new HSM, of changes, of one that is taken over.
+_POLICY: Final = (
+    *("retention_out_of_range", "public_network_access_unsupported", "requested_by_missing", "requested_by_not_you"),
     *("team_missing", "team_not_yours", "environment_unknown", "subscription_not_allowed", "location_not_allowed"),
     *("sku_not_allowed", "name_not_allowed", "tag_required", "tag_not_allowed", "retention_too_short"),
-    *("purge_protection_required", "network_must_deny", "administrator_not_allowed", "wrapping_key_not_allowed"),
-    *("expiry_required", "expiry_too_far", "expiry_in_past", "creation_stopped"),
-    *("subscription_not_ours", "provider_not_registered", "location_unsupported"),
+    *("purge_protection_required", "network_must_deny", "administrator_not_allowed", "expiry_required"),
+    *("expiry_too_far", "expiry_in_past", "creation_stopped", "subscription_not_ours", "provider_not_registered"),
+    "location_unsupported",
 )
-_BY_BODY: Final = {"domain.requests:HsmRequest": _REQUEST}
+_BY_BODY: Final = {
+    "domain.requests:HsmRequest": (*_WRAPPING, *_POLICY),
+    "domain.changes:HsmChange": _POLICY,
+    "domain.adoption:AdoptionRequest": _POLICY,
+}
 
 
 def codes_of(route: Route) -> list[str]:
