@@ -12,6 +12,7 @@ _BODY: Final = (
     *("body_missing", "body_not_utf8", "body_not_json", "body_too_large", "content_type_unsupported"),
     "invalid_field",
 )
+_OPERATIONS: Final = ("claim_contested", "not_started")
 _REPEATS: Final = ("idempotency_key_reused", "request_in_progress")
 _AZURE: Final = (
     *("azure_unavailable", "azure_unreachable", "azure_unreadable", "azure_throttled", "azure_forbidden"),
@@ -46,6 +47,8 @@ def codes_of(route: Route) -> list[str]:
     if route.roles:
         codes += [*_CALLER, *_QUERY, *_AZURE]
         codes += ["too_many_requests", "audit_unavailable"] if route.changes else []
+    if route.changes and route.owned:
+        codes += _OPERATIONS
     if route.body:
         codes += [*_BODY, *_BY_BODY.get(route.body, ())]
     if route.method == "POST":
