@@ -21,7 +21,8 @@ AUDIT ?= .local/audit
 UV := .local/tools/bin/uv
 export PATH := $(CURDIR)/.local/tools/bin:$(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo local test test-browser test-cli test-faults torture verify-audit check format lint types lock clean
+.PHONY: help demo local test test-api test-browser test-cli test-faults torture
+.PHONY: verify-audit docs check format lint types lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +39,9 @@ test: $(READY) ## Run all tests
 test-faults: $(READY) ## Provision under every fault at every Azure call, and print the table
 	@$(PYTHON) -m pytest -m faults --capture=no tests/faults
 
+test-api: $(READY) ## Send thousands of generated requests, and hold the answers against the OpenAPI document
+	@$(PYTHON) -m pytest -m api --capture=no tests/api
+
 torture: $(READY) ## Kill host and worker hundreds of times under thousands of orchestrations; takes minutes
 	@$(PYTHON) -m pytest -m torture --capture=no tests/local/host/torture
 
@@ -51,6 +55,9 @@ test-browser: $(READY) ## Look at the console in a real Chromium; SCREENSHOTS=1 
 
 verify-audit: $(PYTHON_PACKAGES) ## Check every chain of the audit log in AUDIT=DIR, a copy of its container
 	@$(PYTHON) -m local.verify_audit "$(AUDIT)"
+
+docs: $(READY) ## Write the pages of docs/ that are made of the code
+	@$(PYTHON) -m triggers.documents
 
 check: format-check lint types test ## Every gate: format, lint, types, tests
 

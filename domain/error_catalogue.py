@@ -171,6 +171,9 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         meaning="The Idempotency-Key was used for another request.",
         advice="Use a new key for a new request.",
     ),
+    "request_in_progress": _conflict(
+        "The first request with this Idempotency-Key is being carried out.", "Send it again.", retryable=True
+    ),
     "settings_invalid": ErrorKind(
         503, retryable=False, meaning="The deployment's settings are wrong.", advice="Tell the operators: see the log."
     ),

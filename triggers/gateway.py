@@ -1,6 +1,7 @@
 """The one door of the API: who calls, what may be called, how often and how; then the handler, and its answer."""
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 import azure.durable_functions as df
@@ -19,6 +20,7 @@ from triggers.conditions import read_conditions
 from triggers.problems import Refusal, answer, problem
 from triggers.queries import read_query
 from triggers.rates import require_patience
+from triggers.repeats import carry_out_once, read_key
 from triggers.routes import Route, load
 
 MAXIMUM_BODY: Final = 256 * 1024
@@ -64,12 +66,18 @@ def _serve(
 ) -> func.HttpResponse:
     caller = authenticate(request) if route.roles else _NOBODY
     try:
-        given: Answer = load(route.handler)(_admit(route, request, client, trace, caller))
+        given = _carry_out(route, request, _admit(route, request, client, trace, caller))
     except ServiceError as refusal:
         if route.changes:
             record_refusal(route, dict(request.route_params), caller, refusal.detail, trace)
         raise
     return answer(given.status, given.document, given.headers)
+
+
+def _carry_out(route: Route, request: func.HttpRequest, call: Call) -> Answer:
+    handler: Callable[[Call], Answer] = load(route.handler)
+    key = read_key(route, request.headers.get("idempotency-key"))
+    return carry_out_once(route, call, key, handler) if key is not None else handler(call)
 
 
 def _admit(

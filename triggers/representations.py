@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.caller import Principal
 from domain.errors import ErrorDetail, FieldError
@@ -177,3 +177,11 @@ class Health(Model):
     """That the app runs."""
 
     status: Literal["Healthy"] = "Healthy"
+
+
+class ApiDescription(BaseModel):
+    """An OpenAPI document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: str

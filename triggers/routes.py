@@ -4,6 +4,7 @@ Light: handlers and models are named, and load when they are first needed.
 """
 
 import importlib
+import re
 from typing import Any, Final, NamedTuple
 
 from domain.caller import APPROVE_ROLE, AUDIT_ROLE, OPERATE_ROLE, READ_ROLE, REQUEST_ROLE
@@ -17,7 +18,7 @@ class Route(NamedTuple):
     """One call: `name` is its function's and its OpenAPI operation's; `handler`, `body` and `query` are `module:name`.
 
     `roles` are the app roles of which the caller needs one; none for what is open to all. `answers` maps statuses to
-    models; `codes` are the error codes besides those that every call can have.
+    models, None where there is no body; `codes` are the error codes besides those of `triggers/route_codes.py`.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Route(NamedTuple):
     handler: str
     summary: str
     roles: tuple[str, ...]
-    answers: dict[int, str]
+    answers: dict[int, str | None]
     codes: tuple[str, ...] = ()
     body: str | None = None
     query: str | None = None
@@ -36,11 +37,31 @@ class Route(NamedTuple):
         """Whether the call may change something."""
         return self.method != "GET"
 
+    @property
+    def owned(self) -> bool:
+        """Whether what it is about belongs to a team."""
+        return self.tag in ("hsms", "operations")
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of what its path leaves open."""
+        return re.findall(r"\{(\w+)\}", self.path)
+
+    @property
+    def tag(self) -> str:
+        """What it belongs to, for whoever reads the OpenAPI document."""
+        return self.path.partition("/")[0].partition(".")[0]
+
 
 def load(name: str) -> Any:
     """Load what a route names."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def model_name(route: Route, status: int) -> str:
+    """Name the model of an answer; empty where it has none."""
+    return (route.answers.get(status) or "").rpartition(":")[2]
 
 
 _MODELS: Final = "triggers.representations"
@@ -65,6 +86,15 @@ ROUTES: Final = (
         query="triggers.list_queries:HsmListQuery",
         answers={200: f"{_MODELS}:HsmPage"},
         codes=("invalid_parameter",),
+    ),
+    Route(
+        name="get_openapi",
+        method="GET",
+        path="openapi.json",
+        handler="triggers.openapi:get_openapi",
+        summary="Read this document",
+        roles=(),
+        answers={200: f"{_MODELS}:ApiDescription", 304: None},
     ),
     Route(
         name="put_hsm",
