@@ -11,6 +11,7 @@ from domain.names import resource_id
 from domain.operations import Existing, ExistingHsm, Operation
 from domain.policy_rules import monthly_cost
 from domain.records import Claim
+from domain.requests import HsmRequest
 from domain.settings import deployment_policy
 
 _log = logging.getLogger("hsm_provisioner.existing")
@@ -25,19 +26,24 @@ def describe_existing(claim: Claim, operation: Operation) -> Existing:
     Where Azure does not say it is Unknown: this never raises, for whoever asks must go on.
     """
     request = claim.request
-    group = request.resource_group if operation.has_begun("create_resource_group") else None
     try:
+        group = _find_resource_group(request) if operation.has_begun("create_resource_group") else None
         hsm = _find_own_hsm(claim)
         cost = monthly_cost(deployment_policy(), hsm.sku) if hsm else None
     except Exception as error:  # noqa: BLE001 - whatever goes wrong, an operation must be recorded
         _log.warning("what exists after %s is not known: %s", operation.id, describe_unexpected(error))
         asked_id = resource_id(request.subscription_id, request.resource_group, claim.hsm)
         unknown = ExistingHsm(resource_id=asked_id, state="Unknown")
-        return Existing(resource_group=group, hsm=unknown, resume=_UNKNOWN)
+        return Existing(hsm=unknown, resume=_UNKNOWN)
     if hsm is None:
         return Existing(resource_group=group, resume=_NOTHING)
     existing = ExistingHsm(resource_id=hsm.resource_id, state=hsm.state)
     return Existing(resource_group=group, hsm=existing, monthly_cost_usd=cost, resume=_BILLED)
+
+
+def _find_resource_group(request: HsmRequest) -> str | None:
+    exists = resource_manager.resource_group_exists(request.subscription_id, request.resource_group)
+    return request.resource_group if exists else None
 
 
 def _find_own_hsm(claim: Claim) -> Hsm | None:
