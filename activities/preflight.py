@@ -8,7 +8,7 @@ from clients import archive, resource_manager
 from clients.credential import own_identity
 from clients.ownership import hsm_exists, is_ours, require_free_name, require_usable_subscription
 from domain.asking import require_allowed
-from domain.errors import refused_fields, service_error
+from domain.errors import FieldError, refused_fields, service_error
 from domain.hsm import Hsm, find_differences
 from domain.names import parse_certificate_id, resource_id
 from domain.outcomes import Outcome, Work, done
@@ -116,6 +116,7 @@ def _pin(claim: Claim) -> Plan:
         if isinstance(certificate, WrappingCertificate)
     ]
     reasons = find_approval_reasons(deployment_policy(), request.environment, request.sku, claim.kind)
+    _require_person(claim, reasons)
     pinned_at = now()
     expires_at = pinned_at + timedelta(hours=deployment_policy().approval.expires_after_hours)
     return Plan(
@@ -134,6 +135,13 @@ def _pin(claim: Claim) -> Plan:
         warnings=_find_warnings(request, keys),
         pinned_at=pinned_at,
     )
+
+
+def _require_person(claim: Claim, reasons: list[str]) -> None:
+    """Require to know who asks where approval is needed, which it may be only since the request was accepted."""
+    if reasons and claim.requester.kind == "application" and claim.requested_by is None:
+        message = "This needs approval, so name the person who asks, by object id: they cannot approve it themselves."
+        raise refused_fields([FieldError(field="requestedBy", message=message, code="requested_by_missing")])
 
 
 def _find_certificate(index: int, key: WrappingKeyRequest) -> tuple[str | None, WrappingCertificate | WrappingKeyFault]:

@@ -20,6 +20,7 @@ from local.stack import Stack, register_application, running_stack
 from tests import stored
 from tests.custodians import Custodian, make_custodian, request_for
 from tests.people import Person, await_step
+from tests.test_recovery import abandon
 
 REQUESTER = "00000000-0000-4000-8000-0000000a0001"
 ENVIRONMENTS: dict[str, Any] = {"development": {}, "guarded": {"approval": ["provision"]}}
@@ -185,6 +186,18 @@ def test_a_person_does_not_approve_what_they_asked_for(
     assert problem(person.decide(waiting, "approve")) == (403, "approver_is_requester")
     assert approver.decide(waiting, "reject").status_code == 200
     person.follow(waiting["id"])
+
+
+def test_what_was_accepted_without_its_person_is_not_planned(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    # As when the policy began to want approval between the acceptance and preflight.
+    body = guarded(stack, custodians)
+    without = {name: value for name, value in body.items() if name != "requestedBy"}
+    operation_id = abandon(stack, hsm_name, "01HZZZZZZZZZZZZZZZZZZZZZZZ", without)
+    assert portal.put_hsm(hsm_name, body).json()["id"] == operation_id
+    operation = portal.follow(operation_id)
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "requested_by_missing")
 
 
 def test_a_decision_is_made_once(

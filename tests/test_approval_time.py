@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import pytest
 from durabletask.client import TaskHubGrpcClient
 
 from domain.names import approval_instance_id
+from local.azure.control.models import NewHold
 from local.policy import policy
 from local.portal import Portal
 from local.stack import Stack, running_stack
@@ -99,3 +101,21 @@ def test_a_decision_whose_event_was_lost_is_found_and_the_deadline_counts_from_i
     stack.pass_time(6 * HOUR)
     operation = requester.follow(waiting["id"])
     assert operation["status"] == "Succeeded", operation
+
+
+def test_at_the_last_moment_one_decision_is_written(stack_of_its_own: Stack, custodians: list[Custodian]) -> None:
+    stack = stack_of_its_own
+    requester, waiting = ask(stack, custodians)
+    writing = stack.control.hold(
+        NewHold(service="blob_storage", method="PUT", path=f"/{waiting['id']}/approval.json", phase="before")
+    )
+    approver = Person(stack, 2, ["Hsm.Approve"])
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(approver.decide, waiting, "approve")
+        assert stack.control.await_hold(writing, 30)
+        stack.pass_time((LONGEST + 1) * HOUR)
+        expired = requester.follow(waiting["id"])
+        stack.control.release(writing)
+    assert (answer.result().status_code, answer.result().json()["code"]) == (409, "approval_expired")
+    assert expired["error"]["code"] == "approval_expired"
+    assert requester.operation(waiting["id"])["approval"]["decision"] == "expired"
