@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 
 from clients import archive, key_vault
+from clients.archive import PinnedPlan
 from clients.key_vault import VaultCertificate
+from domain.approvals import require_approved
 from domain.errors import FieldError, ServiceError, service_error
 from domain.names import hsm_of_operation, instance_id, parse_certificate_id
 from domain.outcomes import Work
@@ -17,11 +19,12 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def claim_of(work: Work) -> Claim:
+def claim_of(work: Work, *, cancelable: bool = False) -> Claim:
     """Read the claim of an operation.
 
     Raises ServiceError `not_claimed` unless this operation holds the claim and still runs: whoever starts an
-    orchestration by other means than the API gets nothing done.
+    orchestration by other means than the API gets nothing done. `operation_canceled` where somebody asked for that and
+    the step can be left: `cancelable`.
     """
     hsm = hsm_of_operation(work.operation_id)
     held = archive.find_claim(hsm) if hsm else None
@@ -31,16 +34,38 @@ def claim_of(work: Work) -> Claim:
     if work.instance_id != instance_id(held.claim.hsm):
         raise not_claimed()
     follow(held.claim.trace)
+    if cancelable and held.claim.cancel is not None:
+        raise service_error(
+            "operation_canceled",
+            "The operation was canceled.",
+            advice="Nothing was deleted. Send the request again to go on from what exists.",
+        )
     return held.claim
 
 
-def plan_of(work: Work) -> Plan:
-    """Read the pinned plan of an operation that holds its claim; raises ServiceError `not_claimed` or `not_planned`."""
-    claim = claim_of(work)
-    plan = archive.find_plan(claim.hsm, claim.operation_id)
-    if plan is None:
+def pinned_plan_of(work: Work, *, cancelable: bool = False) -> PinnedPlan:
+    """Read the plan of an operation, and its SHA-256; raises ServiceError `not_planned`, and as `claim_of` does."""
+    claim = claim_of(work, cancelable=cancelable)
+    pinned = archive.find_pinned_plan(claim.hsm, claim.operation_id)
+    if pinned is None:
         raise service_error("not_planned", "This operation has no plan.", advice="Send the request again.")
-    return plan
+    return pinned
+
+
+def plan_of(work: Work, *, cancelable: bool = False) -> Plan:
+    """Read the plan of an operation; raises ServiceError as `pinned_plan_of` does."""
+    return pinned_plan_of(work, cancelable=cancelable).plan
+
+
+def approved_plan_of(work: Work, *, cancelable: bool = False) -> Plan:
+    """Read the plan of an operation, and make sure that it may be carried out.
+
+    Raises ServiceError `approval_missing`, and as `pinned_plan_of` does. The decision is read each time: nothing that
+    an orchestration says stands in for it.
+    """
+    pinned = pinned_plan_of(work, cancelable=cancelable)
+    require_approved(pinned.sha256, pinned.plan.approval_reasons, archive.find_decision(pinned.plan))
+    return pinned.plan
 
 
 def read_wrapping_certificate(index: int, certificate_id: str) -> VaultCertificate | None:

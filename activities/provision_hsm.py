@@ -1,6 +1,6 @@
 """Ask ARM for the HSM: from here on it costs money."""
 
-from activities.context import now, plan_of
+from activities.context import approved_plan_of, now
 from clients import archive, resource_manager
 from clients.ownership import creation_stopped, hsm_exists, is_ours
 from domain.outcomes import Outcome, Work, done
@@ -10,7 +10,7 @@ from domain.settings import settings
 
 def provision_hsm(work: Work) -> Outcome:
     """Record that the HSM is ours, then ask for it; an HSM that exists is asked for again only if it failed."""
-    plan = plan_of(work)
+    plan = approved_plan_of(work, cancelable=True)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
     if hsm is not None and not is_ours(hsm, archive.find_hsm_record(plan.hsm), plan.team):
         raise hsm_exists()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from activities.context import not_claimed
 from clients import archive
 from clients.audit_log import append
+from clients.existing import describe_existing
 from domain.audit import AuditEvent
 from domain.errors import service_error
 from domain.names import hsm_of_operation
@@ -32,6 +33,8 @@ def record_operation(work: Work) -> Outcome:
             **work.progress,
         }
     )
+    if operation.status != "Succeeded":
+        operation = operation.model_copy(update={"exists": describe_existing(claim, operation)})
     archive.write_operation(operation)
     _close_chain(operation)
     ended = claim.model_copy(update={"state": "ended", "succeeded": operation.status == "Succeeded"})

@@ -6,7 +6,7 @@ from activities.context import now, plan_of
 from clients import archive
 from domain.errors import service_error
 from domain.outcomes import Outcome, Work, done
-from domain.records import HsmRecord, Plan, Receipt, sha256_of, utc_text
+from domain.records import Plan, Receipt, sha256_of, utc_text
 from domain.security_domain import find_faults, summarize
 
 
@@ -49,4 +49,5 @@ def _record(plan: Plan, receipt: Receipt) -> None:
             "Our record of the HSM is gone.",
             advice="Restore the container hsm-records, then send the request again.",
         )
-    archive.write_hsm_record(HsmRecord.model_validate({**dict(record), "security_domain": receipt}))
+    # Its keys and quorum may have changed since it was made: these are the ones that the bytes are wrapped to.
+    archive.write_hsm_record(record.model_copy(update={"security_domain": receipt, "request": plan.request}))

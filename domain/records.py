@@ -68,7 +68,11 @@ class PinnedKey(Model):
 
 
 class Plan(Model):
-    """An accepted request with everything pinned; written once, before anything is created."""
+    """An accepted request with everything pinned; written once, before anything is created.
+
+    `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
+    `approval_expires_at`.
+    """
 
     hsm: str
     operation_id: str
@@ -80,6 +84,7 @@ class Plan(Model):
     request: HsmRequest
     monthly_cost_usd: float | None
     approval_reasons: list[str]
+    approval_expires_at: AwareDatetime | None = None
     wrapping_keys: list[PinnedKey]
     warnings: list[Notice]
     pinned_at: AwareDatetime

@@ -208,6 +208,13 @@ def parse_request(body: bytes, now: datetime) -> HsmRequest:
 
     Raises ServiceError that names each field which cannot be accepted.
     """
+    request = parse_body(HsmRequest, body)
+    check_request(request, now)
+    return request
+
+
+def parse_body[Body: Model](kind: type[Body], body: bytes) -> Body:
+    """Read a body of JSON; raises ServiceError that names each field which cannot be accepted."""
     if not body.strip():
         raise refused_fields([FieldError(field="body", message="The request has no body.", code="body_missing")])
     try:
@@ -217,11 +224,9 @@ def parse_request(body: bytes, now: datetime) -> HsmRequest:
             [FieldError(field="body", message="The body is not UTF-8.", code="body_not_utf8")]
         ) from None
     try:
-        request = HsmRequest.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError as error:
         raise _refused(error) from None
-    check_request(request, now)
-    return request
 
 
 def check_request(request: HsmRequest, now: datetime) -> None:

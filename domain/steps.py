@@ -6,6 +6,7 @@ StepStatus = Literal["NotStarted", "Running", "Succeeded", "Failed", "Skipped"]
 
 STEP_TITLES: Final = {
     "preflight": "Check and pin the plan",
+    "await_approval": "Wait for approval",
     "create_resource_group": "Create the resource group",
     "provision_hsm": "Ask Azure for the HSM",
     "await_ready": "Wait until Azure has made it",
@@ -18,6 +19,7 @@ STEP_TITLES: Final = {
 
 PROVISION_STEPS: Final = (
     "preflight",
+    "await_approval",
     "create_resource_group",
     "provision_hsm",
     "await_ready",

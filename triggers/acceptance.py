@@ -73,10 +73,11 @@ def _try_to_accept(asked: _Asked) -> Accepted | None:
     record = archive.find_hsm_record(asked.name)
     require_usable_subscription(asked.request.subscription_id, asked.request.location)
     hsm = _find_own_hsm(asked, record)
-    if last is not None and hsm is not None:
+    # What was asked for last may have been rejected: an HSM is compared with its record.
+    if last is not None and hsm is not None and record is not None:
         if _is_finished(hsm, record, last.operation):
             return _compare(asked, last, hsm, record)
-        _check_changes(hsm, asked.request, record, last.claim)
+        _check_changes(hsm, asked.request, record)
     if hsm is None and settings().stop_creation:
         raise creation_stopped()
     return _claim(asked, last)
@@ -134,31 +135,31 @@ def _find_own_hsm(asked: _Asked, record: HsmRecord | None) -> Hsm | None:
     return hsm
 
 
-def _compare(asked: _Asked, last: _Last, hsm: Hsm, record: HsmRecord | None) -> Accepted:
+def _compare(asked: _Asked, last: _Last, hsm: Hsm, record: HsmRecord) -> Accepted:
     """Answer for an HSM that is finished: it is as asked, or what differs is named."""
-    claim, request = last.claim, asked.request
-    if claim.digest != request.digest():
-        errors = _find_differences(claim.request, hsm, request) + _find_domain_differences(claim.request, request)
+    before, request = record.request, asked.request
+    if before.digest() != request.digest():
+        errors = _find_differences(before, hsm, request) + _find_domain_differences(before, request)
         raise refused_fields(errors or [_something_differs()])
-    described = DescribedHsm(view_hsm(hsm, record, claim, last.operation), last.etag)
+    described = DescribedHsm(view_hsm(hsm, record, last.claim, last.operation), last.etag)
     return Accepted(view_operation(last.operation), described)
 
 
-def _is_finished(hsm: Hsm, record: HsmRecord | None, operation: Operation | None) -> bool:
+def _is_finished(hsm: Hsm, record: HsmRecord, operation: Operation) -> bool:
     """Say whether nothing is left to do: made, active, and its security domain where the record says."""
-    succeeded = operation is not None and operation.status == "Succeeded"
-    receipt = record.security_domain if record else None
-    return succeeded and hsm.active and receipt is not None and archive.is_kept(receipt, hsm.name)
+    settled = operation.status == "Succeeded" or operation.withdrawn
+    receipt = record.security_domain
+    return settled and hsm.active and receipt is not None and archive.is_kept(receipt, hsm.name)
 
 
-def _check_changes(hsm: Hsm, request: HsmRequest, record: HsmRecord | None, before: Claim) -> None:
+def _check_changes(hsm: Hsm, request: HsmRequest, record: HsmRecord) -> None:
     """Take what can still change: wrapping keys and quorum, until the HSM is active with a confirmed domain of ours.
 
     See docs/decisions/0001-keys-may-change-until-confirmed.md.
     """
-    errors = _find_differences(before.request, hsm, request)
-    if hsm.active and record is not None and record.security_domain is not None:
-        errors += _find_domain_differences(before.request, request)
+    errors = _find_differences(record.request, hsm, request)
+    if hsm.active and record.security_domain is not None:
+        errors += _find_domain_differences(record.request, request)
     if errors:
         raise refused_fields(errors)
 
