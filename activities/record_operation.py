@@ -1,12 +1,9 @@
 """Record how the operation ended, and give its claim back."""
 
-from datetime import UTC, datetime
-
+from activities.auditing import record_end
 from activities.context import not_claimed
 from clients import archive
-from clients.audit_log import append
 from clients.existing import describe_existing
-from domain.audit import AuditEvent
 from domain.errors import service_error
 from domain.names import hsm_of_operation
 from domain.operations import Operation, accepted_operation
@@ -36,23 +33,10 @@ def record_operation(work: Work) -> Outcome:
     if operation.status != "Succeeded":
         operation = operation.model_copy(update={"exists": describe_existing(claim, operation)})
     archive.write_operation(operation)
-    _close_chain(operation)
+    record_end(operation)
     ended = claim.model_copy(update={"state": "ended", "succeeded": operation.status == "Succeeded"})
     if not archive.replace_claim(ended, held.etag):
         raise service_error(
             "record_changed", "The claim was changed meanwhile.", advice="It is tried again.", retryable=True
         )
     return done()
-
-
-def _close_chain(operation: Operation) -> None:
-    append(
-        AuditEvent(
-            operation_id=operation.id,
-            at=datetime.now(UTC),
-            kind="ended",
-            hsm=operation.hsm,
-            team=operation.team,
-            outcome=operation.error.code if operation.error else operation.status,
-        )
-    )

@@ -2,15 +2,17 @@
 
 import logging
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 from clients.audit_log import append, refuse
 from domain.audit import AuditEvent
 from domain.caller import Caller
 from domain.errors import ErrorDetail, ServiceError
 from domain.names import HSM_NAME, hsm_of_operation
+from domain.operations import Operation
 from domain.records import Claim
 from domain.trace import Trace
+from triggers.calls import Call
 from triggers.routes import Route
 
 # Each refusal is a blob: what a flood is made of is not recorded one by one.
@@ -30,6 +32,22 @@ def record_acceptance(claim: Claim) -> None:
             actor=claim.requester,
             client_request_id=claim.trace.client_request_id,
             detail={"kind": claim.kind, "requestedBy": claim.requested_by, "digest": claim.digest},
+        )
+    )
+
+
+def record_wish(kind: Literal["decision", "cancel"], operation: Operation, call: Call, outcome: str) -> None:
+    """Record what somebody wants of an operation, before it is so; raises ServiceError `audit_unavailable`."""
+    append(
+        AuditEvent(
+            operation_id=operation.id,
+            at=datetime.now(UTC),
+            kind=kind,
+            hsm=operation.hsm,
+            team=operation.team,
+            actor=call.caller.principal,
+            outcome=outcome,
+            client_request_id=call.trace.client_request_id,
         )
     )
 
