@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime
 
-from clients import archive, key_vault
+from clients import archive, key_vault, resource_manager
 from clients.key_vault import VaultCertificate
+from clients.ownership import hsm_exists, is_ours
 from domain.errors import FieldError, ServiceError, service_error
+from domain.fields import OperationKind
+from domain.hsm import Hsm
 from domain.names import hsm_of_operation, instance_id, parse_certificate_id
 from domain.outcomes import Work
 from domain.records import Claim, ExportEntry, Plan
@@ -17,26 +20,26 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def claim_of(work: Work) -> Claim:
-    """Read the claim of an operation.
+def claim_of(work: Work, kind: OperationKind = "provision") -> Claim:
+    """Read the claim of an operation of a kind.
 
     Raises ServiceError `not_claimed` unless this operation holds the claim and still runs: whoever starts an
-    orchestration by other means than the API gets nothing done.
+    orchestration by other means than the API gets nothing done, nor does one of another kind.
     """
     hsm = hsm_of_operation(work.operation_id)
     held = archive.find_claim(hsm) if hsm else None
     if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:
         raise not_claimed()
     # Whoever may start orchestrations by other means could run a claimed operation twice at the same time.
-    if work.instance_id != instance_id(held.claim.hsm):
+    if work.instance_id != instance_id(held.claim.hsm) or held.claim.kind != kind:
         raise not_claimed()
     follow(held.claim.trace)
     return held.claim
 
 
-def plan_of(work: Work) -> Plan:
+def plan_of(work: Work, kind: OperationKind = "provision") -> Plan:
     """Read the pinned plan of an operation that holds its claim; raises ServiceError `not_claimed` or `not_planned`."""
-    claim = claim_of(work)
+    claim = claim_of(work, kind)
     plan = archive.find_plan(claim.hsm, claim.operation_id)
     if plan is None:
         raise service_error("not_planned", "This operation has no plan.", advice="Send the request again.")
@@ -57,6 +60,32 @@ def read_wrapping_certificate(index: int, certificate_id: str) -> VaultCertifica
 def export_entry(work: Work) -> ExportEntry:
     """Make an entry for the journal of an HSM's exports."""
     return ExportEntry(operation_id=work.operation_id, attempt=work.attempt, at=now())
+
+
+def find_own_hsm(name: str, team: str) -> Hsm:
+    """Find the HSM of our record.
+
+    Raises ServiceError `record_missing`, `hsm_gone`, and `hsm_exists` where it is another of its name.
+    """
+    record = archive.find_hsm_record(name)
+    if record is None:
+        raise record_missing()
+    _, _, subscription_id, _, resource_group, *_ = record.resource_id.split("/")
+    hsm = resource_manager.find_hsm(subscription_id, resource_group, name)
+    if hsm is None or hsm.provisioning_state == "Deleting":
+        raise hsm_gone()
+    if not is_ours(hsm, record, team):
+        raise hsm_exists()
+    return hsm
+
+
+def record_missing() -> ServiceError:
+    """Make the error of an HSM of which we have no record (any more)."""
+    return service_error(
+        "record_missing",
+        "Our record of the HSM is gone.",
+        advice="Restore the container hsm-records, then send the request again.",
+    )
 
 
 def hsm_gone() -> ServiceError:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from domain.caller import Principal
+from domain.changes import InPlaceChange
 from domain.errors import ErrorDetail, FieldError
 from domain.fields import OperationKind
 from domain.model import Model
@@ -51,7 +52,7 @@ class PlannedKey(Model):
 
 
 class PlanView(Model):
-    """What an operation is going to do, with everything pinned."""
+    """What an operation is going to do, with everything pinned; `change` is what an update changes in Azure."""
 
     resource_id: str
     location: str
@@ -59,8 +60,9 @@ class PlanView(Model):
     environment: str
     monthly_cost_usd: float | None = None
     administrators: list[str]
-    quorum: int
+    quorum: int | None = None
     wrapping_keys: list[PlannedKey]
+    change: InPlaceChange | None = None
 
 
 class ApprovalView(Model):
