@@ -74,8 +74,8 @@ def adopt(stack: Stack, portal: Portal, name: str, **changes: Any) -> requests.R
     return portal.send("POST", f"hsms/{name}/adopt", json={key: value for key, value in body.items() if value})
 
 
-def approve(stack: Stack, portal: Portal, operation_id: str) -> dict[str, Any]:
-    """Follow an operation to its end, and have it approved where it waits for that."""
+def decide(stack: Stack, portal: Portal, operation_id: str) -> None:
+    """Wait until an operation waits for approval, and approve it; it may have gone on without."""
     token = NewToken(
         audience=API_AUDIENCE,
         person=True,
@@ -88,14 +88,21 @@ def approve(stack: Stack, portal: Portal, operation_id: str) -> dict[str, Any]:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         operation = portal.operation(operation_id)
-        waits = {step["name"]: step["status"] for step in operation["steps"]}["await_approval"]
-        if waits not in ("NotStarted", "Running") or operation["status"] not in ("NotStarted", "Running"):
-            return portal.follow(operation_id)
-        if waits == "Running" and "decision" not in operation["approval"]:
+        step = next(step for step in operation["steps"] if step["name"] == "await_approval")
+        if step["status"] == "Running" and "decision" not in operation["approval"]:
             body = {"planSha256": operation["approval"]["planSha256"]}
-            portal.send("POST", f"operations/{operation_id}/approve", json=body, headers=headers)
+            portal.send("POST", f"operations/{operation_id}/approve", json=body, headers=headers).raise_for_status()
+            return
+        if step["status"] != "NotStarted" or operation["status"] not in ("NotStarted", "Running"):
+            return
         time.sleep(0.2)
     raise TimeoutError(operation_id)
+
+
+def approve(stack: Stack, portal: Portal, operation_id: str) -> dict[str, Any]:
+    """Have an operation approved, and follow it to its end."""
+    decide(stack, portal, operation_id)
+    return portal.follow(operation_id)
 
 
 def test_an_hsm_is_taken_over_as_it_is(
