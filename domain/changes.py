@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from domain.fields import Guid
@@ -30,16 +29,31 @@ def _not_null(value: object) -> object:
     return value
 
 
-# Absent is None here, and null is refused: what is not named does not change.
-_Absent = SkipJsonSchema[None]
-_Given = BeforeValidator(_not_null)
+def _only_on(value: object) -> object:
+    if value is not True and value is not None:
+        code, message = "invalid_field", "Purge protection can be put on, and never off."
+        raise PydanticCustomError(code, message)
+    return value
+
+
+def _say_no_null(schema: dict[str, Any]) -> None:
+    kinds = [kind for kind in schema.pop("anyOf") if kind != {"type": "null"}]
+    schema.pop("default", None)
+    schema.update(*kinds)
+
+
+# Absent is None in these models, and null is refused: what is not named does not change.
+_GIVEN: Final = (BeforeValidator(_not_null), Field(json_schema_extra=_say_no_null))
+
+
+TagChanges = Annotated[dict[TagName, TagValue | None], Field(max_length=100)]
 
 
 class NetworkChange(Model):
     """What is to change of the network rules; the ranges that are named replace all that there are."""
 
-    default_action: Annotated[Literal["Allow", "Deny"] | _Absent, _Given] = None
-    ip_rules: Annotated[IpRules | _Absent, _Given] = None
+    default_action: Annotated[Literal["Allow", "Deny"] | None, *_GIVEN] = None
+    ip_rules: Annotated[IpRules | None, *_GIVEN] = None
 
 
 class HsmChange(Model):
@@ -51,12 +65,12 @@ class HsmChange(Model):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in _CHANGING]})
 
-    tags: Annotated[dict[TagName, TagValue | None] | _Absent, Field(max_length=100), _Given] = None
-    network: Annotated[NetworkChange | _Absent, _Given] = None
-    public_network_access: Annotated[PublicNetworkAccess | _Absent, _Given] = None
-    purge_protection: Annotated[Literal[True] | _Absent, _Given] = None
+    tags: Annotated[TagChanges | None, *_GIVEN] = None
+    network: Annotated[NetworkChange | None, *_GIVEN] = None
+    public_network_access: Annotated[PublicNetworkAccess | None, *_GIVEN] = None
+    purge_protection: Annotated[Literal[True] | None, BeforeValidator(_only_on), *_GIVEN] = None
     expires_at: AwareDatetime | None = None
-    requested_by: Annotated[Guid | _Absent, _Given] = None
+    requested_by: Annotated[Guid | None, *_GIVEN] = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:

@@ -21,6 +21,8 @@ from tests.custodians import Custodian, request_for
 from tests.test_recovery import abandon
 
 NETWORK = {"defaultAction": "Deny", "ipRules": ["203.0.113.0/24"]}
+# What lets the app in, which downloads the security domain.
+HOME = {"defaultAction": "Deny", "ipRules": ["127.0.0.0/8"]}
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(
 def test_a_part_of_the_network_keeps_the_other(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
-    provision(portal, hsm_name, request_for(stack, custodians, network=NETWORK))
+    provision(portal, hsm_name, request_for(stack, custodians, network=HOME))
     follow(portal, patch(portal, hsm_name, {"network": {"ipRules": ["198.51.100.7"]}}))
     assert shown(portal, hsm_name)["network"] == {"defaultAction": "Deny", "ipRules": ["198.51.100.7/32"]}
     follow(portal, patch(portal, hsm_name, {"network": {"defaultAction": "Allow"}}))
@@ -186,6 +188,7 @@ BAD_BODIES: dict[str, tuple[Any, str, str]] = {
         "publicNetworkAccess",
         "public_network_access_unsupported",
     ),
+    "purge protection as a number": ({"purgeProtection": 1}, "purgeProtection", "invalid_field"),
     "purge protection off": ({"purgeProtection": False}, "purgeProtection", "invalid_field"),
     "purge protection null": ({"purgeProtection": None}, "purgeProtection", "invalid_field"),
     "a day without a time zone": ({"expiresAt": "2030-01-01T00:00:00"}, "expiresAt", "invalid_field"),
@@ -223,7 +226,7 @@ def test_a_merge_patch_is_taken_by_its_own_content_type(
     ("made", "change", "field", "code"),
     [
         (
-            {"environment": "production", "purgeProtection": True, "network": NETWORK},
+            {"environment": "production", "purgeProtection": True, "network": HOME},
             {"network": {"defaultAction": "Allow"}},
             "network.defaultAction",
             "network_must_deny",
@@ -280,7 +283,7 @@ def test_a_put_changes_in_place_and_names_what_cannot_change(
 def test_the_same_put_takes_back_what_others_did_to_the_network(
     stack: Stack, portal: Portal, somebody: KeyVaultManagementClient, hsm_name: str, custodians: list[Custodian]
 ) -> None:
-    body = request_for(stack, custodians, network=NETWORK)
+    body = request_for(stack, custodians, network=HOME)
     provision(portal, hsm_name, body)
     rules = arm.MHSMNetworkRuleSet(default_action="Allow")
     properties = arm.ManagedHsmProperties(network_acls=rules, public_network_access="Disabled")
@@ -290,7 +293,7 @@ def test_the_same_put_takes_back_what_others_did_to_the_network(
     assert hsm is not None
     assert hsm.properties is not None
     assert hsm.properties.public_network_access == "Enabled"
-    assert shown(portal, hsm_name)["network"] == NETWORK
+    assert shown(portal, hsm_name)["network"] == HOME
     assert portal.put_hsm(hsm_name, body).status_code == 200
 
 
@@ -316,11 +319,11 @@ def test_a_provision_that_is_resumed_applies_what_changed(
 ) -> None:
     body = request_for(stack, custodians)
     leave_unactivated(stack, portal, hsm_name, body)
-    changed = {**body, "tags": {"stage": "2"}, "network": NETWORK, "purgeProtection": True}
+    changed = {**body, "tags": {"stage": "2"}, "network": HOME, "purgeProtection": True}
     operation = follow(portal, portal.put_hsm(hsm_name, changed))
     assert operation["kind"] == "provision"
     hsm = shown(portal, hsm_name)
-    assert (hsm["state"], hsm["tags"], hsm["network"]) == ("Active", {"stage": "2"}, NETWORK)
+    assert (hsm["state"], hsm["tags"], hsm["network"]) == ("Active", {"stage": "2"}, HOME)
     assert portal.put_hsm(hsm_name, changed).status_code == 200
 
 
