@@ -1,4 +1,4 @@
-"""A worker killed during each activity of an update and of an adoption, before and after its effect: nothing changes."""
+"""A worker killed during each activity of an update and of an adoption, before and after its effect."""
 
 import os
 import signal
