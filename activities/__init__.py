@@ -7,6 +7,7 @@ from activities.registration import blueprint, register
 # Each is a function in the file of its name; the file, and the SDKs that it needs, load when it is first run.
 ACTIVITIES: Final = (
     "preflight",
+    "await_approval",
     "create_resource_group",
     "provision_hsm",
     "await_ready",

@@ -1,6 +1,6 @@
 """Record an HSM that this service did not make as a team's."""
 
-from activities.context import plan_of
+from activities.context import approved_plan_of
 from activities.foreign_hsm import find_foreign_hsm
 from clients import archive
 from domain.adoption import is_same, specify
@@ -11,7 +11,7 @@ from domain.records import HsmRecord, Plan
 
 def adopt_hsm(work: Work) -> Outcome:
     """Look again whether it is the HSM that was pinned, as it was, then record it; in Azure nothing changes."""
-    plan = plan_of(work, "adopt")
+    plan = approved_plan_of(work, "adopt", cancelable=True)
     hsm, found = find_foreign_hsm(plan.request, plan.hsm, plan.team)
     if (
         plan.found is None

@@ -20,7 +20,7 @@ def await_ready(work: Work) -> Outcome:
 
     Records when Azure made it: from then on no other HSM of that name is taken for ours; and as what it was asked for.
     """
-    plan = plan_of(work)
+    plan = plan_of(work, cancelable=True)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
     if hsm is None or hsm.provisioning_state == "Deleting":
         return _await_appearance(plan)

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 from clients import archive, key_vault, resource_manager
+from clients.archive import PinnedPlan
 from clients.key_vault import VaultCertificate
 from clients.ownership import hsm_exists, is_ours
+from domain.approvals import require_approved
 from domain.errors import FieldError, ServiceError, service_error
 from domain.fields import OperationKind
 from domain.hsm import Hsm
@@ -20,30 +22,53 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def claim_of(work: Work, kind: OperationKind = "provision") -> Claim:
-    """Read the claim of an operation of a kind.
+def claim_of(work: Work, kind: OperationKind | None = "provision", *, cancelable: bool = False) -> Claim:
+    """Read the claim of an operation of a kind, or of any.
 
     Raises ServiceError `not_claimed` unless this operation holds the claim and still runs: whoever starts an
-    orchestration by other means than the API gets nothing done, nor does one of another kind.
+    orchestration by other means than the API gets nothing done, nor does one of another kind. `operation_canceled`
+    where somebody asked for that and the step can be left: `cancelable`.
     """
     hsm = hsm_of_operation(work.operation_id)
     held = archive.find_claim(hsm) if hsm else None
     if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:
         raise not_claimed()
     # Whoever may start orchestrations by other means could run a claimed operation twice at the same time.
-    if work.instance_id != instance_id(held.claim.hsm) or held.claim.kind != kind:
+    if work.instance_id != instance_id(held.claim.hsm) or kind not in (None, held.claim.kind):
         raise not_claimed()
     follow(held.claim.trace)
+    if cancelable and held.claim.cancel is not None:
+        raise service_error(
+            "operation_canceled",
+            "The operation was canceled.",
+            advice="Nothing was deleted. Send the request again to go on from what exists.",
+        )
     return held.claim
 
 
-def plan_of(work: Work, kind: OperationKind = "provision") -> Plan:
-    """Read the pinned plan of an operation that holds its claim; raises ServiceError `not_claimed` or `not_planned`."""
-    claim = claim_of(work, kind)
-    plan = archive.find_plan(claim.hsm, claim.operation_id)
-    if plan is None:
+def pinned_plan_of(work: Work, kind: OperationKind | None = "provision", *, cancelable: bool = False) -> PinnedPlan:
+    """Read the plan of an operation, and its SHA-256; raises ServiceError `not_planned`, and as `claim_of` does."""
+    claim = claim_of(work, kind, cancelable=cancelable)
+    pinned = archive.find_pinned_plan(claim.hsm, claim.operation_id)
+    if pinned is None:
         raise service_error("not_planned", "This operation has no plan.", advice="Send the request again.")
-    return plan
+    return pinned
+
+
+def plan_of(work: Work, kind: OperationKind = "provision", *, cancelable: bool = False) -> Plan:
+    """Read the plan of an operation; raises ServiceError as `pinned_plan_of` does."""
+    return pinned_plan_of(work, kind, cancelable=cancelable).plan
+
+
+def approved_plan_of(work: Work, kind: OperationKind = "provision", *, cancelable: bool = False) -> Plan:
+    """Read the plan of an operation, and make sure that it may be carried out.
+
+    Raises ServiceError `approval_missing`, and as `pinned_plan_of` does. The decision is read each time: nothing that
+    an orchestration says stands in for it.
+    """
+    pinned = pinned_plan_of(work, kind, cancelable=cancelable)
+    require_approved(pinned.sha256, pinned.plan.approval_reasons, archive.find_decision(pinned.plan))
+    return pinned.plan
 
 
 def read_wrapping_certificate(index: int, certificate_id: str) -> VaultCertificate | None:

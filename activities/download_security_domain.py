@@ -4,7 +4,7 @@ An answer that never reached the store (the worker was killed) is accounted for:
 that is written down in the journal of its exports, and what became of it after.
 """
 
-from activities.context import export_entry, now, plan_of
+from activities.context import approved_plan_of, export_entry, now
 from clients import archive, managed_hsm, resource_manager
 from clients.archive import StoredDomain
 from clients.export_journal import begin_export, note_export
@@ -20,7 +20,7 @@ def download_security_domain(work: Work) -> Outcome:
 
     Waits where the HSM refuses because an activation runs: it can be downloaded once that has ended.
     """
-    plan = plan_of(work)
+    plan = approved_plan_of(work)
     confirmed = _find_confirmed(plan)
     if confirmed is not None:
         return done(receipt=confirmed.model_dump(mode="json", by_alias=True), confirmed=True)

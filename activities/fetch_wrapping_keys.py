@@ -9,7 +9,7 @@ from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wr
 
 def fetch_wrapping_keys(work: Work) -> Outcome:
     """Fetch every pinned version again and hold it against the plan; changes nothing, so it can run again."""
-    plan = plan_of(work)
+    plan = plan_of(work, cancelable=True)
     errors = check_wrapping_keys([_fetch(index, key) for index, key in enumerate(plan.wrapping_keys)], now())
     if errors:
         raise refused_fields(errors)

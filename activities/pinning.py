@@ -1,5 +1,6 @@
 """The plan of an operation on an HSM that is there, and what the orchestrator is told of it."""
 
+from datetime import timedelta
 from typing import Any
 
 from activities.context import now
@@ -38,7 +39,8 @@ def pin(
     warnings: list[Notice],
 ) -> Plan:
     """Write the plan, once: what the HSM is to be, what is to change of it, and whether that needs approval."""
-    policy = deployment_policy()
+    policy, pinned_at = deployment_policy(), now()
+    reasons = find_approval_reasons(policy, request.environment, request.sku, claim.kind)
     return archive.create_plan(
         Plan(
             hsm=claim.hsm,
@@ -52,10 +54,11 @@ def pin(
             change=claim.change,
             found=found,
             monthly_cost_usd=monthly_cost(policy, request.sku),
-            approval_reasons=find_approval_reasons(policy, request.environment, request.sku, claim.kind),
+            approval_reasons=reasons,
+            approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,
             wrapping_keys=[],
             warnings=warnings,
-            pinned_at=now(),
+            pinned_at=pinned_at,
         )
     )
 

@@ -1,11 +1,14 @@
 """Check everything that can be checked before money is spent, and pin what was checked."""
 
+from datetime import timedelta
+from typing import Any
+
 from activities.context import claim_of, now, read_wrapping_certificate
 from clients import archive, resource_manager
 from clients.credential import own_identity
 from clients.ownership import hsm_exists, is_ours, require_free_name, require_usable_subscription
 from domain.asking import require_allowed
-from domain.errors import refused_fields, service_error
+from domain.errors import FieldError, refused_fields, service_error
 from domain.hsm import Hsm, find_differences
 from domain.names import parse_certificate_id, resource_id
 from domain.outcomes import Outcome, Work, done
@@ -24,7 +27,7 @@ from domain.wrapping_keys import (
 
 def preflight(work: Work) -> Outcome:
     """Check the request against Azure, pin the wrapping certificates and write the plan, which is written once."""
-    claim = claim_of(work)
+    claim = claim_of(work, cancelable=True)
     # Idempotent: a plan that exists was checked when it was written, and it alone holds.
     plan = archive.find_plan(claim.hsm, claim.operation_id)
     if plan is None:
@@ -34,7 +37,8 @@ def preflight(work: Work) -> Outcome:
         _check_hsm(claim)
         plan = archive.create_plan(_pin(claim))
     warnings = [warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings]
-    return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60)
+    approval: dict[str, Any] = {"approval": {"reasons": plan.approval_reasons}} if plan.approval_reasons else {}
+    return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60, **approval)
 
 
 def _check_policy(claim: Claim, thumbprints: list[str] | None = None) -> None:
@@ -111,6 +115,10 @@ def _pin(claim: Claim) -> Plan:
         for asked, (certificate_id, certificate) in zip(request.security_domain.wrapping_keys, pinned, strict=True)
         if isinstance(certificate, WrappingCertificate)
     ]
+    reasons = find_approval_reasons(deployment_policy(), request.environment, request.sku, claim.kind)
+    _require_person(claim, reasons)
+    pinned_at = now()
+    expires_at = pinned_at + timedelta(hours=deployment_policy().approval.expires_after_hours)
     return Plan(
         hsm=claim.hsm,
         operation_id=claim.operation_id,
@@ -121,11 +129,19 @@ def _pin(claim: Claim) -> Plan:
         resource_id=resource_id(request.subscription_id, request.resource_group, claim.hsm),
         request=request,
         monthly_cost_usd=monthly_cost(deployment_policy(), request.sku),
-        approval_reasons=find_approval_reasons(deployment_policy(), request.environment, request.sku, claim.kind),
+        approval_reasons=reasons,
+        approval_expires_at=expires_at if reasons else None,
         wrapping_keys=keys,
         warnings=_find_warnings(request, keys),
-        pinned_at=now(),
+        pinned_at=pinned_at,
     )
+
+
+def _require_person(claim: Claim, reasons: list[str]) -> None:
+    """Require to know who asks where approval is needed, which it may be only since the request was accepted."""
+    if reasons and claim.requester.kind == "application" and claim.requested_by is None:
+        message = "This needs approval, so name the person who asks, by object id: they cannot approve it themselves."
+        raise refused_fields([FieldError(field="requestedBy", message=message, code="requested_by_missing")])
 
 
 def _find_certificate(index: int, key: WrappingKeyRequest) -> tuple[str | None, WrappingCertificate | WrappingKeyFault]:

@@ -18,7 +18,7 @@ _NOT_STORED: Final = Notice(
 
 def preflight_adoption(work: Work) -> Outcome:
     """Hold what is there against the policy and write the plan, which is written once."""
-    claim = claim_of(work, "adopt")
+    claim = claim_of(work, "adopt", cancelable=True)
     # Idempotent: a plan that exists was checked when it was written, and it alone holds.
     plan = archive.find_plan(claim.hsm, claim.operation_id)
     if plan is None:

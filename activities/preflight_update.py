@@ -8,7 +8,7 @@ from domain.outcomes import Outcome, Work
 
 def preflight_update(work: Work) -> Outcome:
     """Hold the change against policy and Azure and write the plan, which is written once."""
-    claim = claim_of(work, "update")
+    claim = claim_of(work, "update", cancelable=True)
     # Idempotent: a plan that exists was checked when it was written, and it alone holds.
     plan = archive.find_plan(claim.hsm, claim.operation_id)
     if plan is None:

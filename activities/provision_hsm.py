@@ -1,6 +1,6 @@
 """Ask ARM for the HSM: from here on it costs money."""
 
-from activities.context import now, plan_of
+from activities.context import approved_plan_of, now
 from clients import archive, resource_manager
 from clients.ownership import creation_stopped, hsm_exists, is_ours
 from domain.changes import find_change
@@ -14,7 +14,7 @@ def provision_hsm(work: Work) -> Outcome:
 
     What Azure changes in place is changed where the request wants it otherwise.
     """
-    plan = plan_of(work)
+    plan = approved_plan_of(work, cancelable=True)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
     record = archive.find_hsm_record(plan.hsm)
     if hsm is not None and not is_ours(hsm, record, plan.team):

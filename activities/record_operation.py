@@ -2,6 +2,7 @@
 
 from activities.context import not_claimed
 from clients import archive
+from clients.existing import describe_existing
 from domain.errors import service_error
 from domain.names import hsm_of_operation
 from domain.operations import Operation, accepted_operation
@@ -26,6 +27,8 @@ def record_operation(work: Work) -> Outcome:
             **work.progress,
         }
     )
+    if operation.status != "Succeeded":
+        operation = operation.model_copy(update={"exists": describe_existing(claim, operation)})
     archive.write_operation(operation)
     ended = claim.model_copy(update={"state": "ended", "succeeded": operation.status == "Succeeded"})
     if not archive.replace_claim(ended, held.etag):

@@ -6,7 +6,7 @@ from activities.context import now, plan_of, record_missing
 from clients import archive
 from domain.errors import service_error
 from domain.outcomes import Outcome, Work, done
-from domain.records import HsmRecord, Plan, Receipt, sha256_of, utc_text
+from domain.records import Plan, Receipt, sha256_of, utc_text
 from domain.security_domain import find_faults, summarize
 
 
@@ -45,4 +45,5 @@ def _record(plan: Plan, receipt: Receipt) -> None:
     record = archive.find_hsm_record(plan.hsm)
     if record is None:
         raise record_missing()
-    archive.write_hsm_record(HsmRecord.model_validate({**dict(record), "security_domain": receipt}))
+    # Its keys and quorum may have changed since it was made: these are the ones that the bytes are wrapped to.
+    archive.write_hsm_record(record.model_copy(update={"security_domain": receipt, "request": plan.request}))

@@ -1,7 +1,8 @@
 """Where everything lies: the write-once archive of security domains, and the records that change.
 
-Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever overwritten or deleted: `plan.json`; for
-each download attempt `{attempt}/security-domain.json`, `{attempt}/receipt.json`, `{attempt}/confirmation.json`.
+Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever overwritten or deleted: `plan.json`,
+`approval.json`; for each download attempt `{attempt}/security-domain.json`, `{attempt}/receipt.json`,
+`{attempt}/confirmation.json`.
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`.
 """
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from clients.azure_errors import unreadable
 from clients.blobs import Blob, blob_url, create_blob, find_blob, replace_blob
+from domain.approvals import Decision
 from domain.errors import service_error
 from domain.exports import BegunExport
 from domain.model import Model
@@ -130,6 +132,20 @@ def create_plan(plan: Plan) -> Plan:
         return plan
     existing = find_plan(plan.hsm, plan.operation_id)
     return existing if existing is not None else plan
+
+
+def find_decision(plan: Plan) -> Decision | None:
+    """Read how the approval of a plan was decided."""
+    blob = find_blob(ARCHIVE, f"{plan.hsm}/{plan.operation_id}/approval.json")
+    return _parse(Decision, blob) if blob else None
+
+
+def create_decision(plan: Plan, decision: Decision) -> Decision:
+    """Write a decision once; where one exists, that one holds and is given back."""
+    path = f"{plan.hsm}/{plan.operation_id}/approval.json"
+    if create_blob(ARCHIVE, path, decision.to_json().encode()) is not None:
+        return decision
+    return find_decision(plan) or decision
 
 
 def find_security_domain(plan: Plan, attempt: int) -> StoredDomain | None:

@@ -211,7 +211,10 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "security_domain_invalid": _failure("What is stored is not what it must be.", "Keep it. Send the PUT again."),
     "deadline_exceeded": _failure("Azure did not come to an end in time."),
     "approval_rejected": _failure("An approver rejected it.", "Nothing was made. Ask again when it can be approved."),
-    "approval_expired": _failure("Nobody approved it in time.", "Nothing was made. Send the request again."),
+    "approval_expired": ErrorKind(
+        409, retryable=False, meaning="Nobody approved it in time.", advice="Nothing was made. Send the request again."
+    ),
+    "approval_missing": _failure("The plan needs approval, and nobody approved exactly this one."),
     "operation_canceled": _failure("The operation was canceled."),
     "operation_interrupted": _failure("The operation was ended from outside, or broke, before it could be recorded."),
     "record_missing": _failure("Our record of the HSM is gone.", "Restore the container hsm-records first."),

@@ -9,6 +9,8 @@ from domain.cloud import MANAGED_HSM_SUFFIX, VAULT_SUFFIX
 HSM_NAME: Final = re.compile(r"[a-z](?!.*--)[a-z0-9-]{1,22}[a-z0-9]")
 _HOST_LABEL: Final = re.compile(r"[a-z0-9-]{3,24}")
 _CERTIFICATE_PATH: Final = re.compile(r"/certificates/([0-9A-Za-z-]{1,127})(?:/([0-9A-Za-z]{32}))?/?")
+# The event that wakes whoever waits for an approval; it decides nothing.
+DECIDED: Final = "decided"
 OPERATION_ID: Final = re.compile(r"([a-z][a-z0-9-]{1,22}[a-z0-9])-([0-9A-HJKMNP-TV-Z]{26})")
 
 
@@ -99,3 +101,8 @@ def hsm_of_operation(operation_id: str) -> str | None:
 def instance_id(name: str) -> str:
     """Give the orchestration instance that changes this HSM; there is one for each HSM, so one change at a time."""
     return f"hsm-{name}"
+
+
+def approval_instance_id(operation_id: str) -> str:
+    """Give the orchestration instance that waits for the approval of this operation, and hears of the event."""
+    return f"{operation_id}:approval"

@@ -15,6 +15,8 @@ OperationStatus = Literal["NotStarted", "Running", "Succeeded", "Failed", "Cance
 
 
 ENDED: Final = ("Succeeded", "Failed", "Canceled")
+# How an operation ends that is not to be carried out, or not any more.
+WITHDRAWN: Final = ("approval_rejected", "approval_expired", "operation_canceled")
 
 
 class Step(Model):
@@ -35,6 +37,22 @@ class OperationResult(Model):
     security_domain: Receipt | None = None
 
 
+class ExistingHsm(Model):
+    """An HSM that an operation which did not succeed leaves behind; its state is Unknown where Azure did not say."""
+
+    resource_id: str
+    state: str
+
+
+class Existing(Model):
+    """What exists after an operation that did not succeed, what it costs in a month, and how to go on."""
+
+    resource_group: str | None = None
+    hsm: ExistingHsm | None = None
+    monthly_cost_usd: float | None = None
+    resume: str
+
+
 class Operation(Model):
     """An operation from its acceptance to its end."""
 
@@ -52,12 +70,22 @@ class Operation(Model):
     error: ErrorDetail | None = None
     downloads: list[Download] = Field(default_factory=list)
     cancel: Cancellation | None = None
+    exists: Existing | None = None
     result: OperationResult | None = None
 
     @property
     def ended(self) -> bool:
         """Whether it is over, well or badly."""
         return self.status in ENDED
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it ended because it was not, or not any more, to be carried out."""
+        return self.error is not None and self.error.code in WITHDRAWN
+
+    def has_begun(self, step: str) -> bool:
+        """Say whether a step has begun; one that the operation does not have has not."""
+        return any(mine.name == step and mine.status not in ("NotStarted", "Skipped") for mine in self.steps)
 
     @property
     def percent_complete(self) -> int:

@@ -79,7 +79,8 @@ class PinnedKey(Model):
 class Plan(Model):
     """An accepted request with everything pinned; written once, before anything is created.
 
-    `change` is what an update changes in Azure, `found` the HSM that an adoption takes over.
+    `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
+    `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over.
     """
 
     hsm: str
@@ -94,6 +95,7 @@ class Plan(Model):
     found: FoundHsm | None = None
     monthly_cost_usd: float | None
     approval_reasons: list[str]
+    approval_expires_at: AwareDatetime | None = None
     wrapping_keys: list[PinnedKey]
     warnings: list[Notice]
     pinned_at: AwareDatetime

@@ -6,6 +6,7 @@ StepStatus = Literal["NotStarted", "Running", "Succeeded", "Failed", "Skipped"]
 
 STEP_TITLES: Final = {
     "preflight": "Check and pin the plan",
+    "await_approval": "Wait for approval",
     "create_resource_group": "Create the resource group",
     "provision_hsm": "Ask Azure for the HSM",
     "await_ready": "Wait until Azure has made it",
@@ -14,7 +15,6 @@ STEP_TITLES: Final = {
     "await_activation": "Wait until the HSM confirms",
     "verify_security_domain": "Verify what is stored",
     "preflight_update": "Check and pin the change",
-    "await_approval": "Wait for approval",
     "update_hsm": "Ask Azure for the change",
     "await_updated": "Wait until Azure has made it",
     "preflight_adoption": "Check and pin what is there",
@@ -24,6 +24,7 @@ STEP_TITLES: Final = {
 
 PROVISION_STEPS: Final = (
     "preflight",
+    "await_approval",
     "create_resource_group",
     "provision_hsm",
     "await_ready",

@@ -20,6 +20,7 @@ def hsm_provisioning(ctx: OrchestrationContext, operation_id: str) -> Generator[
     story = Story(ctx, operation_id)
     try:
         pinned = yield from story.step("preflight")
+        yield from story.await_approval(pinned)
         story.end_within(pinned["deadlineSeconds"])
         yield from story.step("create_resource_group")
         yield from story.step("provision_hsm")

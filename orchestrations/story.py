@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailedError
 
+from domain.names import approval_instance_id
 from domain.steps import steps_to_come
 
 PREFLIGHT_DEADLINE: Final = timedelta(hours=1)
@@ -61,11 +62,11 @@ class Story:
 
     @property
     def status(self) -> str:
-        """How the operation stands: Running, Succeeded or Failed."""
+        """How the operation stands: Running, Succeeded, Failed or Canceled."""
         return str(self._progress["status"])
 
     def end_within(self, seconds: float) -> None:
-        """Let nothing be waited for any longer than this, from the beginning."""
+        """Let nothing be waited for any longer than this, from the approval on, or from the beginning."""
         self._deadline = self._began + timedelta(seconds=seconds)
 
     def step(
@@ -73,13 +74,34 @@ class Story:
     ) -> Generator[Any, Any, dict[str, Any]]:
         """Run an activity until it is done and give its result; raises StepFailed."""
         self._change(name, status="Running", startedAt=self._step(name).get("startedAt") or self._now())
-        work = {
+        outcome = yield from self._ask_until_settled(name, self._work(attempt, progress))
+        return self._settle(name, outcome)
+
+    def await_approval(self, pinned: dict[str, Any]) -> Generator[Any, Any]:
+        """Wait until the plan is approved, if what preflight found says that it must be; raises StepFailed."""
+        name = "await_approval"
+        if "approval" not in pinned:
+            self.skip(name)
+            return
+        self._change(name, status="Running", startedAt=self._now(), attempts=1)
+        # It can take weeks: a child that continues as new waits, so that this history stays the story.
+        answer = yield from self._delegate(
+            name, "approval_waiting", {"work": self._work()}, approval_instance_id(self._operation_id)
+        )
+        self._began = self._ctx.current_utc_datetime
+        self._deadline = self._began + PREFLIGHT_DEADLINE
+        self._change(name, attempts=answer["asked"])
+        self._settle(name, answer["outcome"])
+
+    def _work(self, attempt: int = 0, progress: dict[str, Any] | None = None) -> dict[str, Any]:
+        return {
             "operationId": self._operation_id,
             "instanceId": self._ctx.instance_id,
             "attempt": attempt,
             "progress": progress or {},
         }
-        outcome = yield from self._ask_until_settled(name, work)
+
+    def _settle(self, name: str, outcome: dict[str, Any]) -> dict[str, Any]:
         if outcome["status"] == "failed":
             self._change(name, status="Failed", finishedAt=self._now())
             raise StepFailed(outcome["error"])
@@ -88,12 +110,6 @@ class Story:
         if "warnings" in result:
             self._progress["warnings"] = result["warnings"]
         return result
-
-    def await_approval(self, pinned: dict[str, Any]) -> Generator[Any, Any]:
-        """Wait for the approval that the pinned plan needs; the step is skipped."""
-        del pinned
-        self.skip("await_approval")
-        yield from ()
 
     def record(self) -> Generator[Any, Any]:
         """Have the operation recorded, this last step as done: the record is the proof that it was."""
@@ -132,7 +148,8 @@ class Story:
 
     def fail(self, failure: StepFailed) -> None:
         """End the story with an error; what exists stays."""
-        self._progress.update(status="Failed", error=failure.error)
+        status = "Canceled" if failure.code == "operation_canceled" else "Failed"
+        self._progress.update(status=status, error=failure.error)
 
     def _ask_until_settled(self, name: str, work: dict[str, Any]) -> Generator[Any, Any, dict[str, Any]]:
         pause = FIRST_PAUSE
@@ -171,15 +188,22 @@ class Story:
             "deadline": self._deadline.isoformat(),
         }
         child = f"{self._operation_id}:{self._polls}:{name}"
-        try:
-            answer: dict[str, Any] = yield self._ctx.call_sub_orchestrator(
-                "outcome_polling", input=poll, instance_id=child
-            )
-        except TaskFailedError:
-            return unexpected_failure(name)
+        answer = yield from self._delegate(name, "outcome_polling", poll, child)
         self._change(name, attempts=self._step(name)["attempts"] + answer["asked"])
         outcome: dict[str, Any] = answer["outcome"]
         return outcome
+
+    def _delegate(
+        self, name: str, orchestration: str, given: dict[str, Any], child: str
+    ) -> Generator[Any, Any, dict[str, Any]]:
+        """Have a child orchestration carry a step on; gives `{"outcome", "asked"}`."""
+        try:
+            answer: dict[str, Any] = yield self._ctx.call_sub_orchestrator(
+                orchestration, input=given, instance_id=child
+            )
+        except TaskFailedError:
+            return {"outcome": unexpected_failure(name), "asked": 0}
+        return answer
 
     def _download(self, attempt: int) -> dict[str, Any]:
         noted = (item for item in self._progress["downloads"] if item["attempt"] == attempt)

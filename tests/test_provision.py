@@ -51,7 +51,10 @@ def test_all_steps_are_there_from_the_first_moment_and_at_the_end(
     assert response.headers["Location"].endswith(f"/api/hsms/{hsm_name}?api-version=2026-11-01")
     assert int(response.headers["Retry-After"]) > 0
     operation = portal.follow(first["id"])
-    assert [step["status"] for step in operation["steps"]] == ["Succeeded"] * len(PROVISION_STEPS)
+    statuses = {step["name"]: step["status"] for step in operation["steps"]}
+    assert statuses.pop("await_approval") == "Skipped"
+    assert set(statuses.values()) == {"Succeeded"}
+    operation["steps"] = [step for step in operation["steps"] if step["name"] in statuses]
     assert all(step["startedAt"] <= step["finishedAt"] and step["attempts"] >= 1 for step in operation["steps"])
 
 

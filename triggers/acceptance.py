@@ -115,7 +115,7 @@ def _require_changeable(before: HsmSpecification, hsm: Hsm, request: HsmRequest)
 
 def _is_finished(hsm: Hsm, record: HsmRecord, operation: Operation) -> bool:
     """Say whether nothing is left to do: made, active, and its security domain where the record says."""
-    settled = operation.status == "Succeeded" or operation.kind != "provision"
+    settled = operation.status == "Succeeded" or operation.withdrawn or operation.kind != "provision"
     receipt = record.security_domain
     return settled and hsm.active and receipt is not None and archive.is_kept(receipt, hsm.name)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -13,7 +14,7 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 from clients import archive
 from domain.errors import ErrorDetail, service_error
 from domain.fields import OperationKind
-from domain.names import instance_id
+from domain.names import DECIDED, approval_instance_id, instance_id
 from domain.operations import Operation, accepted_operation
 from domain.records import Claim
 
@@ -25,6 +26,7 @@ ORCHESTRATIONS: Final[dict[OperationKind, str]] = {
 STARTS_WITHIN: Final = timedelta(minutes=1)
 START_ATTEMPTS: Final = 6
 PAUSE_SECONDS: Final = 0.5
+_log = logging.getLogger("hsm_provisioner.api")
 _ENDED: Final = frozenset({OrchestrationStatus.COMPLETED, OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED})
 
 
@@ -73,6 +75,16 @@ def ensure_started(claim: Claim, client: df.SyncDurableFunctionsClient) -> None:
         advice="Send the same request again: it starts the operation that was accepted.",
         retryable=True,
     )
+
+
+def wake(operation_id: str, client: df.SyncDurableFunctionsClient) -> None:
+    """Wake whoever waits for the approval of an operation; where that fails, a timer does later."""
+    import grpc
+
+    try:
+        client.raise_orchestration_event(approval_instance_id(operation_id), DECIDED)
+    except grpc.RpcError:
+        _log.warning("the event %s did not reach operation %s", DECIDED, operation_id)
 
 
 def find_operation_of(claim: Claim, client: df.SyncDurableFunctionsClient) -> Operation:

@@ -4,12 +4,13 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from domain.approvals import Verdict
 from domain.caller import Principal
 from domain.changes import InPlaceChange
 from domain.errors import ErrorDetail, FieldError
 from domain.fields import OperationKind
 from domain.model import Model
-from domain.operations import OperationResult, OperationStatus
+from domain.operations import Existing, OperationResult, OperationStatus
 from domain.records import Cancellation, Download, Notice, Receipt
 from domain.requests import NetworkRequest
 from domain.steps import StepStatus
@@ -72,25 +73,10 @@ class ApprovalView(Model):
     reasons: list[str]
     plan_sha256: str
     expires_at: AwareDatetime | None = None
-    decision: Literal["approved", "rejected", "expired"] | None = None
+    decision: Verdict | None = None
     decided_by: Principal | None = None
     decided_at: AwareDatetime | None = None
     comment: str | None = None
-
-
-class ExistingHsm(Model):
-    """An HSM that an operation which did not succeed leaves behind."""
-
-    resource_id: str
-    state: str
-
-
-class Existing(Model):
-    """What exists after an operation that did not succeed, what it costs, and how to go on."""
-
-    hsm: ExistingHsm | None = None
-    monthly_cost_usd: float | None = None
-    resume: str
 
 
 class OperationSummary(Model):

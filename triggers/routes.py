@@ -45,6 +45,11 @@ def load(name: str) -> Any:
 
 _MODELS: Final = "triggers.representations"
 
+_DECISION_CODES: Final = (
+    *("approver_not_a_person", "operation_not_found", "approver_is_requester", "approval_not_needed", "plan_changed"),
+    *("operation_ended", "approval_expired", "approval_decided"),
+)
+
 ROUTES: Final = (
     Route(
         name="get_health",
@@ -107,5 +112,37 @@ ROUTES: Final = (
         roles=READERS,
         answers={200: f"{_MODELS}:OperationView"},
         codes=("operation_not_found",),
+    ),
+    Route(
+        name="approve_operation",
+        method="POST",
+        path="operations/{id}/approve",
+        handler="triggers.decisions:approve_operation",
+        summary="Approve the pinned plan of an operation: by a person, who did not ask for it",
+        roles=(APPROVE_ROLE,),
+        body="domain.approvals:DecisionRequest",
+        answers={200: f"{_MODELS}:OperationView"},
+        codes=_DECISION_CODES,
+    ),
+    Route(
+        name="reject_operation",
+        method="POST",
+        path="operations/{id}/reject",
+        handler="triggers.decisions:reject_operation",
+        summary="Reject the pinned plan of an operation, which ends: by a person, who did not ask for it",
+        roles=(APPROVE_ROLE,),
+        body="domain.approvals:DecisionRequest",
+        answers={200: f"{_MODELS}:OperationView"},
+        codes=_DECISION_CODES,
+    ),
+    Route(
+        name="cancel_operation",
+        method="POST",
+        path="operations/{id}/cancel",
+        handler="triggers.cancellation:cancel_operation",
+        summary="Cancel an operation, until its security domain is downloaded; what exists stays",
+        roles=REQUESTERS,
+        answers={202: f"{_MODELS}:OperationView"},
+        codes=("operation_not_found", "operation_ended", "cancel_too_late", "claim_contested", "not_started"),
     ),
 )

@@ -41,6 +41,11 @@ def describe_operation(call: Call, operation_id: str) -> OperationView:
 
     Raises ServiceError `operation_not_found`.
     """
+    return view_operation(find_visible_operation(call, operation_id))
+
+
+def find_visible_operation(call: Call, operation_id: str) -> Operation:
+    """Find an operation that the caller may see; raises ServiceError `operation_not_found`."""
     hsm = hsm_of_operation(operation_id)
     operation = archive.find_operation(operation_id) if hsm else None
     held = archive.find_claim(hsm) if hsm and operation is None else None
@@ -51,7 +56,7 @@ def describe_operation(call: Call, operation_id: str) -> OperationView:
         operation = archive.find_operation(operation_id)
     if operation is None or not call.sees(operation.team):
         raise service_error("operation_not_found", "There is no such operation.", advice="Check the operation's id.")
-    return view_operation(operation)
+    return operation
 
 
 def describe_claimed_operation(claim: Claim, client: df.SyncDurableFunctionsClient) -> OperationView:
@@ -123,7 +128,7 @@ def view_operation(operation: Operation) -> OperationView:
 
 _TAKEN_OVER = (
     *("id", "kind", "hsm", "team", "requester", "requested_by", "status", "created_at", "finished_at"),
-    *("warnings", "downloads", "cancel", "error", "result"),
+    *("warnings", "downloads", "cancel", "error", "exists", "result"),
 )
 
 
@@ -146,7 +151,17 @@ def _view_plan(plan: Plan) -> PlanView:
 
 def _view_approval(pinned: archive.PinnedPlan) -> ApprovalView:
     reasons = pinned.plan.approval_reasons
-    return ApprovalView(required=bool(reasons), reasons=reasons, plan_sha256=pinned.sha256)
+    decision = archive.find_decision(pinned.plan) if reasons else None
+    return ApprovalView(
+        required=bool(reasons),
+        reasons=reasons,
+        plan_sha256=pinned.sha256,
+        expires_at=pinned.plan.approval_expires_at,
+        decision=decision.decision if decision else None,
+        decided_by=decision.by if decision else None,
+        decided_at=decision.at if decision else None,
+        comment=decision.comment if decision else None,
+    )
 
 
 def hsm_not_found() -> Exception:

@@ -1,0 +1,57 @@
+"""The approval of a plan: who decided what on it, and what may not be done without."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic_core import PydanticCustomError
+
+from domain.caller import Principal
+from domain.errors import service_error
+from domain.model import Model
+
+Verdict = Literal["approved", "rejected", "expired"]
+
+
+def _plain_text(text: str) -> str:
+    if not all(character.isprintable() or character == "\n" for character in text):
+        code, message = "invalid_field", "This is plain text: printable characters and line ends."
+        raise PydanticCustomError(code, message)
+    return text
+
+
+Comment = Annotated[str, Field(max_length=500), AfterValidator(_plain_text)]
+
+
+class DecisionRequest(Model):
+    """What an approver sends: which plan the decision is about, by its SHA-256 in hex, and why, as text for people."""
+
+    plan_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    comment: Comment | None = None
+
+
+class Decision(Model):
+    """How the approval of a plan ended, written once; `by` is None where it expired.
+
+    `plan_sha256` is the SHA-256, in hex, of the bytes of the plan that it is about.
+    """
+
+    decision: Verdict
+    plan_sha256: str
+    by: Principal | None = None
+    at: AwareDatetime
+    comment: Comment | None = None
+
+
+def require_approved(plan_sha256: str, reasons: list[str], decision: Decision | None) -> None:
+    """Raise ServiceError `approval_missing` unless a plan needs no approval, or exactly this one was approved.
+
+    A plan about which something was decided needs approval, whatever it says by now.
+    """
+    if not reasons and decision is None:
+        return
+    if decision is None or decision.decision != "approved" or decision.plan_sha256 != plan_sha256:
+        raise service_error(
+            "approval_missing",
+            "Nobody approved exactly this plan, so it is not carried out.",
+            advice="Send the request again: it gets a plan, and an approval, of its own.",
+        )

@@ -1,0 +1,178 @@
+"""Cancel: honoured before the next step until the security domain is downloaded, and never after."""
+
+from typing import NamedTuple
+
+import pytest
+import requests
+
+from local.azure.control.models import NewFault, NewHold, ServiceName
+from local.azure.core.faults import Answer
+from local.policy import TEAM_B
+from local.portal import Portal
+from local.stack import Stack
+from tests.custodians import Custodian, request_for
+from tests.people import Person, await_step
+from tests.test_recovery import abandon
+
+
+class Moment(NamedTuple):
+    """A request of an activity during which somebody cancels; `skip` requests like it come before.
+
+    `step` is the next one, which does not happen any more, and `states` in which of them the HSM is then.
+    """
+
+    service: ServiceName
+    method: str
+    path: str
+    step: str
+    states: tuple[str, ...] = ()
+    skip: int = 0
+
+
+MOMENTS = [
+    Moment("blob_storage", "PUT", "/plan.json", "create_resource_group"),
+    Moment("resource_manager", "PUT", "/resourcegroups/rg-{name}", "provision_hsm"),
+    Moment("resource_manager", "PUT", "/managedHSMs/{name}", "await_ready", ("Provisioning", "NotActivated")),
+    Moment("blob_storage", "PUT", "/hsms/{name}", "fetch_wrapping_keys", ("NotActivated",), skip=1),
+]
+
+
+def cancel(portal: Portal, operation_id: str) -> requests.Response:
+    return portal.send("POST", f"operations/{operation_id}/cancel")
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=[moment.step for moment in MOMENTS])
+def test_a_canceled_operation_goes_no_further_and_the_same_request_resumes(
+    moment: Moment, stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians, resourceGroup=f"rg-{hsm_name}")
+    path = moment.path.format(name=hsm_name)
+    hold = stack.control.hold(
+        NewHold(service=moment.service, method=moment.method, path=path, phase="before", skip=moment.skip)
+    )
+    operation_id = portal.put_hsm(hsm_name, body).json()["id"]
+    assert stack.control.await_hold(hold, 30), path
+    answer = cancel(portal, operation_id)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["cancel"]["by"]["objectId"] == stack.portal.object_id
+    assert f"/api/operations/{operation_id}?" in answer.headers["Operation-Location"]
+    assert cancel(portal, operation_id).json()["cancel"] == answer.json()["cancel"]
+    stack.control.release(hold)
+    operation = portal.follow(operation_id)
+    assert (operation["status"], operation["error"]["code"]) == ("Canceled", "operation_canceled")
+    assert operation["cancel"] == answer.json()["cancel"]
+    steps = {step["name"]: step["status"] for step in operation["steps"]}
+    assert (steps[moment.step], steps["download_security_domain"]) == ("Failed", "NotStarted")
+    exists = operation["exists"]
+    assert exists.get("resourceGroup") == (None if moment.step == "create_resource_group" else f"rg-{hsm_name}")
+    assert bool(exists["resume"])
+    if moment.states:
+        assert exists["hsm"]["state"] in moment.states
+        assert exists["monthlyCostUsd"] > 1000
+    else:
+        assert "hsm" not in exists
+        assert stack.control.hsms() == []
+    again = portal.follow(portal.put_hsm(hsm_name, body).json()["id"])
+    assert (again["status"], again["id"] != operation_id) == ("Succeeded", True)
+
+
+def test_while_azure_makes_the_hsm_it_can_be_canceled(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    stack.control.change_timing(60, 0.6)
+    operation_id = portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"]
+    await_step(portal, operation_id, "await_ready")
+    shown = cancel(portal, operation_id).json()
+    assert shown["exists"]["hsm"]["state"] == "Provisioning"
+    operation = portal.follow(operation_id)
+    assert (operation["status"], operation["exists"]["hsm"]["state"]) == ("Canceled", "Provisioning")
+
+
+def test_from_the_download_on_it_is_too_late(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    download = stack.control.hold(
+        NewHold(service="managed_hsm", method="POST", path="/securitydomain/download", phase="before", skip=1)
+    )
+    operation_id = portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"]
+    assert stack.control.await_hold(download, 30)
+    late = cancel(portal, operation_id)
+    assert (late.status_code, late.json()["code"]) == (409, "cancel_too_late")
+    shown = late.json()["operation"]
+    assert (shown["id"], shown["exists"]["hsm"]["state"]) == (operation_id, "NotActivated")
+    assert shown["exists"]["monthlyCostUsd"] > 1000
+    stack.control.release(download)
+    stack.control.change_timing(0.6, 2)
+    await_step(portal, operation_id, "await_activation")
+    assert cancel(portal, operation_id).json()["code"] == "cancel_too_late"
+    operation = portal.follow(operation_id)
+    assert operation["status"] == "Succeeded", operation
+    assert "cancel" not in operation
+    assert "exists" not in operation
+    ended = cancel(portal, operation_id)
+    assert (ended.status_code, ended.json()["code"]) == (409, "operation_ended")
+
+
+def test_a_cancel_that_loses_against_the_download_is_shown_and_not_honoured(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    certificate = stack.control.plant_certificate("custodians", hsm_name, custodians[2].pem)
+    unversioned, _, version = certificate.rpartition("/")
+    body = request_for(stack, custodians)
+    body["securityDomain"]["wrappingKeys"][2] = {"custodian": "Three", "certificateId": unversioned}
+    fetching = stack.control.hold(
+        NewHold(service="key_vault", method="GET", path=f"/certificates/{hsm_name}/{version}", phase="before")
+    )
+    operation_id = portal.put_hsm(hsm_name, body).json()["id"]
+    assert stack.control.await_hold(fetching, 30)
+    steps = {step["name"]: step["status"] for step in portal.operation(operation_id)["steps"]}
+    assert steps["fetch_wrapping_keys"] == "Running"
+    assert cancel(portal, operation_id).status_code == 202
+    stack.control.release(fetching)
+    operation = portal.follow(operation_id)
+    assert operation["status"] == "Succeeded", operation
+    assert operation["cancel"]["by"]["objectId"] == stack.portal.object_id
+
+
+def test_who_may_cancel(
+    stack: Stack, portal: Portal, other_portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    stack.control.change_timing(60, 0.6)
+    operation_id = portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"]
+    approver = Person(stack, 1, ["Hsm.Approve", "Hsm.Read"])
+    operator = Person(stack, 2, ["Hsm.Operate"], [TEAM_B])
+    answers = [cancel(who, operation_id) for who in (other_portal, approver, operator)]
+    assert [answer.status_code for answer in answers] == [404, 403, 202]
+    operation = portal.follow(operation_id)
+    assert (operation["status"], operation["cancel"]["by"]["objectId"]) == ("Canceled", operator.object_id)
+
+
+def test_what_was_accepted_and_never_began_is_canceled(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    operation_id = abandon(stack, hsm_name, "01HZZZZZZZZZZZZZZZZZZZZZZZ", request_for(stack, custodians))
+    assert cancel(portal, operation_id).status_code == 202
+    operation = portal.follow(operation_id)
+    assert (operation["status"], operation["steps"][0]["status"]) == ("Canceled", "Failed")
+    assert set(operation["exists"]) == {"resume"}
+
+
+def test_what_azure_does_not_say_is_unknown_and_keeps_nothing_from_being_recorded(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    stack.control.change_timing(60, 0.6)
+    operation_id = portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"]
+    await_step(portal, operation_id, "await_ready")
+    fault = NewFault(
+        service="resource_manager",
+        method="GET",
+        path=f"/managedHSMs/{hsm_name}",
+        count=1000,
+        effect=Answer(status=400),
+    )
+    identifier = stack.control.inject_fault(fault)
+    operation = portal.follow(operation_id)
+    stack.control.remove_fault(identifier)
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "azure_refused")
+    assert operation["exists"]["hsm"]["state"] == "Unknown"
+    assert operation["exists"]["hsm"]["resourceId"] == operation["plan"]["resourceId"]

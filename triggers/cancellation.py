@@ -1,0 +1,78 @@
+"""Canceling an operation: written into its claim, which every step looks at until the security domain is downloaded."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from clients import archive
+from clients.archive import HeldClaim
+from clients.existing import describe_existing
+from domain.errors import ServiceError, service_error
+from domain.operations import Operation
+from domain.records import Cancellation, Claim
+from triggers.calls import Answer, Call
+from triggers.instances import ensure_started, find_operation_of, wake
+from triggers.operations import POLL_SECONDS
+from triggers.problems import Refusal, show
+from triggers.representations import OperationView
+from triggers.views import find_visible_operation, view_operation
+
+ATTEMPTS: Final = 4
+
+
+def cancel_operation(call: Call) -> Answer:
+    """Have an operation end before its next step; what exists stays.
+
+    Raises ServiceError `operation_not_found`, `operation_ended`, `cancel_too_late`, `claim_contested`.
+    """
+    operation = find_visible_operation(call, call.path["id"])
+    claim = _cancel(call, operation)
+    # One that never began ends by beginning; one that waits for approval looks at its claim now.
+    ensure_started(claim, call.client)
+    canceled = find_operation_of(claim, call.client)
+    if canceled.has_begun("await_approval"):
+        wake(operation.id, call.client)
+    headers = {"Operation-Location": call.url(f"operations/{operation.id}"), "Retry-After": POLL_SECONDS}
+    return Answer(202, _view(claim, canceled), headers)
+
+
+def _cancel(call: Call, operation: Operation) -> Claim:
+    for _ in range(ATTEMPTS):
+        held = _find_running_claim(operation)
+        _require_before_download(held.claim, find_operation_of(held.claim, call.client))
+        if held.claim.cancel is not None:
+            return held.claim
+        cancel = Cancellation(by=call.caller.principal, at=datetime.now(UTC).replace(microsecond=0))
+        canceled = held.claim.model_copy(update={"cancel": cancel})
+        if archive.replace_claim(canceled, held.etag):
+            return canceled
+    raise service_error(
+        "claim_contested", "Other requests were faster.", advice="Send the request again.", retryable=True
+    )
+
+
+def _find_running_claim(operation: Operation) -> HeldClaim:
+    held = archive.find_claim(operation.hsm)
+    if held is None or held.claim.operation_id != operation.id or not held.claim.running:
+        raise _ended()
+    return held
+
+
+def _require_before_download(claim: Claim, operation: Operation) -> None:
+    if operation.ended:
+        raise _ended()
+    if operation.has_begun("download_security_domain"):
+        error = service_error(
+            "cancel_too_late",
+            "The security domain is being downloaded: from then until it is verified nothing may stop.",
+            advice="Wait for the end. The HSM exists and is billed; delete and purge it if nobody needs it.",
+        )
+        raise Refusal(error.detail, operation=show(_view(claim, operation)))
+
+
+def _view(claim: Claim, operation: Operation) -> OperationView:
+    """Show an operation that goes on or is about to end, with what exists by now."""
+    return view_operation(operation.model_copy(update={"exists": describe_existing(claim, operation)}))
+
+
+def _ended() -> ServiceError:
+    return service_error("operation_ended", "The operation has ended.", advice="Nothing is left to cancel.")
