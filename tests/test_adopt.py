@@ -238,3 +238,46 @@ def test_a_person_asks_for_themselves(stack: Stack, portal: Portal, theirs: str)
     assert response.status_code == 202, response.text
     assert response.json()["requester"]["objectId"] == ASKING
     assert approve(stack, portal, response.json()["id"])["status"] == "Succeeded"
+
+
+def decision_headers(stack: Stack, object_id: str) -> dict[str, str]:
+    token = NewToken(
+        audience=API_AUDIENCE,
+        person=True,
+        scopes="access_as_user",
+        groups=[TEAM_A],
+        roles=["Hsm.Approve"],
+        object_id=object_id,
+    )
+    return {"Authorization": f"Bearer {stack.control.create_token(token)}"}
+
+
+def await_waiting(portal: Portal, operation_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        operation = portal.operation(operation_id)
+        if {step["name"]: step["status"] for step in operation["steps"]}["await_approval"] == "Running":
+            return operation
+        time.sleep(0.2)
+    raise TimeoutError(operation_id)
+
+
+def test_without_an_approval_nothing_is_taken_over(stack: Stack, portal: Portal, theirs: str) -> None:
+    operation_id = adopt(stack, portal, theirs).json()["id"]
+    body = {"planSha256": await_waiting(portal, operation_id)["approval"]["planSha256"]}
+    own = portal.send("POST", f"operations/{operation_id}/approve", json=body, headers=decision_headers(stack, ASKING))
+    assert (own.status_code, own.json()["code"]) == (403, "approver_is_requester")
+    assert portal.send("GET", f"hsms/{theirs}").status_code == 404
+    assert portal.send("PATCH", f"hsms/{theirs}", json={"tags": {"a": "b"}}).status_code == 404
+    headers = decision_headers(stack, APPROVING)
+    assert portal.send("POST", f"operations/{operation_id}/reject", json=body, headers=headers).status_code == 200
+    operation = portal.follow(operation_id)
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "approval_rejected")
+    assert portal.send("GET", f"hsms/{theirs}").status_code == 404
+    again = adopt(stack, portal, theirs)
+    assert again.status_code == 202
+    assert again.json()["id"] != operation_id
+    canceled = portal.send("POST", f"operations/{again.json()['id']}/cancel")
+    assert canceled.status_code == 202, canceled.text
+    assert portal.follow(again.json()["id"])["status"] == "Canceled"
+    assert portal.send("GET", f"hsms/{theirs}").status_code == 404
