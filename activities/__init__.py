@@ -15,6 +15,11 @@ ACTIVITIES: Final = (
     "download_security_domain",
     "await_activation",
     "verify_security_domain",
+    "preflight_update",
+    "update_hsm",
+    "await_updated",
+    "preflight_adoption",
+    "adopt_hsm",
     "record_operation",
 )
 

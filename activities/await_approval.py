@@ -23,7 +23,7 @@ def await_approval(work: Work) -> Outcome:
     Waits for the time that is left. At its end it writes down that nobody decided; of that and a decision at the same
     moment one is written, and holds.
     """
-    pinned = pinned_plan_of(work, cancelable=True)
+    pinned = pinned_plan_of(work, None, cancelable=True)
     plan = pinned.plan
     decision = archive.find_decision(plan)
     if decision is None:

@@ -18,7 +18,7 @@ APPEARS_WITHIN: Final = timedelta(minutes=5)
 def await_ready(work: Work) -> Outcome:
     """Read the HSM's state: done when provisioned, wait while ARM works, failed when ARM gave up or it is gone.
 
-    Records when Azure made it: from then on no other HSM of that name is taken for ours.
+    Records when Azure made it: from then on no other HSM of that name is taken for ours; and as what it was asked for.
     """
     plan = plan_of(work, cancelable=True)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
@@ -32,7 +32,7 @@ def await_ready(work: Work) -> Outcome:
         )
     if hsm.provisioning_state not in ("Succeeded", "Activated"):
         return wait(settings().poll_seconds)
-    _record(archive.find_hsm_record(plan.hsm), hsm)
+    _record(archive.find_hsm_record(plan.hsm), hsm, plan)
     return done(uri=hsm.uri, resourceId=hsm.resource_id)
 
 
@@ -43,7 +43,8 @@ def _await_appearance(plan: Plan) -> Outcome:
     raise hsm_gone()
 
 
-def _record(record: HsmRecord | None, hsm: Hsm) -> None:
-    # Idempotent: what was recorded once is not touched again.
-    if record is not None and record.made_at is None and hsm.made_at is not None:
-        archive.write_hsm_record(record.model_copy(update={"made_at": hsm.made_at}))
+def _record(record: HsmRecord | None, hsm: Hsm, plan: Plan) -> None:
+    # Idempotent: when it was made is recorded once and not touched again, and the record becomes what it already is.
+    if record is not None:
+        made_at = record.made_at or hsm.made_at
+        archive.write_hsm_record(record.model_copy(update={"made_at": made_at, "request": plan.request}))

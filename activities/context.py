@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime
 
-from clients import archive, key_vault
+from clients import archive, key_vault, resource_manager
 from clients.archive import PinnedPlan
 from clients.key_vault import VaultCertificate
+from clients.ownership import hsm_exists, is_ours
 from domain.approvals import require_approved
 from domain.errors import FieldError, ServiceError, service_error
+from domain.fields import OperationKind
+from domain.hsm import Hsm
 from domain.names import hsm_of_operation, instance_id, parse_certificate_id
 from domain.outcomes import Work
 from domain.records import Claim, ExportEntry, Plan
@@ -19,19 +22,19 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def claim_of(work: Work, *, cancelable: bool = False) -> Claim:
-    """Read the claim of an operation.
+def claim_of(work: Work, kind: OperationKind | None = "provision", *, cancelable: bool = False) -> Claim:
+    """Read the claim of an operation of a kind, or of any.
 
     Raises ServiceError `not_claimed` unless this operation holds the claim and still runs: whoever starts an
-    orchestration by other means than the API gets nothing done. `operation_canceled` where somebody asked for that and
-    the step can be left: `cancelable`.
+    orchestration by other means than the API gets nothing done, nor does one of another kind. `operation_canceled`
+    where somebody asked for that and the step can be left: `cancelable`.
     """
     hsm = hsm_of_operation(work.operation_id)
     held = archive.find_claim(hsm) if hsm else None
     if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:
         raise not_claimed()
     # Whoever may start orchestrations by other means could run a claimed operation twice at the same time.
-    if work.instance_id != instance_id(held.claim.hsm):
+    if work.instance_id != instance_id(held.claim.hsm) or kind not in (None, held.claim.kind):
         raise not_claimed()
     follow(held.claim.trace)
     if cancelable and held.claim.cancel is not None:
@@ -43,27 +46,27 @@ def claim_of(work: Work, *, cancelable: bool = False) -> Claim:
     return held.claim
 
 
-def pinned_plan_of(work: Work, *, cancelable: bool = False) -> PinnedPlan:
+def pinned_plan_of(work: Work, kind: OperationKind | None = "provision", *, cancelable: bool = False) -> PinnedPlan:
     """Read the plan of an operation, and its SHA-256; raises ServiceError `not_planned`, and as `claim_of` does."""
-    claim = claim_of(work, cancelable=cancelable)
+    claim = claim_of(work, kind, cancelable=cancelable)
     pinned = archive.find_pinned_plan(claim.hsm, claim.operation_id)
     if pinned is None:
         raise service_error("not_planned", "This operation has no plan.", advice="Send the request again.")
     return pinned
 
 
-def plan_of(work: Work, *, cancelable: bool = False) -> Plan:
+def plan_of(work: Work, kind: OperationKind = "provision", *, cancelable: bool = False) -> Plan:
     """Read the plan of an operation; raises ServiceError as `pinned_plan_of` does."""
-    return pinned_plan_of(work, cancelable=cancelable).plan
+    return pinned_plan_of(work, kind, cancelable=cancelable).plan
 
 
-def approved_plan_of(work: Work, *, cancelable: bool = False) -> Plan:
+def approved_plan_of(work: Work, kind: OperationKind = "provision", *, cancelable: bool = False) -> Plan:
     """Read the plan of an operation, and make sure that it may be carried out.
 
     Raises ServiceError `approval_missing`, and as `pinned_plan_of` does. The decision is read each time: nothing that
     an orchestration says stands in for it.
     """
-    pinned = pinned_plan_of(work, cancelable=cancelable)
+    pinned = pinned_plan_of(work, kind, cancelable=cancelable)
     require_approved(pinned.sha256, pinned.plan.approval_reasons, archive.find_decision(pinned.plan))
     return pinned.plan
 
@@ -82,6 +85,32 @@ def read_wrapping_certificate(index: int, certificate_id: str) -> VaultCertifica
 def export_entry(work: Work) -> ExportEntry:
     """Make an entry for the journal of an HSM's exports."""
     return ExportEntry(operation_id=work.operation_id, attempt=work.attempt, at=now())
+
+
+def find_own_hsm(name: str, team: str) -> Hsm:
+    """Find the HSM of our record.
+
+    Raises ServiceError `record_missing`, `hsm_gone`, and `hsm_exists` where it is another of its name.
+    """
+    record = archive.find_hsm_record(name)
+    if record is None:
+        raise record_missing()
+    _, _, subscription_id, _, resource_group, *_ = record.resource_id.split("/")
+    hsm = resource_manager.find_hsm(subscription_id, resource_group, name)
+    if hsm is None or hsm.provisioning_state == "Deleting":
+        raise hsm_gone()
+    if not is_ours(hsm, record, team):
+        raise hsm_exists()
+    return hsm
+
+
+def record_missing() -> ServiceError:
+    """Make the error of an HSM of which we have no record (any more)."""
+    return service_error(
+        "record_missing",
+        "Our record of the HSM is gone.",
+        advice="Restore the container hsm-records, then send the request again.",
+    )
 
 
 def hsm_gone() -> ServiceError:

@@ -46,7 +46,7 @@ def _find_confirmed(plan: Plan) -> Receipt | None:
         return None
     same = receipt is not None and (receipt.thumbprints, receipt.quorum) == (
         plan.thumbprints,
-        plan.request.security_domain.quorum,
+        plan.whole_request.security_domain.quorum,
     )
     # What a record says is stored is looked for: what is gone, or is not what it was, is downloaded again.
     return receipt if same and receipt is not None and archive.is_kept(receipt, plan.hsm) else None
@@ -66,7 +66,9 @@ def _download(plan: Plan, work: Work) -> StoredDomain | None:
         raise _export_stopped()
     export = begin_export(plan.hsm, export_entry(work))
     try:
-        content = managed_hsm.download_security_domain(plan.hsm, certificates, plan.request.security_domain.quorum)
+        content = managed_hsm.download_security_domain(
+            plan.hsm, certificates, plan.whole_request.security_domain.quorum
+        )
     except RefusedByAzure as refusal:
         note_export(plan.hsm, export.number, "refused", export_entry(work))
         if refusal.detail.code == "azure_conflict":
@@ -91,7 +93,7 @@ def _receipt(plan: Plan, attempt: int, stored: StoredDomain) -> Receipt:
         etag=stored.etag,
         sha256=sha256_of(stored.content),
         size=len(stored.content),
-        quorum=plan.request.security_domain.quorum,
+        quorum=plan.whole_request.security_domain.quorum,
         thumbprints=plan.thumbprints,
         export=stored.export.number,
         alone=stored.export.alone,

@@ -14,7 +14,7 @@ from domain.names import parse_certificate_id, resource_id
 from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
 from domain.records import Claim, Notice, PinnedKey, Plan
-from domain.requests import HsmRequest, WrappingKeyRequest, check_request
+from domain.requests import HsmRequest, HsmSpecification, WrappingKeyRequest, check_request
 from domain.settings import deployment_policy, settings
 from domain.wrapping_keys import (
     WrappingCertificate,
@@ -31,7 +31,7 @@ def preflight(work: Work) -> Outcome:
     # Idempotent: a plan that exists was checked when it was written, and it alone holds.
     plan = archive.find_plan(claim.hsm, claim.operation_id)
     if plan is None:
-        check_request(claim.request, now())
+        check_request(claim.whole_request, now())
         _check_policy(claim)
         _check_subscription(claim.request)
         _check_hsm(claim)
@@ -56,7 +56,7 @@ def _check_policy(claim: Claim, thumbprints: list[str] | None = None) -> None:
     )
 
 
-def _check_subscription(request: HsmRequest) -> None:
+def _check_subscription(request: HsmSpecification) -> None:
     subscription = request.subscription_id
     require_usable_subscription(subscription, request.location)
     missing = resource_manager.find_missing_actions(subscription)
@@ -94,7 +94,7 @@ def _check_existing(claim: Claim, hsm: Hsm) -> None:
 
 
 def _pin(claim: Claim) -> Plan:
-    request = claim.request
+    request = claim.whole_request
     pinned: list[tuple[str | None, WrappingCertificate | WrappingKeyFault]] = [
         _find_certificate(index, key) for index, key in enumerate(request.security_domain.wrapping_keys)
     ]

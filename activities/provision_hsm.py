@@ -3,16 +3,21 @@
 from activities.context import approved_plan_of, now
 from clients import archive, resource_manager
 from clients.ownership import creation_stopped, hsm_exists, is_ours
+from domain.changes import find_change
 from domain.outcomes import Outcome, Work, done
 from domain.records import HsmRecord, Plan
 from domain.settings import settings
 
 
 def provision_hsm(work: Work) -> Outcome:
-    """Record that the HSM is ours, then ask for it; an HSM that exists is asked for again only if it failed."""
+    """Record that the HSM is ours, then ask for it; one that exists is asked for again only if it failed.
+
+    What Azure changes in place is changed where the request wants it otherwise.
+    """
     plan = approved_plan_of(work, cancelable=True)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
-    if hsm is not None and not is_ours(hsm, archive.find_hsm_record(plan.hsm), plan.team):
+    record = archive.find_hsm_record(plan.hsm)
+    if hsm is not None and not is_ours(hsm, record, plan.team):
         raise hsm_exists()
     if hsm is None and settings().stop_creation:
         raise creation_stopped()
@@ -23,6 +28,10 @@ def provision_hsm(work: Work) -> Outcome:
         resource_manager.put_hsm(plan.hsm, plan.request)
     elif hsm.provisioning_state == "Failed":
         resource_manager.put_hsm(plan.hsm, plan.request)
+    elif record is not None:
+        change = find_change(hsm, record.request, plan.request)
+        if not change.empty:
+            resource_manager.change_hsm(hsm, change)
     return done(resourceId=plan.resource_id)
 
 

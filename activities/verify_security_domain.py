@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from activities.context import now, plan_of
+from activities.context import now, plan_of, record_missing
 from clients import archive
 from domain.errors import service_error
 from domain.outcomes import Outcome, Work, done
@@ -38,16 +38,12 @@ def verify_security_domain(work: Work) -> Outcome:
 
 def _find_faults(plan: Plan, receipt: Receipt, content: bytes) -> list[str]:
     faults = [] if sha256_of(content) == receipt.sha256 else ["its SHA-256 is not the receipt's"]
-    return faults + find_faults(content, plan.thumbprints, plan.request.security_domain.quorum)
+    return faults + find_faults(content, plan.thumbprints, plan.whole_request.security_domain.quorum)
 
 
 def _record(plan: Plan, receipt: Receipt) -> None:
     record = archive.find_hsm_record(plan.hsm)
     if record is None:
-        raise service_error(
-            "record_missing",
-            "Our record of the HSM is gone.",
-            advice="Restore the container hsm-records, then send the request again.",
-        )
+        raise record_missing()
     # Its keys and quorum may have changed since it was made: these are the ones that the bytes are wrapped to.
     archive.write_hsm_record(record.model_copy(update={"security_domain": receipt, "request": plan.request}))

@@ -11,11 +11,12 @@ from domain.names import resource_id
 from domain.operations import Existing, ExistingHsm, Operation
 from domain.policy_rules import monthly_cost
 from domain.records import Claim
-from domain.requests import HsmRequest
+from domain.requests import HsmSpecification
 from domain.settings import deployment_policy
 
 _log = logging.getLogger("hsm_provisioner.existing")
 _NOTHING: Final = "No HSM exists, and nothing is billed. Send the request again to start anew."
+_NOT_OURS: Final = "The HSM was not taken over, and nothing was changed. Send the request again to have it pinned anew."
 _BILLED: Final = "The HSM is billed. Send the request again to go on from here, or delete and purge it to end its cost."
 _UNKNOWN: Final = "Azure did not say whether the HSM exists: it may, and be billed. Send the request again to resume."
 
@@ -36,12 +37,12 @@ def describe_existing(claim: Claim, operation: Operation) -> Existing:
         unknown = ExistingHsm(resource_id=asked_id, state="Unknown")
         return Existing(hsm=unknown, resume=_UNKNOWN)
     if hsm is None:
-        return Existing(resource_group=group, resume=_NOTHING)
+        return Existing(resource_group=group, resume=_NOT_OURS if claim.kind == "adopt" else _NOTHING)
     existing = ExistingHsm(resource_id=hsm.resource_id, state=hsm.state)
     return Existing(resource_group=group, hsm=existing, monthly_cost_usd=cost, resume=_BILLED)
 
 
-def _find_resource_group(request: HsmRequest) -> str | None:
+def _find_resource_group(request: HsmSpecification) -> str | None:
     exists = resource_manager.resource_group_exists(request.subscription_id, request.resource_group)
     return request.resource_group if exists else None
 

@@ -12,8 +12,18 @@ from domain.summaries import HsmRecordSummary
 def require_usable_subscription(subscription_id: str, location: str) -> None:
     """Check that an HSM can be made in a subscription's region.
 
-    Raises ServiceError `subscription_not_ours`, `provider_not_registered`, `location_unsupported`. To be asked before
-    anything else of Microsoft.KeyVault: Azure's SDK registers a provider by itself when ARM says that it is missing.
+    Raises ServiceError `subscription_not_ours`, `provider_not_registered`, `location_unsupported`.
+    """
+    if location not in list_locations(subscription_id):
+        message = "Azure has no Managed HSMs in this region."
+        raise refused_fields([FieldError(field="location", message=message, code="location_unsupported")])
+
+
+def list_locations(subscription_id: str) -> set[str]:
+    """List the regions in which a subscription of ours can have HSMs.
+
+    Raises ServiceError `subscription_not_ours`, `provider_not_registered`. To be asked before anything else of
+    Microsoft.KeyVault: Azure's SDK registers a provider by itself when ARM says that it is missing.
     """
     if resource_manager.find_subscription_tenant(subscription_id) != settings().tenant_id.lower():
         message = "This is not a subscription of our tenant that the function may read."
@@ -23,9 +33,7 @@ def require_usable_subscription(subscription_id: str, location: str) -> None:
         command = f"az provider register --namespace Microsoft.KeyVault --subscription {subscription_id}"
         message = f"The subscription is not registered for Microsoft.KeyVault. Run: {command}"
         raise refused_fields([FieldError(field="subscriptionId", message=message, code="provider_not_registered")])
-    if location not in locations:
-        message = "Azure has no Managed HSMs in this region."
-        raise refused_fields([FieldError(field="location", message=message, code="location_unsupported")])
+    return locations
 
 
 def is_ours(hsm: Hsm, record: HsmRecord | HsmRecordSummary | None, team: str) -> bool:

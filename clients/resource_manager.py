@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from clients.azure_errors import our_errors
 from clients.credential import RETRIES, credential, own_identity
 from clients.transport import make_transport
+from domain.changes import InPlaceChange, change_tags
 from domain.hsm import Hsm
 from domain.names import hsm_uri
-from domain.requests import HsmRequest, NetworkRequest
+from domain.requests import HsmSpecification, NetworkRequest
 from domain.settings import settings
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def count_hsms(subscription_id: str, location: str) -> int:
     return sum(place.replace(" ", "").lower() == location for place in [*live, *deleted])
 
 
-def put_hsm(name: str, request: HsmRequest) -> None:
+def put_hsm(name: str, request: HsmSpecification) -> None:
     """Ask ARM for the HSM and do not wait for it; the same PUT again changes nothing.
 
     Our own identity becomes an initial administrator: nobody else may download the security domain.
@@ -171,6 +172,25 @@ def put_hsm(name: str, request: HsmRequest) -> None:
         _key_vault(request.subscription_id).managed_hsms.begin_create_or_update(
             request.resource_group, name, hsm, polling=False
         )
+
+
+def change_hsm(hsm: Hsm, change: InPlaceChange) -> None:
+    """Ask ARM to change an HSM in place and do not wait for it; what the change does not name stays as it is."""
+    from azure.mgmt.keyvault import models
+
+    # Members that are left out of a PATCH stay, but tags are replaced as a whole.
+    parameters = models.ManagedHsm()
+    if change.tags or change.removed_tags:
+        parameters.tags = change_tags(change, hsm.tags)
+    if change.network is not None or change.public_network_access is not None or change.purge_protection is not None:
+        parameters.properties = models.ManagedHsmProperties(
+            network_acls=_network_rules(change.network) if change.network is not None else None,
+            public_network_access=change.public_network_access,
+            enable_purge_protection=change.purge_protection,
+        )
+    _, _, subscription_id, _, resource_group, *_ = hsm.resource_id.split("/")
+    with our_errors("change the HSM"):
+        _key_vault(subscription_id).managed_hsms.begin_update(resource_group, hsm.name, parameters, polling=False)
 
 
 def list_hsms(subscription_id: str) -> list[Hsm]:
@@ -215,6 +235,7 @@ def _describe(resource: "ManagedHsm | None") -> Hsm:
         administrators=[administrator.lower() for administrator in properties.initial_admin_object_ids or []],
         soft_delete_retention_days=properties.soft_delete_retention_in_days or 90,
         purge_protection=bool(properties.enable_purge_protection),
+        public_network_access="Disabled" if _word(properties.public_network_access) == "Disabled" else "Enabled",
         network=_read_network(properties.network_acls),
         tags=dict(resource.tags or {}),
         made_at=system.created_at if system else None,

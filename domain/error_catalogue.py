@@ -139,6 +139,7 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         "Another operation changes this HSM.", "Wait until that operation has ended.", retryable=True
     ),
     "hsm_exists": _conflict("An HSM of this name exists that is not this team's.", "Choose another name."),
+    "hsm_ours_already": _conflict("The HSM is this team's already.", "Read it; PUT and PATCH change it."),
     "hsm_differs": _conflict("The HSM exists, and what differs cannot be changed.", "See errors for what differs."),
     "hsm_soft_deleted": _conflict(
         "A deleted HSM still has the name, and is still billed.", "Recover it or purge it, or choose another name."
@@ -200,6 +201,12 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "quota_exceeded": _failure("Azure allows no more HSMs in this subscription and region."),
     "region_without_capacity": _failure("Azure makes no new HSMs in this region for now."),
     "provisioning_failed": _failure("Azure could not provision the HSM."),
+    "hsm_changed": _failure(
+        "The HSM is not any more what was found there.", "Nothing was taken over. Send the request again."
+    ),
+    "update_failed": _failure(
+        "Azure could not change the HSM.", "See in Azure what is wrong with it, then send the request again."
+    ),
     "hsm_gone": _failure("The HSM does not exist, or not any more."),
     "export_failed": _failure("The HSM did not confirm the export of its security domain, several times."),
     "export_refused": _failure("The HSM refused to hand out its security domain because an export was under way."),

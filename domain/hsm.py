@@ -1,10 +1,12 @@
 """An HSM as Azure describes it, and whether it is still what a request asks for."""
 
+from typing import Literal
+
 from pydantic import AwareDatetime
 
 from domain.errors import FieldError
 from domain.model import Model
-from domain.requests import HsmRequest, NetworkRequest
+from domain.requests import HsmSpecification, NetworkRequest
 
 
 class Hsm(Model):
@@ -24,6 +26,7 @@ class Hsm(Model):
     administrators: list[str]
     soft_delete_retention_days: int
     purge_protection: bool
+    public_network_access: Literal["Enabled", "Disabled"]
     network: NetworkRequest
     tags: dict[str, str]
     made_at: AwareDatetime | None
@@ -40,31 +43,30 @@ class Hsm(Model):
         return self.activation if self.provisioning_state == "Succeeded" else self.provisioning_state
 
 
-def find_differences(hsm: Hsm, request: HsmRequest, own_object_id: str) -> list[FieldError]:
+def find_differences(hsm: Hsm, request: HsmSpecification, own_object_id: str) -> list[FieldError]:
     """Name what the request wants other than it is and Azure does not change.
 
-    `own_object_id` is an administrator besides those of the request. Tags are not looked at: they are for people, and
-    others may change them.
+    `own_object_id` is an administrator besides those of the request. What Azure changes in place is no difference
+    (`domain/changes.py`): tags, network rules, public network access, purge protection that is put on.
     """
     asked: dict[str, tuple[object, object]] = {
         "location": (hsm.location.replace(" ", "").lower(), request.location),
         "sku": (hsm.sku.lower(), request.sku.lower()),
         "softDeleteRetentionDays": (hsm.soft_delete_retention_days, request.soft_delete_retention_days),
-        "purgeProtection": (hsm.purge_protection, request.purge_protection),
+        # It can be put on, and never off.
+        "purgeProtection": (hsm.purge_protection and not request.purge_protection, False),
     }
     errors = [
         FieldError(field=field, message=f"The HSM has {current!r}, which cannot be changed here.", code="hsm_differs")
         for field, (current, wanted) in asked.items()
         if current != wanted
     ]
-    if _reach(hsm.network) != _reach(request.network):
-        message = "This version does not change the network rules of an HSM that exists."
-        errors.append(FieldError(field="network", message=message, code="hsm_differs"))
     if {*request.administrators, own_object_id} != {*hsm.administrators, own_object_id}:
         message = "The HSM was created with other initial administrators, which cannot be changed."
         errors.append(FieldError(field="administrators", message=message, code="hsm_differs"))
     return errors
 
 
-def _reach(network: NetworkRequest) -> tuple[str, frozenset[str]]:
+def reach(network: NetworkRequest) -> tuple[str, frozenset[str]]:
+    """Give what network rules let in: two that give the same are the same to Azure."""
     return network.default_action, frozenset(network.ip_rules)

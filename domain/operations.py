@@ -112,5 +112,5 @@ def accepted_operation(claim: Claim) -> Operation:
         status="NotStarted",
         created_at=claim.claimed_at,
         cancel=claim.cancel,
-        steps=[Step.model_validate(step) for step in steps_to_come()],
+        steps=[Step.model_validate(step) for step in steps_to_come(claim.kind)],
     )

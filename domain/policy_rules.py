@@ -1,5 +1,6 @@
 """What the policy says to one request: who may ask, what is refused, what needs approval."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -91,10 +92,14 @@ def find_grant(policy: Policy, ids: Collection[str]) -> Grant:
     )
 
 
-def find_violations(policy: Policy, grant: Grant, asked: Asked) -> list[FieldError]:
-    """Name every field of a request that the policy or the caller's grant refuses; no value is repeated."""
+def find_violations(policy: Policy, grant: Grant, asked: Asked, kind: OperationKind = "provision") -> list[FieldError]:
+    """Name every field of a request that the policy or the caller's grant refuses; no value is repeated.
+
+    Of an HSM that is there only that is judged which the operation decides: what cannot change any more must not keep
+    an older HSM from a change that the policy wants.
+    """
     rules = policy.environments.get(asked.environment, EnvironmentRules())
-    return [
+    errors = [
         *_check_team_and_environment(policy, grant, asked),
         *_check_place(policy, grant, asked),
         *_check_name(policy, asked),
@@ -105,6 +110,21 @@ def find_violations(policy: Policy, grant: Grant, asked: Asked) -> list[FieldErr
         *_check_administrators(grant, asked),
         *_check_wrapping_keys(grant, asked),
     ]
+    decided = _DECIDED.get(kind)
+    return [error for error in errors if decided is None or re.split(r"[.\[]", error.field)[0] in decided]
+
+
+# The members of a request that an operation on an HSM which is there decides: an update those that change in place,
+# an adoption what it takes over. An adoption's approver sees the administrators; its tags and name are as they are.
+_DECIDED: Final[dict[OperationKind, frozenset[str]]] = {
+    "update": frozenset({"team", "environment", "subscriptionId", "tags", "purgeProtection", "network", "expiresAt"}),
+    "adopt": frozenset(
+        {
+            *("team", "environment", "subscriptionId", "location", "sku"),
+            *("softDeleteRetentionDays", "purgeProtection", "network", "expiresAt"),
+        }
+    ),
+}
 
 
 def _refuse(field: str, code: str, message: str) -> list[FieldError]:

@@ -6,10 +6,12 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
+from domain.adoption import FoundHsm
 from domain.caller import Principal
+from domain.changes import InPlaceChange
 from domain.fields import OperationKind
 from domain.model import Model
-from domain.requests import HsmRequest
+from domain.requests import HsmRequest, HsmSpecification
 from domain.trace import Trace
 
 
@@ -32,7 +34,8 @@ class Claim(Model):
 
     The claim, not the engine, decides which of two starts is real. `requested_by` is the person for whom an application
     says that it asks, by object id: it is asserted, not proved. `grant_ids` are the entries of the policy that allowed
-    the request; `by_operator` says that it came from somebody who may act for every team.
+    the request; `by_operator` says that it came from somebody who may act for every team. `request` is what the HSM is
+    to be: of an adoption what it was found to be, of an update all of it, with `change`, which Azure makes in place.
     """
 
     hsm: str
@@ -43,13 +46,19 @@ class Claim(Model):
     requested_by: str | None = None
     grant_ids: list[str]
     by_operator: bool = False
-    request: HsmRequest
+    request: HsmRequest | HsmSpecification
+    change: InPlaceChange | None = None
     digest: str
     claimed_at: AwareDatetime
     state: Literal["running", "ended"] = "running"
     succeeded: bool | None = None
     cancel: Cancellation | None = None
     trace: Trace = Trace()
+
+    @property
+    def whole_request(self) -> HsmRequest:
+        """The request of a provision; raises TypeError for an HSM that was taken over."""
+        return whole(self.request)
 
     @property
     def running(self) -> bool:
@@ -71,7 +80,7 @@ class Plan(Model):
     """An accepted request with everything pinned; written once, before anything is created.
 
     `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
-    `approval_expires_at`.
+    `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over.
     """
 
     hsm: str
@@ -81,7 +90,9 @@ class Plan(Model):
     requester: Principal
     requested_by: str | None = None
     resource_id: str
-    request: HsmRequest
+    request: HsmRequest | HsmSpecification
+    change: InPlaceChange | None = None
+    found: FoundHsm | None = None
     monthly_cost_usd: float | None
     approval_reasons: list[str]
     approval_expires_at: AwareDatetime | None = None
@@ -93,6 +104,16 @@ class Plan(Model):
     def thumbprints(self) -> list[str]:
         """The thumbprints of the wrapping certificates, in the order of the request."""
         return [key.thumbprint for key in self.wrapping_keys]
+
+    @property
+    def whole_request(self) -> HsmRequest:
+        """The request of a plan that provisions; raises TypeError for an HSM that was taken over."""
+        return whole(self.request)
+
+    @property
+    def quorum(self) -> int | None:
+        """How many wrapping keys open the security domain; None where the plan makes none."""
+        return self.request.security_domain.quorum if isinstance(self.request, HsmRequest) else None
 
 
 class Receipt(Model):
@@ -136,22 +157,31 @@ class ExportEntry(Model):
 
 
 class HsmRecord(Model):
-    """An HSM that this service made, and whose it is.
+    """An HSM that this service made or took over, and whose it is.
 
-    `request` is what it was last asked to be. `created_by` is the operation that made it, `created_at` when it was
-    about to. `made_at` is when Azure says that it was made (`systemData.createdAt`), which tells it from another of the
-    same name; None until it was seen ready.
+    `request` is what it was last asked to be; of an HSM that was taken over what it was then, without a security
+    domain. `created_by` is the operation that made it or took it over, `created_at` when it was about to make it, or
+    when Azure says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`), which
+    tells it from another of the same name; None until it was seen ready.
     """
 
     hsm: str
     resource_id: str
     team: str
     requester: Principal
-    request: HsmRequest
+    request: HsmRequest | HsmSpecification
     created_by: str
     created_at: AwareDatetime
     made_at: AwareDatetime | None = None
     security_domain: Receipt | None = None
+
+
+def whole(request: HsmRequest | HsmSpecification) -> HsmRequest:
+    """Give a request with its security domain; raises TypeError for one without."""
+    if not isinstance(request, HsmRequest):
+        message = "an HSM that was taken over has no request for a security domain"
+        raise TypeError(message)
+    return request
 
 
 def sha256_of(data: bytes) -> str:

@@ -126,6 +126,11 @@ PublicNetworkAccess = Annotated[
 IpRules = Annotated[list[AddressRange], Field(max_length=1000)]
 
 
+ResourceGroup = Annotated[str, Field(max_length=90, pattern=r"^[-\w.()]*[-\w()]$")]
+EnvironmentField = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+TeamField = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+
+
 class NetworkRequest(Model):
     """From where the HSM can be reached publicly: from everywhere, or from some IPv4 ranges only."""
 
@@ -157,38 +162,55 @@ class SecurityDomainRequest(Model):
     wrapping_keys: Annotated[list[WrappingKeyRequest], Field(json_schema_extra=_KEYS_SCHEMA)]
 
 
-class HsmRequest(Model):
-    """All that a caller decides about an HSM; the body of `PUT /api/hsms/{name}`.
+class HsmSpecification(Model):
+    """What an HSM is, or is to be, but for its security domain.
 
     Defaults are Azure's own: what cannot be undone (purge protection) has to be asked for.
     """
 
     subscription_id: Guid
-    resource_group: Annotated[str, Field(max_length=90, pattern=r"^[-\w.()]*[-\w()]$")]
+    resource_group: ResourceGroup
     location: Location
     sku: Sku = "Standard_B1"
     administrators: Annotated[list[Guid], Field(min_length=1, max_length=20)]
     soft_delete_retention_days: RetentionDays = 90
     purge_protection: StrictBool = False
-    public_network_access: PublicNetworkAccess = "Enabled"
+    public_network_access: Literal["Enabled", "Disabled"] = "Enabled"
     network: NetworkRequest = Field(default_factory=NetworkRequest)
     tags: Tags = Field(default_factory=dict)
-    security_domain: SecurityDomainRequest
-    environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+    environment: EnvironmentField
     expires_at: AwareDatetime | None = None
-    team: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
     requested_by: Guid | None = None
 
     def canonical(self) -> dict[str, Any]:
-        """Give the request after defaults, with what Azure does not tell apart written in one way.
+        """Give what is asked after defaults, with what Azure does not tell apart written in one way.
 
-        The custodians' names are left out: they are text for people and decide nothing. So is who asked, and for which
-        team: that stands beside the request.
+        Who asked, and for which team, is left out: that stands beside the request.
         """
         document = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"team", "requested_by"})
         document["network"]["ipRules"] = sorted(set(self.network.ip_rules))
         document["resourceGroup"] = self.resource_group.lower()
         document["administrators"] = sorted(set(self.administrators))
+        return document
+
+    def digest(self) -> str:
+        """Give the SHA-256 of the canonical form: two requests are the same if and only if this is."""
+        return digest_of(self.canonical())
+
+
+class HsmRequest(HsmSpecification):
+    """All that a caller decides about an HSM; the body of `PUT /api/hsms/{name}`."""
+
+    public_network_access: PublicNetworkAccess = "Enabled"
+    security_domain: SecurityDomainRequest
+    team: TeamField | None = None
+
+    def canonical(self) -> dict[str, Any]:
+        """Give the request after defaults, with what Azure does not tell apart written in one way.
+
+        The custodians' names are left out: they are text for people and decide nothing.
+        """
+        document = super().canonical()
         for key in document["securityDomain"]["wrappingKeys"]:
             del key["custodian"]
             if "pem" in key:
@@ -197,10 +219,11 @@ class HsmRequest(Model):
                     key["pem"] = certificate.pem
         return document
 
-    def digest(self) -> str:
-        """Give the SHA-256 of the canonical form: two requests are the same if and only if this is."""
-        text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+
+def digest_of(document: dict[str, Any]) -> str:
+    """Give the SHA-256 of a JSON document, in hexadecimal digits; the order of members does not matter."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parse_request(body: bytes, now: datetime) -> HsmRequest:
@@ -226,7 +249,7 @@ def parse_body[Body: Model](kind: type[Body], body: bytes) -> Body:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        raise _refused(error) from None
+        raise refused_by_model(error) from None
 
 
 def check_request(request: HsmRequest, now: datetime) -> None:
@@ -265,7 +288,7 @@ def _check_certificate_ids(request: HsmRequest) -> list[FieldError]:
     return errors
 
 
-def _refused(error: ValidationError) -> ServiceError:
+def refused_by_model(error: ValidationError) -> ServiceError:
     """Name the fields that pydantic refused; its message never repeats what was sent."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     if details[0]["type"] == "json_invalid":

@@ -1,4 +1,4 @@
-"""The steps of a provision, and how far one is; light enough for the orchestrator to import."""
+"""The steps of each kind of operation, and how far one is; light enough for the orchestrator to import."""
 
 from typing import Any, Final, Literal
 
@@ -14,6 +14,11 @@ STEP_TITLES: Final = {
     "download_security_domain": "Download and store the security domain",
     "await_activation": "Wait until the HSM confirms",
     "verify_security_domain": "Verify what is stored",
+    "preflight_update": "Check and pin the change",
+    "update_hsm": "Ask Azure for the change",
+    "await_updated": "Wait until Azure has made it",
+    "preflight_adoption": "Check and pin what is there",
+    "adopt_hsm": "Take the HSM over",
     "record_operation": "Record the operation",
 }
 
@@ -30,7 +35,14 @@ PROVISION_STEPS: Final = (
     "record_operation",
 )
 
+STEPS: Final[dict[str, tuple[str, ...]]] = {
+    "provision": PROVISION_STEPS,
+    "update": ("preflight_update", "await_approval", "update_hsm", "await_updated", "record_operation"),
+    "adopt": ("preflight_adoption", "await_approval", "adopt_hsm", "record_operation"),
+}
+"""The steps by kind of operation (`domain.fields.OperationKind`)."""
 
-def steps_to_come() -> list[dict[str, Any]]:
-    """Give all steps as they are before the first has begun."""
-    return [{"name": name, "status": "NotStarted", "attempts": 0} for name in PROVISION_STEPS]
+
+def steps_to_come(kind: str = "provision") -> list[dict[str, Any]]:
+    """Give all steps of a kind of operation as they are before the first has begun."""
+    return [{"name": name, "status": "NotStarted", "attempts": 0} for name in STEPS[kind]]

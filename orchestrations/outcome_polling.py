@@ -12,7 +12,7 @@ from orchestrations.story import MAXIMUM_TRIES, UNEXPECTED, unexpected_failure
 GROWTH: Final = 1.3
 SLOWEST: Final = 4
 # They only look: what acts is asked by the story itself.
-POLLED: Final = frozenset({"await_ready", "await_activation"})
+POLLED: Final = frozenset({"await_ready", "await_activation", "await_updated"})
 
 
 @blueprint.orchestration_trigger(context_name="ctx")

@@ -46,7 +46,7 @@ class StepFailed(Exception):  # noqa: N818 - it says what happened
 class Story:
     """One operation's steps, in the order in which they are told."""
 
-    def __init__(self, ctx: OrchestrationContext, operation_id: str) -> None:
+    def __init__(self, ctx: OrchestrationContext, operation_id: str, kind: str = "provision") -> None:
         self._ctx = ctx
         self._operation_id = operation_id
         self._began = ctx.current_utc_datetime
@@ -54,7 +54,7 @@ class Story:
         self._polls = 0
         self._progress: dict[str, Any] = {
             "status": "Running",
-            "steps": steps_to_come(),
+            "steps": steps_to_come(kind),
             "warnings": [],
             "downloads": [],
         }

@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime
 
+from domain.changes import parse_change
 from domain.errors import FieldError, refused_fields
 from domain.names import normalise_hsm_name
 from domain.requests import parse_request
 from triggers.acceptance import accept
 from triggers.calls import Answer, Call
+from triggers.change_acceptance import accept_change
+from triggers.claiming import Accepted
 from triggers.operations import POLL_SECONDS
 from triggers.views import describe_hsm
 
@@ -14,7 +17,17 @@ from triggers.views import describe_hsm
 def put_hsm(call: Call) -> Answer:
     """Accept a request for an HSM, or find what answers it already."""
     name = hsm_name(call)
-    accepted = accept(call, name, parse_request(call.body, datetime.now(UTC)))
+    return answer_accepted(call, name, accept(call, name, parse_request(call.body, datetime.now(UTC))))
+
+
+def patch_hsm(call: Call) -> Answer:
+    """Accept a change of an HSM, or find what answers it already."""
+    name = hsm_name(call)
+    return answer_accepted(call, name, accept_change(call, name, parse_change(call.body)))
+
+
+def answer_accepted(call: Call, name: str, accepted: Accepted) -> Answer:
+    """Answer with the operation that was accepted, and where to follow it, or with the HSM that is as asked."""
     if accepted.hsm is not None:
         return Answer(200, accepted.hsm.view, {"ETag": accepted.hsm.etag})
     headers = {

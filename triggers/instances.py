@@ -13,13 +13,18 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 
 from clients import archive
 from domain.errors import ErrorDetail, service_error
+from domain.fields import OperationKind
 from domain.names import DECIDED, approval_instance_id, instance_id
 from domain.operations import Operation, accepted_operation
 from domain.records import Claim
 from domain.summaries import ClaimSummary
 from triggers.auditing import record_acceptance
 
-ORCHESTRATION: Final = "hsm_provisioning"
+ORCHESTRATIONS: Final[dict[OperationKind, str]] = {
+    "provision": "hsm_provisioning",
+    "update": "hsm_update",
+    "adopt": "hsm_adoption",
+}
 STARTS_WITHIN: Final = timedelta(minutes=1)
 START_ATTEMPTS: Final = 6
 PAUSE_SECONDS: Final = 0.5
@@ -62,7 +67,10 @@ def ensure_started(claim: Claim, client: df.SyncDurableFunctionsClient) -> None:
             return
         with contextlib.suppress(grpc.RpcError):
             client.schedule_new_orchestration(
-                ORCHESTRATION, input=claim.operation_id, instance_id=instance_id(claim.hsm), reuse_id_policy=policy
+                ORCHESTRATIONS[claim.kind],
+                input=claim.operation_id,
+                instance_id=instance_id(claim.hsm),
+                reuse_id_policy=policy,
             )
             return
         # A request at the same instant started it; or the instance before it, which was recorded, ends in a moment.

@@ -8,7 +8,7 @@ from domain.asking import require_allowed
 from domain.errors import FieldError, refused_fields
 from domain.fields import OperationKind
 from domain.policy_rules import find_approval_reasons
-from domain.requests import HsmRequest
+from domain.requests import HsmSpecification
 from domain.settings import deployment_policy
 from triggers.calls import Call
 
@@ -43,14 +43,14 @@ def _only_team(call: Call) -> str:
     raise refused_fields([FieldError(field="team", message=message, code=code)])
 
 
-def require_permission(call: Call, name: str, team: str, request: HsmRequest, kind: OperationKind) -> None:
+def require_permission(call: Call, name: str, team: str, request: HsmSpecification, kind: OperationKind) -> None:
     """Check a request by the policy and the caller's grant; raises ServiceError that names the fields."""
     now, operates = datetime.now(UTC), call.caller.operates
-    require_allowed(deployment_policy(), call.grant, name, team, request, now, by_operator=operates)
+    require_allowed(deployment_policy(), call.grant, name, team, request, now, by_operator=operates, kind=kind)
     _require_person(call, request, kind)
 
 
-def _require_person(call: Call, request: HsmRequest, kind: OperationKind) -> None:
+def _require_person(call: Call, request: HsmSpecification, kind: OperationKind) -> None:
     """Require to know the person who asks, where approval is needed: nobody may approve what they asked for."""
     if call.caller.kind == "person":
         if request.requested_by not in (None, call.caller.object_id):

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.approvals import Verdict
 from domain.caller import Principal
+from domain.changes import InPlaceChange
 from domain.errors import ErrorDetail, FieldError
 from domain.fields import OperationKind
 from domain.model import Model
@@ -52,7 +53,7 @@ class PlannedKey(Model):
 
 
 class PlanView(Model):
-    """What an operation is going to do, with everything pinned."""
+    """What an operation is going to do, with everything pinned; `change` is what an update changes in Azure."""
 
     resource_id: str
     location: str
@@ -60,8 +61,9 @@ class PlanView(Model):
     environment: str
     monthly_cost_usd: float | None = None
     administrators: list[str]
-    quorum: int
+    quorum: int | None = None
     wrapping_keys: list[PlannedKey]
+    change: InPlaceChange | None = None
 
 
 class ApprovalView(Model):

@@ -71,6 +71,9 @@ def describe_hsm(call: Call, name: str) -> DescribedHsm:
         raise hsm_not_found()
     record = archive.find_hsm_record(name)
     operation = find_operation_of(held.claim, call.client)
+    if record is None and held.claim.kind == "adopt":
+        # Whosever it is, it is not ours yet.
+        raise hsm_not_found()
     if record is None or record.team != held.claim.team:
         return DescribedHsm(_view(held.claim, None, None, "NotCreated", operation), held.etag)
     _, _, subscription_id, _, resource_group, *_ = record.resource_id.split("/")
@@ -137,7 +140,8 @@ def _view_plan(plan: Plan) -> PlanView:
         environment=plan.request.environment,
         monthly_cost_usd=plan.monthly_cost_usd,
         administrators=plan.request.administrators,
-        quorum=plan.request.security_domain.quorum,
+        quorum=plan.quorum,
+        change=plan.change,
         wrapping_keys=[
             PlannedKey(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
             for key in plan.wrapping_keys

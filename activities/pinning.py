@@ -1,0 +1,70 @@
+"""The plan of an operation on an HSM that is there, and what the orchestrator is told of it."""
+
+from datetime import timedelta
+from typing import Any
+
+from activities.context import now
+from clients import archive
+from domain.adoption import FoundHsm
+from domain.asking import require_allowed
+from domain.hsm import Hsm
+from domain.outcomes import Outcome, done
+from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
+from domain.records import Claim, Notice, Plan
+from domain.requests import HsmRequest, HsmSpecification
+from domain.settings import deployment_policy, settings
+
+
+def check_policy(claim: Claim, request: HsmSpecification) -> None:
+    """Hold what an HSM is to be against the policy again: it may have changed, and a claim may have been forged."""
+    policy = deployment_policy()
+    require_allowed(
+        policy,
+        find_grant(policy, claim.grant_ids),
+        claim.hsm,
+        claim.team,
+        request,
+        now(),
+        by_operator=claim.by_operator,
+        kind=claim.kind,
+    )
+
+
+def pin(
+    claim: Claim,
+    hsm: Hsm,
+    request: HsmRequest | HsmSpecification,
+    *,
+    found: FoundHsm | None = None,
+    warnings: list[Notice],
+) -> Plan:
+    """Write the plan, once: what the HSM is to be, what is to change of it, and whether that needs approval."""
+    policy, pinned_at = deployment_policy(), now()
+    reasons = find_approval_reasons(policy, request.environment, request.sku, claim.kind)
+    return archive.create_plan(
+        Plan(
+            hsm=claim.hsm,
+            operation_id=claim.operation_id,
+            kind=claim.kind,
+            team=claim.team,
+            requester=claim.requester,
+            requested_by=claim.requested_by,
+            resource_id=hsm.resource_id,
+            request=request,
+            change=claim.change,
+            found=found,
+            monthly_cost_usd=monthly_cost(policy, request.sku),
+            approval_reasons=reasons,
+            approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,
+            wrapping_keys=[],
+            warnings=warnings,
+            pinned_at=pinned_at,
+        )
+    )
+
+
+def tell(plan: Plan) -> Outcome:
+    """Tell the orchestrator what it needs of a plan."""
+    warnings = [warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings]
+    approval: dict[str, Any] = {"approval": {"reasons": plan.approval_reasons}} if plan.approval_reasons else {}
+    return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60, **approval)

@@ -1,0 +1,78 @@
+"""Taking over an HSM that this service did not make: what is asked, and what was found."""
+
+from pydantic import AwareDatetime, ValidationError
+
+from domain.errors import FieldError, refused_fields
+from domain.fields import Guid
+from domain.hsm import Hsm
+from domain.model import Model
+from domain.requests import (
+    EnvironmentField,
+    HsmSpecification,
+    ResourceGroup,
+    TeamField,
+    digest_of,
+    parse_body,
+    refused_by_model,
+)
+
+
+class AdoptionRequest(Model):
+    """The body of `POST /api/hsms/{name}/adopt`: where the HSM is, and as what it is taken over."""
+
+    subscription_id: Guid
+    resource_group: ResourceGroup
+    environment: EnvironmentField
+    expires_at: AwareDatetime | None = None
+    team: TeamField | None = None
+    requested_by: Guid | None = None
+
+    def digest(self) -> str:
+        """Give the SHA-256 by which two requests are the same; who asks, and for which team, stands beside it."""
+        document = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"team", "requested_by"})
+        return digest_of({**document, "resourceGroup": self.resource_group.lower()})
+
+
+class FoundHsm(Model):
+    """Which HSM was found, so that no other of its name is taken for it; `made_at` is ARM's `systemData.createdAt`."""
+
+    made_at: AwareDatetime
+    state: str
+
+
+def parse_adoption(body: bytes) -> AdoptionRequest:
+    """Read the body of an adoption; raises ServiceError that names each field which cannot be accepted."""
+    return parse_body(AdoptionRequest, body)
+
+
+def specify(hsm: Hsm, asked: AdoptionRequest | HsmSpecification) -> HsmSpecification:
+    """Describe an HSM that is there as if it had been asked for, with what only a caller can say of it.
+
+    Raises ServiceError that names what this service cannot have, such as a SKU that it does not know.
+    """
+    try:
+        return HsmSpecification(
+            subscription_id=asked.subscription_id,
+            resource_group=asked.resource_group,
+            location=hsm.location,
+            sku=hsm.sku,
+            administrators=hsm.administrators,
+            soft_delete_retention_days=hsm.soft_delete_retention_days,
+            purge_protection=hsm.purge_protection,
+            public_network_access=hsm.public_network_access,
+            network=hsm.network,
+            tags=hsm.tags,
+            environment=asked.environment,
+            expires_at=asked.expires_at,
+            requested_by=asked.requested_by,
+        )
+    except ValidationError as error:
+        if any(detail["loc"] == ("sku",) for detail in error.errors()):
+            message = "The HSM there is of a SKU that the policy does not allow."
+            raise refused_fields([FieldError(field="sku", message=message, code="sku_not_allowed")]) from None
+        raise refused_by_model(error) from None
+
+
+def is_same(seen: HsmSpecification, now: HsmSpecification) -> bool:
+    """Say whether an HSM is still what was seen of it; tags are for people, and do not count."""
+    return {**seen.canonical(), "tags": None} == {**now.canonical(), "tags": None}

@@ -1,0 +1,69 @@
+"""Accepting that an HSM which this service did not make is taken over."""
+
+from clients import archive, resource_manager
+from clients.ownership import hsm_exists, is_ours, list_locations
+from domain.adoption import AdoptionRequest, parse_adoption, specify
+from domain.errors import FieldError, refused_fields, service_error
+from domain.hsm import Hsm
+from domain.policy import EVERYTHING
+from domain.policy_rules import describe_policy
+from domain.settings import deployment_policy
+from triggers.calls import Answer, Call
+from triggers.claiming import Accepted, Wanted, begin, find_last, join_running, try_until_settled
+from triggers.hsms import answer_accepted, hsm_name
+from triggers.permissions import require_permission, settle_team
+from triggers.views import hsm_not_found
+
+
+def post_adoption(call: Call) -> Answer:
+    """Accept that an HSM is taken over, or find the operation that does it."""
+    name, request = hsm_name(call), parse_adoption(call.body)
+    return answer_accepted(call, name, try_until_settled(lambda: _try_to_accept(call, name, request)))
+
+
+def _try_to_accept(call: Call, name: str, request: AdoptionRequest) -> Accepted | None:
+    """Accept an adoption by what is true now.
+
+    Raises ServiceError: 404 `hsm_not_found` where Azure has none there, or it is another team's; 409
+    `hsm_ours_already`, `hsm_exists`, `operation_in_progress`; 412 `precondition_failed`; 403 or 400 by the policy.
+    """
+    team = _settle_team(call, name, request)
+    held = archive.find_claim(name)
+    if held is not None and held.claim.running and held.claim.team != team:
+        raise hsm_not_found()
+    last = find_last(call, held)
+    same = last is not None and (last.claim.kind, last.claim.digest) == ("adopt", request.digest())
+    running = join_running(call, last, same=same)
+    if running is not None:
+        return running
+    wanted = specify(_find(call, name, request, team), request)
+    require_permission(call, name, team, wanted, "adopt")
+    return begin(call, name, Wanted("adopt", team, wanted, request.digest()), last)
+
+
+def _settle_team(call: Call, name: str, request: AdoptionRequest) -> str:
+    record = archive.find_hsm_record(name)
+    if record is not None and not call.sees(record.team):
+        raise hsm_not_found()
+    return settle_team(call, name, request.team)
+
+
+def _find(call: Call, name: str, request: AdoptionRequest, team: str) -> Hsm:
+    """Find the HSM that is to be taken over, in a subscription where the caller may have one."""
+    allowed = describe_policy(deployment_policy(), call.grant).subscriptions
+    # Before Azure is asked: what it answers is of others, too.
+    if EVERYTHING not in allowed and request.subscription_id not in allowed:
+        message = "You may not ask for an HSM in this subscription. GET /api/policy lists what you may name."
+        raise refused_fields([FieldError(field="subscriptionId", message=message, code="subscription_not_allowed")])
+    list_locations(request.subscription_id)
+    hsm = resource_manager.find_hsm(request.subscription_id, request.resource_group, name)
+    if hsm is None or hsm.provisioning_state == "Deleting":
+        raise hsm_not_found()
+    record = archive.find_hsm_record(name)
+    if is_ours(hsm, record, team):
+        raise service_error(
+            "hsm_ours_already", "The HSM is this team's already.", advice="Read it; PUT and PATCH change it."
+        )
+    if record is not None and record.team != team:
+        raise hsm_exists()
+    return hsm

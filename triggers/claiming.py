@@ -1,0 +1,119 @@
+"""Claiming an HSM for an operation: one changing operation at a time, decided by the claim on its name."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from clients import archive
+from domain.changes import InPlaceChange
+from domain.errors import service_error
+from domain.fields import OperationKind
+from domain.operations import Operation, accepted_operation
+from domain.records import Claim
+from domain.requests import HsmRequest, HsmSpecification
+from triggers.calls import Call
+from triggers.instances import ensure_started, find_operation_of, interrupted_operation, is_abandoned
+from triggers.problems import Refusal, show
+from triggers.representations import OperationView
+from triggers.views import DescribedHsm, describe_claimed_operation, view_operation
+
+ATTEMPTS: Final = 4
+
+
+class Accepted(NamedTuple):
+    """The operation that answers a request, and the HSM if it is as asked already."""
+
+    operation: OperationView
+    hsm: DescribedHsm | None = None
+
+
+class Last(NamedTuple):
+    """The last claim on a name, and how its operation stands."""
+
+    claim: Claim
+    etag: str
+    operation: Operation
+
+
+class Wanted(NamedTuple):
+    """What an operation is to be claimed for; `digest` is that of what was asked."""
+
+    kind: OperationKind
+    team: str
+    request: HsmRequest | HsmSpecification
+    digest: str
+    change: InPlaceChange | None = None
+
+
+def try_until_settled(attempt: Callable[[], Accepted | None]) -> Accepted:
+    """Try to accept a request by what is true now, again where that changed meanwhile.
+
+    Raises ServiceError `claim_contested`, and as the attempt does.
+    """
+    for _ in range(ATTEMPTS):
+        accepted = attempt()
+        if accepted is not None:
+            return accepted
+    raise service_error(
+        "claim_contested", "Other requests were faster.", advice="Send the request again.", retryable=True
+    )
+
+
+def find_last(call: Call, held: archive.HeldClaim | None) -> Last | None:
+    """Find how the operation of the last claim stands; raises ServiceError `precondition_failed`."""
+    call.conditions.require(held.etag if held else None)
+    return Last(held.claim, held.etag, find_operation_of(held.claim, call.client)) if held else None
+
+
+def join_running(call: Call, last: Last | None, *, same: bool) -> Accepted | None:
+    """Answer with the operation that runs, if it is for the same request; None where none runs.
+
+    One that was accepted and never began is begun, or gives way to another request.
+
+    Raises ServiceError `operation_in_progress`, which shows the operation, for another request than its own.
+    """
+    if last is None or last.operation.ended:
+        return None
+    if same:
+        ensure_started(last.claim, call.client)
+        return Accepted(describe_claimed_operation(last.claim, call.client))
+    if is_abandoned(last.claim, call.client):
+        return None
+    error = service_error(
+        "operation_in_progress",
+        "Another request for this HSM is being carried out.",
+        advice="Wait until that operation has ended, then send the request again.",
+        retryable=True,
+        retry_after=30,
+    )
+    raise Refusal(error.detail, operation=show(describe_claimed_operation(last.claim, call.client)))
+
+
+def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted | None:
+    """Claim the name for a new operation and start it; None where somebody else changed the claim."""
+    from ulid import ULID
+
+    claim = Claim(
+        hsm=name,
+        operation_id=f"{name}-{ULID()}",
+        kind=wanted.kind,
+        team=wanted.team,
+        requester=call.caller.principal,
+        requested_by=wanted.request.requested_by,
+        grant_ids=sorted(call.grant.caller_ids),
+        by_operator=call.caller.operates,
+        request=wanted.request,
+        change=wanted.change,
+        digest=wanted.digest,
+        claimed_at=datetime.now(UTC).replace(microsecond=0),
+        trace=call.trace,
+    )
+    if last is not None and last.claim.running:
+        # It may not have been recorded: what is known of it must outlive its claim and its instance.
+        archive.write_operation(interrupted_operation(last.claim, call.client))
+    # The claim, not the engine, decides: of two requests at the same instant one writes it, the other reads it.
+    won = archive.create_claim(claim) if last is None else archive.replace_claim(claim, last.etag)
+    if not won:
+        return None
+    ensure_started(claim, call.client)
+    return Accepted(view_operation(accepted_operation(claim)))
