@@ -12,7 +12,9 @@ from domain.operations import Operation
 from domain.outcomes import Outcome, Work
 from domain.records import Plan
 
-AUDITED: Final = frozenset({"create_resource_group", "provision_hsm", "download_security_domain"})
+AUDITED: Final = frozenset(
+    {"create_resource_group", "provision_hsm", "download_security_domain", "update_hsm", "adopt_hsm"}
+)
 
 
 def run_audited(name: str, work: Work, run: Callable[[Work], Outcome]) -> Outcome:
@@ -22,7 +24,7 @@ def run_audited(name: str, work: Work, run: Callable[[Work], Outcome]) -> Outcom
     recorded makes the step fail, so that it is looked at again.
     """
     # An operation that has ended has a closed chain, to which nobody adds.
-    claim = claim_of(work)
+    claim = claim_of(work, kind=None)
     intent = record_intent(work.operation_id, name, attempt=work.attempt or None, team=claim.team)
     try:
         outcome = run(work)
