@@ -2,14 +2,12 @@
 
 from datetime import UTC, datetime
 
-from clients import archive, key_vault
-from clients.key_vault import VaultCertificate
-from domain.errors import FieldError, ServiceError, service_error
-from domain.names import hsm_of_operation, instance_id, parse_certificate_id
+from clients import archive
+from domain.errors import ServiceError, service_error
+from domain.names import hsm_of_operation, instance_id
 from domain.outcomes import Work
 from domain.records import Claim, ExportEntry, Plan
 from domain.trace import follow
-from domain.wrapping_keys import wrapping_key_field
 
 
 def now() -> datetime:
@@ -41,17 +39,6 @@ def plan_of(work: Work) -> Plan:
     if plan is None:
         raise service_error("not_planned", "This operation has no plan.", advice="Send the request again.")
     return plan
-
-
-def read_wrapping_certificate(index: int, certificate_id: str) -> VaultCertificate | None:
-    """Read a wrapping key's certificate; raises ServiceError that names the key where its vault does not answer."""
-    try:
-        return key_vault.find_certificate(parse_certificate_id(certificate_id))
-    except ServiceError as error:
-        detail = error.detail
-        field = FieldError(field=wrapping_key_field(index), message=detail.message, code=detail.code)
-        advice = f"{detail.advice} Check that the vault exists and lets the function read its certificates."
-        raise ServiceError(detail.model_copy(update={"errors": [field], "advice": advice})) from None
 
 
 def export_entry(work: Work) -> ExportEntry:

@@ -2,10 +2,10 @@
 
 from activities.context import now, plan_of
 from clients import archive, resource_manager
-from clients.ownership import creation_stopped, hsm_exists, is_ours
+from clients.fleet import require_place
+from clients.ownership import hsm_exists, is_ours, require_creation_allowed
 from domain.outcomes import Outcome, Work, done
 from domain.records import HsmRecord, Plan
-from domain.settings import settings
 
 
 def provision_hsm(work: Work) -> Outcome:
@@ -14,8 +14,9 @@ def provision_hsm(work: Work) -> Outcome:
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
     if hsm is not None and not is_ours(hsm, archive.find_hsm_record(plan.hsm), plan.team):
         raise hsm_exists()
-    if hsm is None and settings().stop_creation:
-        raise creation_stopped()
+    require_creation_allowed(hsm)
+    if hsm is None:
+        require_place(plan.hsm)
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
     if hsm is None:
         # A record of an HSM that is gone must not vouch for the new one: it names the old one's security domain.

@@ -63,12 +63,19 @@ def find_claim(hsm: str) -> HeldClaim | None:
 
 def create_claim(claim: Claim) -> bool:
     """Claim a name that nobody ever claimed; False where somebody was faster."""
-    return create_blob(RECORDS, f"claims/{claim.hsm}", claim.to_json().encode()) is not None
+    content, metadata = claim.to_json().encode(), describe_claim(claim)
+    return create_blob(RECORDS, f"claims/{claim.hsm}", content, metadata) is not None
 
 
 def replace_claim(claim: Claim, etag: str) -> bool:
     """Replace the claim that has this ETag; False where somebody was faster."""
-    return replace_blob(RECORDS, f"claims/{claim.hsm}", claim.to_json().encode(), etag) is not None
+    content, metadata = claim.to_json().encode(), describe_claim(claim)
+    return replace_blob(RECORDS, f"claims/{claim.hsm}", content, etag, metadata) is not None
+
+
+def describe_claim(claim: Claim) -> dict[str, str]:
+    """Give what of a claim is listed without reading it."""
+    return {"state": claim.state, "kind": claim.kind, "operation": claim.operation_id}
 
 
 def find_hsm_record(hsm: str) -> HsmRecord | None:

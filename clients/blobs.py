@@ -80,7 +80,9 @@ def create_blob(container: str, path: str, content: bytes, metadata: dict[str, s
     return str(answer["etag"])
 
 
-def replace_blob(container: str, path: str, content: bytes, etag: str) -> str | None:
+def replace_blob(
+    container: str, path: str, content: bytes, etag: str, metadata: dict[str, str] | None = None
+) -> str | None:
     """Overwrite a blob that has this ETag and give the new one; None where it has another by now."""
     from azure.core import MatchConditions
     from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
@@ -95,7 +97,7 @@ def replace_blob(container: str, path: str, content: bytes, etag: str) -> str | 
                     overwrite=True,
                     match_condition=MatchConditions.IfNotModified,
                     etag=etag,
-                    metadata={_HASH: sha256_of(content)},
+                    metadata={**(metadata or {}), _HASH: sha256_of(content)},
                 )
             )
         except (ResourceModifiedError, ResourceNotFoundError):
@@ -107,3 +109,13 @@ def list_blobs(container: str, prefix: str) -> list[str]:
     """List the paths of blobs under a prefix."""
     with our_errors("list records"):
         return list(_service().get_container_client(container).list_blob_names(name_starts_with=prefix))
+
+
+def list_metadata(container: str, prefix: str) -> dict[str, dict[str, str]]:
+    """List the paths of blobs under a prefix, each with what was written with it."""
+    with our_errors("list records"):
+        client = _service().get_container_client(container)
+        return {
+            blob.name: dict(blob.metadata or {})
+            for blob in client.list_blobs(name_starts_with=prefix, include=["metadata"])
+        }

@@ -5,14 +5,20 @@ from typing import Final, NamedTuple
 
 from clients import archive, resource_manager
 from clients.credential import own_identity
-from clients.ownership import creation_stopped, hsm_exists, is_ours, require_free_name, require_usable_subscription
+from clients.fleet import require_place
+from clients.ownership import (
+    hsm_exists,
+    is_ours,
+    require_creation_allowed,
+    require_free_name,
+    require_usable_subscription,
+)
 from domain.errors import FieldError, refused_fields, service_error
 from domain.hsm import Hsm, find_differences
 from domain.names import resource_id
 from domain.operations import Operation, accepted_operation
 from domain.records import Claim, HsmRecord
 from domain.requests import HsmRequest
-from domain.settings import settings
 from triggers.calls import Call
 from triggers.instances import ensure_started, find_operation_of, interrupted_operation, is_abandoned
 from triggers.permissions import require_permission, settle_team
@@ -77,8 +83,9 @@ def _try_to_accept(asked: _Asked) -> Accepted | None:
         if _is_finished(hsm, record, last.operation):
             return _compare(asked, last, hsm, record)
         _check_changes(hsm, asked.request, record, last.claim)
-    if hsm is None and settings().stop_creation:
-        raise creation_stopped()
+    require_creation_allowed(hsm)
+    if hsm is None:
+        require_place(asked.name)
     return _claim(asked, last)
 
 

@@ -77,6 +77,17 @@ ROUTES: Final = (
         codes=("hsm_not_found",),
     ),
     Route(
+        name="preflight_hsm",
+        method="POST",
+        path="hsms/{name}/preflight",
+        handler="triggers.preflight:preflight_hsm",
+        summary="Try a PUT: every check with its verdict, what would be created, what it costs; changes nothing",
+        roles=REQUESTERS,
+        body="domain.requests:HsmRequest",
+        answers={200: "triggers.preflight:Preflight"},
+        codes=("team_missing", "team_not_yours"),
+    ),
+    Route(
         name="get_operation",
         method="GET",
         path="operations/{id}",
