@@ -56,6 +56,15 @@ ROUTES: Final = (
         answers={200: f"{_MODELS}:Health"},
     ),
     Route(
+        name="get_readiness",
+        method="GET",
+        path="health/ready",
+        handler="triggers.readiness:get_readiness",
+        summary="Say whether the app can do its work, and which dependency it lacks",
+        roles=(),
+        answers={200: "triggers.readiness:Readiness", 503: "triggers.readiness:Readiness"},
+    ),
+    Route(
         name="put_hsm",
         method="PUT",
         path="hsms/{name}",
