@@ -13,12 +13,14 @@ PYTHON_PACKAGES := .venv/.packages
 NODE_PACKAGES := node_modules/.packages
 AZURE_CLI := .local/azure-cli/.packages
 READY := $(PYTHON_PACKAGES) $(NODE_PACKAGES)
+# Where a copy of the container `audit` lies.
+AUDIT ?= .local/audit
 
 # Tools come from PyPI into .local; only git, make and any Python 3 are taken for granted.
 UV := .local/tools/bin/uv
 export PATH := $(CURDIR)/.local/tools/bin:$(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo local test test-cli test-faults torture check format lint types lock clean
+.PHONY: help demo local test test-cli test-faults torture verify-audit check format lint types lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +42,9 @@ torture: $(READY) ## Kill host and worker hundreds of times under thousands of o
 
 test-cli: $(READY) $(AZURE_CLI) ## Install the Azure CLI, and run the tests that drive it
 	@$(PYTHON) -m pytest -m cli tests/cli
+
+verify-audit: $(PYTHON_PACKAGES) ## Check every chain of the audit log in AUDIT=DIR, a copy of its container
+	@$(PYTHON) -m local.verify_audit "$(AUDIT)"
 
 check: format-check lint types test ## Every gate: format, lint, types, tests
 

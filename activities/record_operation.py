@@ -1,11 +1,16 @@
 """Record how the operation ended, and give its claim back."""
 
+from datetime import UTC, datetime
+
 from activities.context import not_claimed
 from clients import archive
+from clients.audit_log import append
+from domain.audit import AuditEvent
 from domain.errors import service_error
 from domain.names import hsm_of_operation
 from domain.operations import Operation, accepted_operation
 from domain.outcomes import Outcome, Work, done
+from domain.trace import follow
 
 
 def record_operation(work: Work) -> Outcome:
@@ -20,6 +25,7 @@ def record_operation(work: Work) -> Outcome:
             raise not_claimed()
         return done()
     claim = held.claim
+    follow(claim.trace)
     operation = Operation.model_validate(
         {
             **accepted_operation(claim).model_dump(by_alias=True),
@@ -27,9 +33,23 @@ def record_operation(work: Work) -> Outcome:
         }
     )
     archive.write_operation(operation)
+    _close_chain(operation)
     ended = claim.model_copy(update={"state": "ended", "succeeded": operation.status == "Succeeded"})
     if not archive.replace_claim(ended, held.etag):
         raise service_error(
             "record_changed", "The claim was changed meanwhile.", advice="It is tried again.", retryable=True
         )
     return done()
+
+
+def _close_chain(operation: Operation) -> None:
+    append(
+        AuditEvent(
+            operation_id=operation.id,
+            at=datetime.now(UTC),
+            kind="ended",
+            hsm=operation.hsm,
+            team=operation.team,
+            outcome=operation.error.code if operation.error else operation.status,
+        )
+    )

@@ -1,7 +1,8 @@
 """Blob storage: what is written once, and what changes under an ETag."""
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from clients.azure_errors import our_errors
 from clients.credential import RETRIES, credential
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
 _HASH = "sha256"
+# The storage SDK waits 15 s and more before it connects again, longer each time; seconds are enough to see a way back.
+_PAUSES: Final[dict[str, Any]] = {"initial_backoff": 1, "increment_base": 1, "random_jitter_range": 1}
 
 
 class Blob(NamedTuple):
@@ -33,7 +36,8 @@ def _service() -> "BlobServiceClient":
     from azure.storage.blob import BlobServiceClient
 
     transport = make_transport()
-    return BlobServiceClient(settings().storage_account_url, credential=credential(), transport=transport, **RETRIES)
+    account = settings().storage_account_url
+    return BlobServiceClient(account, credential=credential(), transport=transport, **RETRIES, **_PAUSES)
 
 
 def blob_url(container: str, path: str) -> str:
@@ -126,3 +130,16 @@ def list_metadata(container: str, prefix: str) -> dict[str, dict[str, str]]:
             blob.name: dict(blob.metadata or {})
             for blob in client.list_blobs(name_starts_with=prefix, include=["metadata"])
         }
+
+
+def iterate_blobs(container: str, prefix: str, after: str = "") -> Iterator[str]:
+    """Give the paths of blobs under a prefix in their order, page by page, those that come after a path.
+
+    Where the listing begins is Blob storage's business (service version 2026-02-06, List Blobs, `startFrom`: the path
+    itself included).
+    """
+    start = after if after.startswith(prefix) else None
+    with our_errors("list records"):
+        client = _service().get_container_client(container)
+        names = client.list_blob_names(name_starts_with=prefix, start_from=start)
+        yield from (name for name in names if name > after)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 API_AUDIENCE: Final = "api://hsm-provisioner"
 API_SCOPE: Final = f"{API_AUDIENCE}/.default"
-CONTAINERS: Final = ("security-domains", "hsm-records")
+CONTAINERS: Final = ("security-domains", "hsm-records", "audit")
 
 
 class Application(NamedTuple):
@@ -87,7 +87,7 @@ def running_stack(
     answers.
     """
     file = environment_file or directory / "local.env"
-    with _alone_in(directory):
+    with _alone_in(directory), _environment_kept():
         # One that was killed leaves its file behind.
         file.unlink(missing_ok=True)
         arguments = ["--control"] if control else []
@@ -97,6 +97,17 @@ def running_stack(
                 yield stack
             finally:
                 file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Give this process its environment back: clients in it find the stack that was started last, while it runs."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def test_a_flood_of_questions_costs_nothing(stack: Stack) -> None:
         answers = list(pool.map(lambda _: ask(stack), range(100)))
     looks = 1 + (time.monotonic() - began) // 10
     assert {answer.status_code for answer in answers} == {200}
-    assert len(stack.control.journal("blob_storage", since=since)) <= 2 * looks
+    assert len(stack.control.journal("blob_storage", since=since)) <= 3 * looks
 
 
 def test_a_store_that_fails_is_named_and_so_is_one_that_hangs(stack: Stack, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from domain.errors import FieldError, ServiceError, describe_unexpected, refused
 from domain.policy_rules import Grant, find_grant
 from domain.settings import SettingsInvalid, deployment_policy
 from domain.trace import CLIENT_REQUEST_ID, Trace, carrying, valid_traceparent
+from triggers.auditing import record_refusal
 from triggers.authentication import authenticate, require_role
 from triggers.calls import API_VERSION, Answer, Call
 from triggers.conditions import read_conditions
@@ -42,8 +43,7 @@ def _answer(
     route: Route, request: func.HttpRequest, client: df.SyncDurableFunctionsClient, trace: Trace
 ) -> func.HttpResponse:
     try:
-        given: Answer = load(route.handler)(_admit(route, request, client, trace))
-        return answer(given.status, given.document, given.headers)
+        return _serve(route, request, client, trace)
     except ServiceError as error:
         _log.info("refused: %s", error.detail.code)
         return problem(error if isinstance(error, Refusal) else Refusal(error.detail))
@@ -59,9 +59,24 @@ def _answer(
         return problem(Refusal(detail))
 
 
-def _admit(route: Route, request: func.HttpRequest, client: df.SyncDurableFunctionsClient, trace: Trace) -> Call:
+def _serve(
+    route: Route, request: func.HttpRequest, client: df.SyncDurableFunctionsClient, trace: Trace
+) -> func.HttpResponse:
+    caller = authenticate(request) if route.roles else _NOBODY
+    try:
+        given: Answer = load(route.handler)(_admit(route, request, client, trace, caller))
+    except ServiceError as refusal:
+        if route.changes:
+            record_refusal(route, dict(request.route_params), caller, refusal.detail, trace)
+        raise
+    return answer(given.status, given.document, given.headers)
+
+
+def _admit(
+    route: Route, request: func.HttpRequest, client: df.SyncDurableFunctionsClient, trace: Trace, caller: Caller
+) -> Call:
     """Settle everything that does not depend on what is called; raises ServiceError."""
-    caller, grant = _settle_caller(route, request)
+    grant = _find_grant(route, caller)
     _require_version(route, request)
     _require_client_request_id(request, trace)
     return Call(
@@ -77,15 +92,14 @@ def _admit(route: Route, request: func.HttpRequest, client: df.SyncDurableFuncti
     )
 
 
-def _settle_caller(route: Route, request: func.HttpRequest) -> tuple[Caller, Grant]:
+def _find_grant(route: Route, caller: Caller) -> Grant:
     if not route.roles:
-        return _NOBODY, _NOTHING
-    caller = authenticate(request)
+        return _NOTHING
     require_role(caller, route.roles)
     grant = find_grant(deployment_policy(), caller.ids)
     if route.changes:
         require_patience(caller, grant)
-    return caller, grant
+    return grant
 
 
 _NOBODY: Final = Caller(tenant_id="", object_id="", kind="application", roles=frozenset())

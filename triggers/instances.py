@@ -15,6 +15,7 @@ from domain.errors import ErrorDetail, service_error
 from domain.names import instance_id
 from domain.operations import Operation, accepted_operation
 from domain.records import Claim
+from triggers.auditing import record_acceptance
 
 ORCHESTRATION: Final = "hsm_provisioning"
 STARTS_WITHIN: Final = timedelta(minutes=1)
@@ -38,7 +39,7 @@ def is_abandoned(claim: Claim, client: df.SyncDurableFunctionsClient) -> bool:
 def ensure_started(claim: Claim, client: df.SyncDurableFunctionsClient) -> None:
     """Start the operation unless its instance exists; an ended instance would block its id, so it may be reused.
 
-    Raises ServiceError `not_started`; the claim stands nevertheless.
+    Raises ServiceError `not_started`, `audit_unavailable`; the claim stands nevertheless.
     """
     import grpc
 
@@ -49,6 +50,10 @@ def ensure_started(claim: Claim, client: df.SyncDurableFunctionsClient) -> None:
             pb.ORCHESTRATION_STATUS_TERMINATED,
         ]
     )
+    if find_instance(claim, client) is not None:
+        return
+    # What could not be recorded does not begin; whoever asks again records it, and begins it.
+    record_acceptance(claim)
     for _ in range(START_ATTEMPTS):
         if find_instance(claim, client) is not None:
             return

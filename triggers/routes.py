@@ -126,6 +126,17 @@ ROUTES: Final = (
         answers={200: "triggers.policy:PolicyView"},
     ),
     Route(
+        name="list_audit",
+        method="GET",
+        path="audit",
+        handler="triggers.audit:list_audit",
+        summary="Read the audit log: who did what to which HSM, and what was refused",
+        roles=(AUDIT_ROLE,),
+        query="triggers.audit:AuditQuery",
+        answers={200: "triggers.audit:AuditPage"},
+        codes=("invalid_continuation",),
+    ),
+    Route(
         name="get_operation",
         method="GET",
         path="operations/{id}",
