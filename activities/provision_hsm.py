@@ -3,7 +3,7 @@
 from activities.context import now, plan_of
 from clients import archive, resource_manager
 from clients.fleet import require_place
-from clients.ownership import hsm_exists, is_ours, require_creation_allowed
+from clients.ownership import hsm_exists, is_ours, require_not_stopped
 from domain.outcomes import Outcome, Work, done
 from domain.records import HsmRecord, Plan
 
@@ -14,7 +14,7 @@ def provision_hsm(work: Work) -> Outcome:
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
     if hsm is not None and not is_ours(hsm, archive.find_hsm_record(plan.hsm), plan.team):
         raise hsm_exists()
-    require_creation_allowed(hsm)
+    require_not_stopped(hsm)
     if hsm is None:
         require_place(plan.hsm)
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.

@@ -78,23 +78,21 @@ def hsm_exists() -> ServiceError:
     )
 
 
-def require_creation_allowed(hsm: Hsm | None) -> None:
-    """Check the operators' switches, unless the HSM exists and Azure need not be asked for it again.
+def require_not_stopped(hsm: Hsm | None) -> None:
+    """Check the operators' switches against what is still to be done for an HSM; None where there is none yet.
 
     Raises ServiceError `creation_stopped`; `destruction_and_export_stopped`, for an HSM whose security domain nobody
     may download would be billed for nothing.
     """
-    if hsm is not None and hsm.provisioning_state != "Failed":
-        return
-    if settings().stop_creation:
+    if settings().stop_creation and (hsm is None or hsm.provisioning_state == "Failed"):
         raise service_error(
             "creation_stopped",
             "The operators have stopped the creation of HSMs.",
             advice="Ask the platform's operators when it goes on, then send the request again.",
         )
-    if settings().stop_destruction_and_export:
+    if settings().stop_destruction_and_export and (hsm is None or not hsm.active):
         raise service_error(
             "destruction_and_export_stopped",
-            "The operators have stopped destruction and export, so a new HSM could not be activated.",
+            "The operators have stopped destruction and export, so the HSM could not be activated.",
             advice="Ask the platform's operators when it goes on, then send the request again.",
         )

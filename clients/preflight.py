@@ -12,8 +12,8 @@ from clients.fleet import require_place
 from clients.ownership import (
     hsm_exists,
     is_ours,
-    require_creation_allowed,
     require_free_name,
+    require_not_stopped,
     require_our_subscription,
     require_region,
     require_registered,
@@ -211,7 +211,7 @@ def _check_existing(candidate: Candidate) -> None:
 
 
 def _check_switches(candidate: Candidate) -> None:
-    require_creation_allowed(candidate.existing)
+    require_not_stopped(candidate.existing)
 
 
 def _check_quota(candidate: Candidate) -> None:

@@ -78,6 +78,7 @@ def test_an_operation_that_runs_exports_nothing_any_more(
         assert (operation["status"], operation["error"]["code"]) == ("Failed", "destruction_and_export_stopped")
         assert [item["active"] for item in stack.control.hsms()] == [False]
         assert writes(stack, "managed_hsm", since, "/securitydomain/download") == []
+        assert Portal(stopped).put_hsm(hsm_name, body).json()["code"] == "destruction_and_export_stopped"
     with deployed(stack, tmp_path / "host", STOP_CREATION) as lifted:
         # What exists may be finished: nothing is created.
         assert provision(Portal(lifted), hsm_name, body)["status"] == "Succeeded"

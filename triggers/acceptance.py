@@ -9,8 +9,8 @@ from clients.fleet import require_place
 from clients.ownership import (
     hsm_exists,
     is_ours,
-    require_creation_allowed,
     require_free_name,
+    require_not_stopped,
     require_usable_subscription,
 )
 from domain.errors import FieldError, refused_fields, service_error
@@ -83,7 +83,7 @@ def _try_to_accept(asked: _Asked) -> Accepted | None:
         if _is_finished(hsm, record, last.operation):
             return _compare(asked, last, hsm, record)
         _check_changes(hsm, asked.request, record, last.claim)
-    require_creation_allowed(hsm)
+    require_not_stopped(hsm)
     if hsm is None:
         require_place(asked.name)
     return _claim(asked, last)
