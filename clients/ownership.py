@@ -6,6 +6,7 @@ from domain.errors import FieldError, ServiceError, refused_fields, service_erro
 from domain.hsm import Hsm
 from domain.records import HsmRecord
 from domain.settings import settings
+from domain.summaries import HsmRecordSummary
 
 
 def require_usable_subscription(subscription_id: str, location: str) -> None:
@@ -35,7 +36,7 @@ def list_locations(subscription_id: str) -> set[str]:
     return locations
 
 
-def is_ours(hsm: Hsm, record: HsmRecord | None, team: str) -> bool:
+def is_ours(hsm: Hsm, record: HsmRecord | HsmRecordSummary | None, team: str) -> bool:
     """Say whether an HSM is the one that our record is of, and this team's.
 
     A resource id names whatever has the name now; when Azure made it tells one from the next. Until that was recorded,

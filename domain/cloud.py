@@ -5,4 +5,5 @@ from typing import Final
 ARM_SCOPE: Final = "https://management.azure.com/.default"
 AUTHORITY: Final = "https://login.microsoftonline.com"
 MANAGED_HSM_SUFFIX: Final = "managedhsm.azure.net"
+STORAGE_SCOPE: Final = "https://storage.azure.com/.default"
 VAULT_SUFFIX: Final = "vault.azure.net"

@@ -49,6 +49,7 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "api_version_missing": _field("The query has no api-version."),
     "api_version_unsupported": _field("This api-version is not served."),
     "invalid_parameter": _field("A parameter of the query is unknown or has a wrong value."),
+    "invalid_continuation": _field("This is not where a page begins."),
     "invalid_header": _field("A header has a wrong value."),
     "body_missing": _field("The request has no body."),
     "body_not_utf8": _field("The body is not UTF-8."),
@@ -170,6 +171,9 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         retryable=False,
         meaning="The Idempotency-Key was used for another request.",
         advice="Use a new key for a new request.",
+    ),
+    "request_in_progress": _conflict(
+        "The first request with this Idempotency-Key is being carried out.", "Send it again.", retryable=True
     ),
     "settings_invalid": ErrorKind(
         503, retryable=False, meaning="The deployment's settings are wrong.", advice="Tell the operators: see the log."

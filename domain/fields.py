@@ -1,10 +1,10 @@
 """Kinds of values that requests and the policy share, each with its normal form."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 Sku = Literal[
@@ -39,5 +39,9 @@ def _location(text: object) -> str:
     return lowered
 
 
-Guid = Annotated[str, BeforeValidator(_guid)]
-Location = Annotated[str, BeforeValidator(_location)]
+# What the validators take, for who reads the JSON schema: pydantic does not look into functions.
+_GUID_SCHEMA: Final = {"pattern": "^[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}$"}
+_LOCATION_SCHEMA: Final = {"pattern": "^ *([A-Za-z0-9] *){3,40}$"}
+
+Guid = Annotated[str, BeforeValidator(_guid), Field(json_schema_extra=_GUID_SCHEMA)]
+Location = Annotated[str, BeforeValidator(_location), Field(json_schema_extra=_LOCATION_SCHEMA)]

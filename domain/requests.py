@@ -11,14 +11,17 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BeforeValidator,
+    ConfigDict,
     Field,
     StrictBool,
     StrictInt,
     ValidationError,
     model_validator,
 )
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
+from domain.cloud import VAULT_SUFFIX
 from domain.errors import FieldError, ServiceError, refused_fields
 from domain.fields import Guid, Location, Sku
 from domain.model import Model
@@ -28,6 +31,8 @@ from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wr
 MINIMUM_KEYS: Final = 3
 MAXIMUM_KEYS: Final = 10
 MINIMUM_QUORUM: Final = 2
+MINIMUM_RETENTION: Final = 7
+MAXIMUM_RETENTION: Final = 90
 
 _OWN_CODES: Final = frozenset(
     {
@@ -51,8 +56,9 @@ def _certificate_id(text: str) -> str:
 
 
 def _retention(days: int) -> int:
-    if not 7 <= days <= 90:
-        code, message = "retention_out_of_range", "A deleted HSM is kept 7 to 90 days."
+    if not MINIMUM_RETENTION <= days <= MAXIMUM_RETENTION:
+        message = f"A deleted HSM is kept {MINIMUM_RETENTION} to {MAXIMUM_RETENTION} days."
+        code = "retention_out_of_range"
         raise PydanticCustomError(code, message)
     return days
 
@@ -89,17 +95,38 @@ def _address_range(text: object) -> str:
     return str(network)
 
 
-TagName = Annotated[str, Field(min_length=1, max_length=512)]
+# What functions check, said for who reads the JSON schema as well.
+_BYTE: Final = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_ADDRESS_SCHEMA: Final = {"pattern": rf"^{_BYTE}(\.{_BYTE}){{3}}(/([12]?[0-9]|3[0-2]))?$"}
+_CERTIFICATE_SCHEMA: Final = {
+    "pattern": rf"^https://[A-Za-z0-9-]{{3,24}}\.{re.escape(VAULT_SUFFIX)}/certificates/[0-9A-Za-z-]{{1,127}}"
+    r"(/[0-9A-Za-z]{32})?/?$"
+}
+_ONE_SOURCE_SCHEMA: Final[JsonDict] = {"oneOf": [{"required": ["certificateId"]}, {"required": ["pem"]}]}
+_KEYS_SCHEMA: Final[JsonDict] = {"minItems": MINIMUM_KEYS, "maxItems": MAXIMUM_KEYS}
+_QUORUM_SCHEMA: Final[JsonDict] = {"minimum": MINIMUM_QUORUM, "maximum": MAXIMUM_KEYS}
+_RETENTION_SCHEMA: Final[JsonDict] = {"minimum": MINIMUM_RETENTION, "maximum": MAXIMUM_RETENTION}
+_PUBLIC_SCHEMA: Final[JsonDict] = {"enum": ["Enabled"]}
+_TAG_NAME_SCHEMA: Final = {"pattern": r"^[^<>%&\\?/]+$"}
+
+TagName = Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=_TAG_NAME_SCHEMA)]
 TagValue = Annotated[str, Field(max_length=256)]
 Tags = Annotated[
     dict[TagName, TagValue],
     Field(max_length=50),
     AfterValidator(check_tag_names),
 ]
+AddressRange = Annotated[str, BeforeValidator(_address_range), Field(json_schema_extra=_ADDRESS_SCHEMA)]
+CertificateIdText = Annotated[
+    str, Field(max_length=400, json_schema_extra=_CERTIFICATE_SCHEMA), AfterValidator(_certificate_id)
+]
+RetentionDays = Annotated[StrictInt, AfterValidator(_retention), Field(json_schema_extra=_RETENTION_SCHEMA)]
+PublicNetworkAccess = Annotated[
+    Literal["Enabled", "Disabled"], AfterValidator(_public_network_access), Field(json_schema_extra=_PUBLIC_SCHEMA)
+]
+IpRules = Annotated[list[AddressRange], Field(max_length=1000)]
 
 
-PublicNetworkAccess = Annotated[Literal["Enabled", "Disabled"], AfterValidator(_public_network_access)]
-IpRules = Annotated[list[Annotated[str, BeforeValidator(_address_range)]], Field(max_length=1000)]
 ResourceGroup = Annotated[str, Field(max_length=90, pattern=r"^[-\w.()]*[-\w()]$")]
 EnvironmentField = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 TeamField = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
@@ -115,8 +142,10 @@ class NetworkRequest(Model):
 class WrappingKeyRequest(Model):
     """One custodian's wrapping key: a certificate in a Key Vault, or in PEM; `custodian` is text for people."""
 
+    model_config = ConfigDict(json_schema_extra=_ONE_SOURCE_SCHEMA)
+
     custodian: Annotated[str, Field(max_length=200)] = ""
-    certificate_id: Annotated[str, Field(max_length=400), AfterValidator(_certificate_id)] | None = None
+    certificate_id: CertificateIdText | None = None
     pem: Annotated[str, Field(min_length=1, max_length=16_384)] | None = None
 
     @model_validator(mode="after")
@@ -130,8 +159,8 @@ class WrappingKeyRequest(Model):
 class SecurityDomainRequest(Model):
     """To whom the security domain is encrypted, and how many of them open it."""
 
-    quorum: StrictInt
-    wrapping_keys: list[WrappingKeyRequest]
+    quorum: Annotated[StrictInt, Field(json_schema_extra=_QUORUM_SCHEMA)]
+    wrapping_keys: Annotated[list[WrappingKeyRequest], Field(json_schema_extra=_KEYS_SCHEMA)]
 
 
 class HsmSpecification(Model):
@@ -145,7 +174,7 @@ class HsmSpecification(Model):
     location: Location
     sku: Sku = "Standard_B1"
     administrators: Annotated[list[Guid], Field(min_length=1, max_length=20)]
-    soft_delete_retention_days: Annotated[StrictInt, AfterValidator(_retention)] = 90
+    soft_delete_retention_days: RetentionDays = 90
     purge_protection: StrictBool = False
     public_network_access: Literal["Enabled", "Disabled"] = "Enabled"
     network: NetworkRequest = Field(default_factory=NetworkRequest)

@@ -28,6 +28,8 @@ def run_until_stopped() -> int:
         environment_file=ENVIRONMENT_FILE,
     ) as stack:
         try:
+            address = f"{stack.host.functions_url}/api/console/"
+            console.print(f"the console: {address}, in a browser as docs/contributors.md says", soft_wrap=True)
             console.print(
                 f"the API answers at {stack.host.functions_url}/api; clients: .local/local.env; end: Ctrl-C",
                 soft_wrap=True,

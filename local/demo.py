@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -14,12 +15,14 @@ from rich.live import Live
 from rich.table import Table
 
 from local.child_process import REPOSITORY
+from local.copy_container import copy_container
 from local.portal import Portal
 from local.stack import Stack, running_stack
 
 REPORT_FILE: Final = REPOSITORY / ".local" / "demo.json"
 PROVISIONING_SECONDS: Final = 8
 ACTIVATION_SECONDS: Final = 4
+AUDIT_COPY: Final = REPOSITORY / ".local" / "audit"
 QUORUM: Final = 2
 HSM_NAME: Final = "contoso-hsm"
 CUSTODIANS: Final = {"custodian-1": "Ada L.", "custodian-2": "Grace H.", "custodian-3": "Katherine J."}
@@ -31,6 +34,7 @@ def run_demo() -> int:
     """Run it, write `.local/demo.json`, and give the exit code: 0 only if everything is as promised."""
     console = Console(highlight=False)
     REPORT_FILE.unlink(missing_ok=True)
+    shutil.rmtree(AUDIT_COPY, ignore_errors=True)
     started = time.monotonic()
     with running_stack(
         REPOSITORY / ".local" / "demo",
@@ -49,6 +53,7 @@ def run_demo() -> int:
         report = make_report(operation, hsm, time.monotonic() - started)
         blob_url = report["securityDomain"]["blobUrl"]
         content = read_stored(stack, blob_url) if blob_url else b""
+        copy_container(stack, "audit", AUDIT_COPY)
         faults = find_faults(report, content, list(certificates.values()), stack.control.hsms())
     _write(REPORT_FILE, report)
     _show_result(console, report, operation)

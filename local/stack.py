@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from local.azure.launch import LocalAzure, start_local_azure
 from local.child_process import REPOSITORY
 from local.files import to_shell, write_private
 from local.host.launch import LocalHost, start_local_host
+from local.people import create_people
 from local.policy import TEAM_A, policy
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 API_AUDIENCE: Final = "api://hsm-provisioner"
 API_SCOPE: Final = f"{API_AUDIENCE}/.default"
-CONTAINERS: Final = ("security-domains", "hsm-records")
+CONTAINERS: Final = ("security-domains", "hsm-records", "audit")
 
 
 class Application(NamedTuple):
@@ -87,7 +89,7 @@ def running_stack(
     answers.
     """
     file = environment_file or directory / "local.env"
-    with _alone_in(directory):
+    with _alone_in(directory), _environment_kept():
         # One that was killed leaves its file behind.
         file.unlink(missing_ok=True)
         arguments = ["--control"] if control else []
@@ -97,6 +99,17 @@ def running_stack(
                 yield stack
             finally:
                 file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Give this process its environment back: clients in it find the stack that was started last, while it runs."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager
@@ -128,15 +141,27 @@ def _run_in(
         control = ControlClient(azure.endpoints.control_url)
         portal = register_application(control, "portal", ["Hsm.Request"], groups=[TEAM_A], azure_role="Contributor")
         create_containers(azure, portal)
+        create_people(control, API_AUDIENCE)
+        # People come back from signing in to an address that is registered before the app starts.
+        port = _free_port()
+        console = control.create_spa_client("HSM console", [f"http://127.0.0.1:{port}/api/console/"])
         tell("starting the app in the local host")
-        all_settings = {**app_settings(azure), **settings}
-        host = start_local_host(REPOSITORY, directory / "host", all_settings, azure.environment(), host_arguments)
+        all_settings = {**app_settings(azure), "HSM_PROVISIONER_CONSOLE_CLIENT_ID": console, **settings}
+        arguments = ["--port", str(port), *host_arguments]
+        host = start_local_host(REPOSITORY, directory / "host", all_settings, azure.environment(), arguments)
         try:
             yield Stack(azure, host, control, portal)
         finally:
             host.process.stop()
     finally:
         azure.process.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def register_application(

@@ -11,18 +11,17 @@ from local.policy import TEAM_A, TEAM_B
 from local.portal import Portal
 from local.stack import Application, Stack, register_application, running_stack
 from tests.custodians import Custodian, make_custodian
+from tests.policies import SHARED_POLICY
 
 _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    before = dict(os.environ)
     directory: Path = tmp_path_factory.mktemp("stack") / "run"
-    with running_stack(directory, provisioning_seconds=0.6, activation_seconds=0.6) as running:
+    settings = {"HSM_PROVISIONER_POLICY": SHARED_POLICY}
+    with running_stack(directory, provisioning_seconds=0.6, activation_seconds=0.6, settings=settings) as running:
         yield running
-    os.environ.clear()
-    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

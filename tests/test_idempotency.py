@@ -138,7 +138,7 @@ def test_a_request_in_the_moment_of_the_end_sees_the_end(
 ) -> None:
     body = request_for(stack, custodians)
     recording = stack.control.hold(
-        NewHold(service="blob_storage", method="PUT", path=f"/operations/{hsm_name}", phase="before")
+        NewHold(service="blob_storage", method="PUT", path=f"/hsm-records/operations/{hsm_name}", phase="before")
     )
     operation_id = portal.put_hsm(hsm_name, body).json()["id"]
     assert stack.control.await_hold(recording, 30)

@@ -32,6 +32,9 @@ MOMENTS = [
     Moment("create_resource_group", "resource_manager", "PUT", "/resourcegroups/rg-{name}"),
     Moment("provision_hsm", "blob_storage", "PUT", "/hsms/{name}"),
     Moment("provision_hsm", "resource_manager", "PUT", "/managedHSMs/{name}"),
+    # The chain before: accepted, and the intent and the result of the resource group.
+    Moment("provision_hsm", "blob_storage", "PUT", "/audit/operations/{name}", skip=3),
+    Moment("provision_hsm", "blob_storage", "PUT", "/audit/operations/{name}", skip=4),
     Moment("await_ready", "resource_manager", "GET", "/managedHSMs/{name}", skip=2),
     Moment("fetch_wrapping_keys", "key_vault", "GET", "/certificates/{name}/{version}"),
     # The first POST to an HSM that a process has not talked to is empty: it asks for the challenge.
@@ -42,7 +45,8 @@ MOMENTS = [
     Moment("verify_security_domain", "blob_storage", "GET", "/1/security-domain.json", skip=1),
     Moment("verify_security_domain", "blob_storage", "PUT", "/1/confirmation.json"),
     Moment("verify_security_domain", "blob_storage", "PUT", "/hsms/{name}", skip=1),
-    Moment("record_operation", "blob_storage", "PUT", "/operations/{name}"),
+    Moment("record_operation", "blob_storage", "PUT", "/hsm-records/operations/{name}"),
+    Moment("record_operation", "blob_storage", "PUT", "/audit/operations/{name}", skip=7),
     Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=1),
 ]
 
@@ -53,7 +57,7 @@ def modes(moment: Moment) -> tuple[Mode, ...]:
 
 
 CASES = [
-    pytest.param(moment, phase, mode, id=f"{moment.activity}-{moment.method}{moment.path}-{phase}-{mode}")
+    pytest.param(moment, phase, mode, id=f"{moment.activity}-{moment.method}{moment.path}-{moment.skip}-{phase}-{mode}")
     for moment in MOMENTS
     for phase in get_args(Phase)
     for mode in modes(moment)

@@ -1,6 +1,6 @@
-"""How work starts: the HTTP API."""
+"""How work starts: the HTTP API; and the pages."""
 
-from triggers import http_api
+from triggers import http_api, pages
 from triggers.registration import blueprint
 
-__all__ = ["blueprint", "http_api"]
+__all__ = ["blueprint", "http_api", "pages"]

@@ -3,6 +3,7 @@
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
+from uuid import UUID
 
 import azure.functions as func
 
@@ -73,11 +74,18 @@ def _validate(token: str) -> dict[str, Any]:
 def _caller(claims: dict[str, Any]) -> Caller:
     return Caller(
         tenant_id=str(claims["tid"]).lower(),
-        object_id=str(claims["oid"]).lower(),
+        object_id=_object_id(claims["oid"]),
         kind=_kind(claims),
         roles=_texts(claims.get("roles")),
         groups=frozenset(group.lower() for group in _texts(claims.get("groups"))),
     )
+
+
+def _object_id(claim: object) -> str:
+    try:
+        return str(UUID(claim if isinstance(claim, str) else ""))
+    except ValueError:
+        raise _unauthenticated("The access token's oid is no object id.") from None
 
 
 def _kind(claims: dict[str, Any]) -> Literal["application", "person"]:

@@ -38,10 +38,10 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a handler answers with: a status, a document and headers."""
+    """What a handler answers with: a status, a document (None where the status has none) and headers."""
 
     status: int
-    document: BaseModel | dict[str, Any]
+    document: BaseModel | dict[str, Any] | None
     headers: dict[str, str] = {}  # noqa: RUF012 - nothing ever changes it
 
 

@@ -9,6 +9,7 @@ from clients.existing import describe_existing
 from domain.errors import ServiceError, service_error
 from domain.operations import Operation
 from domain.records import Cancellation, Claim
+from triggers.auditing import record_wish
 from triggers.calls import Answer, Call
 from triggers.instances import ensure_started, find_operation_of, wake
 from triggers.operations import POLL_SECONDS
@@ -42,6 +43,7 @@ def _cancel(call: Call, operation: Operation) -> Claim:
         if held.claim.cancel is not None:
             return held.claim
         cancel = Cancellation(by=call.caller.principal, at=datetime.now(UTC).replace(microsecond=0))
+        record_wish("cancel", operation, call, "asked")
         canceled = held.claim.model_copy(update={"cancel": cancel})
         if archive.replace_claim(canceled, held.etag):
             return canceled

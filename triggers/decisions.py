@@ -10,6 +10,7 @@ from domain.caller import Caller
 from domain.errors import service_error
 from domain.operations import Operation
 from domain.requests import parse_body
+from triggers.auditing import record_wish
 from triggers.calls import Answer, Call
 from triggers.instances import wake
 from triggers.views import describe_operation, find_visible_operation
@@ -39,6 +40,7 @@ def _decide(call: Call, verdict: Literal["approved", "rejected"]) -> Answer:
         wanted = Decision(
             decision=verdict, plan_sha256=pinned.sha256, by=call.caller.principal, at=now, comment=asked.comment
         )
+        record_wish("decision", operation, call, verdict)
         decision = archive.create_decision(pinned.plan, wanted)
     _require_same(decision, verdict, call.caller)
     # What counts is stored by now: whoever sends the same again raises a lost event again.

@@ -1,6 +1,7 @@
 """The one door of the API: who calls, what may be called, how often and how; then the handler, and its answer."""
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 import azure.durable_functions as df
@@ -12,12 +13,14 @@ from domain.errors import FieldError, ServiceError, describe_unexpected, refused
 from domain.policy_rules import Grant, find_grant
 from domain.settings import SettingsInvalid, deployment_policy
 from domain.trace import CLIENT_REQUEST_ID, Trace, carrying, valid_traceparent
+from triggers.auditing import record_refusal
 from triggers.authentication import authenticate, require_role
 from triggers.calls import API_VERSION, Answer, Call
 from triggers.conditions import read_conditions
 from triggers.problems import Refusal, answer, problem
 from triggers.queries import read_query
 from triggers.rates import require_patience
+from triggers.repeats import carry_out_once, read_key
 from triggers.routes import Route, load
 
 MAXIMUM_BODY: Final = 256 * 1024
@@ -42,8 +45,7 @@ def _answer(
     route: Route, request: func.HttpRequest, client: df.SyncDurableFunctionsClient, trace: Trace
 ) -> func.HttpResponse:
     try:
-        given: Answer = load(route.handler)(_admit(route, request, client, trace))
-        return answer(given.status, given.document, given.headers)
+        return _serve(route, request, client, trace)
     except ServiceError as error:
         _log.info("refused: %s", error.detail.code)
         return problem(error if isinstance(error, Refusal) else Refusal(error.detail))
@@ -59,9 +61,30 @@ def _answer(
         return problem(Refusal(detail))
 
 
-def _admit(route: Route, request: func.HttpRequest, client: df.SyncDurableFunctionsClient, trace: Trace) -> Call:
+def _serve(
+    route: Route, request: func.HttpRequest, client: df.SyncDurableFunctionsClient, trace: Trace
+) -> func.HttpResponse:
+    caller = authenticate(request) if route.roles else _NOBODY
+    try:
+        given = _carry_out(route, request, _admit(route, request, client, trace, caller))
+    except ServiceError as refusal:
+        if route.changes:
+            record_refusal(route, dict(request.route_params), caller, refusal.detail, trace)
+        raise
+    return answer(given.status, given.document, given.headers)
+
+
+def _carry_out(route: Route, request: func.HttpRequest, call: Call) -> Answer:
+    handler: Callable[[Call], Answer] = load(route.handler)
+    key = read_key(route, request.headers.get("idempotency-key"))
+    return carry_out_once(route, call, key, handler) if key is not None else handler(call)
+
+
+def _admit(
+    route: Route, request: func.HttpRequest, client: df.SyncDurableFunctionsClient, trace: Trace, caller: Caller
+) -> Call:
     """Settle everything that does not depend on what is called; raises ServiceError."""
-    caller, grant = _settle_caller(route, request)
+    grant = _find_grant(route, caller)
     _require_version(route, request)
     _require_client_request_id(request, trace)
     return Call(
@@ -77,15 +100,14 @@ def _admit(route: Route, request: func.HttpRequest, client: df.SyncDurableFuncti
     )
 
 
-def _settle_caller(route: Route, request: func.HttpRequest) -> tuple[Caller, Grant]:
+def _find_grant(route: Route, caller: Caller) -> Grant:
     if not route.roles:
-        return _NOBODY, _NOTHING
-    caller = authenticate(request)
+        return _NOTHING
     require_role(caller, route.roles)
     grant = find_grant(deployment_policy(), caller.ids)
     if route.changes:
         require_patience(caller, grant)
-    return caller, grant
+    return grant
 
 
 _NOBODY: Final = Caller(tenant_id="", object_id="", kind="application", roles=frozenset())

@@ -17,6 +17,8 @@ from domain.fields import OperationKind
 from domain.names import DECIDED, approval_instance_id, instance_id
 from domain.operations import Operation, accepted_operation
 from domain.records import Claim
+from domain.summaries import ClaimSummary
+from triggers.auditing import record_acceptance
 
 ORCHESTRATIONS: Final[dict[OperationKind, str]] = {
     "provision": "hsm_provisioning",
@@ -27,10 +29,10 @@ STARTS_WITHIN: Final = timedelta(minutes=1)
 START_ATTEMPTS: Final = 6
 PAUSE_SECONDS: Final = 0.5
 _log = logging.getLogger("hsm_provisioner.api")
-_ENDED: Final = frozenset({OrchestrationStatus.COMPLETED, OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED})
+ENDED: Final = frozenset({OrchestrationStatus.COMPLETED, OrchestrationStatus.FAILED, OrchestrationStatus.TERMINATED})
 
 
-def find_instance(claim: Claim, client: df.SyncDurableFunctionsClient) -> OrchestrationState | None:
+def find_instance(claim: Claim | ClaimSummary, client: df.SyncDurableFunctionsClient) -> OrchestrationState | None:
     """Find the instance that carries out this operation; one of an operation before it is none."""
     state = client.get_orchestration_state(instance_id(claim.hsm))
     return state if state is not None and state.get_input() == claim.operation_id else None
@@ -45,7 +47,7 @@ def is_abandoned(claim: Claim, client: df.SyncDurableFunctionsClient) -> bool:
 def ensure_started(claim: Claim, client: df.SyncDurableFunctionsClient) -> None:
     """Start the operation unless its instance exists; an ended instance would block its id, so it may be reused.
 
-    Raises ServiceError `not_started`; the claim stands nevertheless.
+    Raises ServiceError `not_started`, `audit_unavailable`; the claim stands nevertheless.
     """
     import grpc
 
@@ -56,6 +58,10 @@ def ensure_started(claim: Claim, client: df.SyncDurableFunctionsClient) -> None:
             pb.ORCHESTRATION_STATUS_TERMINATED,
         ]
     )
+    if find_instance(claim, client) is not None:
+        return
+    # What could not be recorded does not begin; whoever asks again records it, and begins it.
+    record_acceptance(claim)
     for _ in range(START_ATTEMPTS):
         if find_instance(claim, client) is not None:
             return
@@ -108,8 +114,8 @@ def _describe(claim: Claim, state: OrchestrationState | None) -> Operation:
         # What has a plan began: its instance was purged, or lost with its task hub.
         begun = archive.find_plan(claim.hsm, claim.operation_id) is not None
         return operation.model_copy(update={"status": "Failed", "error": _interrupted()}) if begun else operation
-    progress = _progress(state)
-    if state.runtime_status in _ENDED:
+    progress = read_progress(state)
+    if state.runtime_status in ENDED:
         error = _interrupted().model_dump(by_alias=True, exclude_none=True)
         progress = {**progress, "status": "Failed", "error": error}
     elif progress:
@@ -119,7 +125,8 @@ def _describe(claim: Claim, state: OrchestrationState | None) -> Operation:
     return Operation.model_validate({**operation.model_dump(by_alias=True, exclude_none=True), **progress})
 
 
-def _progress(state: OrchestrationState) -> dict[str, Any]:
+def read_progress(state: OrchestrationState) -> dict[str, Any]:
+    """Read how far an instance says that it is; empty before it said anything."""
     document = json.loads(state.serialized_custom_status) if state.serialized_custom_status else {}
     return document if isinstance(document, dict) else {}
 

@@ -22,9 +22,11 @@ class Refusal(ServiceError):  # noqa: N818 - it is an answer, not an accident
 
 
 def answer(
-    status: int, document: BaseModel | dict[str, Any], headers: dict[str, str] | None = None
+    status: int, document: BaseModel | dict[str, Any] | None, headers: dict[str, str] | None = None
 ) -> func.HttpResponse:
-    """Answer with JSON that no cache keeps."""
+    """Answer with JSON that no cache keeps unless the headers say otherwise."""
+    if document is None:
+        return func.HttpResponse(status_code=status, headers=headers)
     return _respond(status, show(document), "application/json", headers or {})
 
 

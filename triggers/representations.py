@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.approvals import Verdict
 from domain.caller import Principal
@@ -147,7 +147,29 @@ class HsmView(HsmSummary):
     security_domain: Receipt | None = None
 
 
+class HsmPage(Model):
+    """A page of HSMs; `next_link` is the address of the next page, missing on the last."""
+
+    value: list[HsmSummary]
+    next_link: str | None = None
+
+
+class OperationPage(Model):
+    """A page of operations; `next_link` is the address of the next page, missing on the last."""
+
+    value: list[OperationSummary]
+    next_link: str | None = None
+
+
 class Health(Model):
     """That the app runs."""
 
     status: Literal["Healthy"] = "Healthy"
+
+
+class ApiDescription(BaseModel):
+    """An OpenAPI document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: str

@@ -4,6 +4,7 @@ Light: handlers and models are named, and load when they are first needed.
 """
 
 import importlib
+import re
 from typing import Any, Final, NamedTuple
 
 from domain.caller import APPROVE_ROLE, AUDIT_ROLE, OPERATE_ROLE, READ_ROLE, REQUEST_ROLE
@@ -17,7 +18,7 @@ class Route(NamedTuple):
     """One call: `name` is its function's and its OpenAPI operation's; `handler`, `body` and `query` are `module:name`.
 
     `roles` are the app roles of which the caller needs one; none for what is open to all. `answers` maps statuses to
-    models; `codes` are the error codes besides those that every call can have.
+    models, None where there is no body; `codes` are the error codes besides those of `triggers/route_codes.py`.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Route(NamedTuple):
     handler: str
     summary: str
     roles: tuple[str, ...]
-    answers: dict[int, str]
+    answers: dict[int, str | None]
     codes: tuple[str, ...] = ()
     body: str | None = None
     query: str | None = None
@@ -36,11 +37,31 @@ class Route(NamedTuple):
         """Whether the call may change something."""
         return self.method != "GET"
 
+    @property
+    def owned(self) -> bool:
+        """Whether what it is about belongs to a team."""
+        return self.tag in ("hsms", "operations")
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of what its path leaves open."""
+        return re.findall(r"\{(\w+)\}", self.path)
+
+    @property
+    def tag(self) -> str:
+        """What it belongs to, for whoever reads the OpenAPI document."""
+        return self.path.partition("/")[0].partition(".")[0]
+
 
 def load(name: str) -> Any:
     """Load what a route names."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def model_name(route: Route, status: int) -> str:
+    """Name the model of an answer; empty where it has none."""
+    return (route.answers.get(status) or "").rpartition(":")[2]
 
 
 _MODELS: Final = "triggers.representations"
@@ -59,6 +80,26 @@ ROUTES: Final = (
         summary="Say that the app runs",
         roles=(),
         answers={200: f"{_MODELS}:Health"},
+    ),
+    Route(
+        name="list_hsms",
+        method="GET",
+        path="hsms",
+        handler="triggers.hsm_list:list_hsms",
+        summary="List the HSMs of the caller's teams, page by page, with what Azure says of each",
+        roles=READERS,
+        query="triggers.list_queries:HsmListQuery",
+        answers={200: f"{_MODELS}:HsmPage"},
+        codes=("invalid_parameter",),
+    ),
+    Route(
+        name="get_openapi",
+        method="GET",
+        path="openapi.json",
+        handler="triggers.openapi:get_openapi",
+        summary="Read this document",
+        roles=(),
+        answers={200: f"{_MODELS}:ApiDescription", 304: None},
     ),
     Route(
         name="put_hsm",
@@ -80,6 +121,28 @@ ROUTES: Final = (
         roles=READERS,
         answers={200: f"{_MODELS}:HsmView"},
         codes=("hsm_not_found",),
+    ),
+    Route(
+        name="list_audit",
+        method="GET",
+        path="audit",
+        handler="triggers.audit:list_audit",
+        summary="Read the audit log: who did what to which HSM, and what was refused",
+        roles=(AUDIT_ROLE,),
+        query="triggers.audit:AuditQuery",
+        answers={200: "triggers.audit:AuditPage"},
+        codes=("invalid_continuation",),
+    ),
+    Route(
+        name="list_operations",
+        method="GET",
+        path="operations",
+        handler="triggers.operation_list:list_operations",
+        summary="List the operations of the caller's teams, page by page, the newest first",
+        roles=READERS,
+        query="triggers.list_queries:OperationListQuery",
+        answers={200: f"{_MODELS}:OperationPage"},
+        codes=("invalid_parameter",),
     ),
     Route(
         name="patch_hsm",

@@ -31,7 +31,7 @@ def make_apps(world: World, azurite_port: int, files: TlsFiles) -> dict[str, Ser
     authority, storage = world.directory.authority, BackupStorage(azurite_port, files, world.directory.authority)
     hsms = make_managed_hsm_app(world.manager, authority, world.export_rules, world.timing, storage)
     return {
-        "login.microsoftonline.com": ServiceApp("entra", make_login_app(world.directory)),
+        "login.microsoftonline.com": ServiceApp("entra", make_login_app(world.sign_ins)),
         "graph.microsoft.com": ServiceApp("entra", make_graph_app(world.directory)),
         "management.azure.com": ServiceApp("resource_manager", make_resource_manager_app(world.manager, authority)),
         "managedhsm.azure.net": ServiceApp("managed_hsm", hsms),

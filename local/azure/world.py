@@ -8,6 +8,7 @@ from local.azure.core.interference import Interference
 from local.azure.core.tokens import TokenAuthority
 from local.azure.core.transitions import Timing
 from local.azure.entra.models import Application, Directory
+from local.azure.entra.sign_in import SignIns
 from local.azure.key_vault.models import Vaults
 from local.azure.managed_hsm.models import ExportRules
 from local.azure.resource_manager.models import ResourceManager
@@ -24,6 +25,7 @@ class World:
         self.tenant_id = str(uuid.uuid4())
         self.other_tenant_id = str(uuid.uuid4())
         self.directory = Directory(TokenAuthority(self.tenant_id))
+        self.sign_ins = SignIns(self.directory, timing.clock)
         self.identity = self.directory.add(Application("managed identity"))
         self.manager = ResourceManager(timing, self.directory)
         self.subscription = self.add_subscription(registered=True)

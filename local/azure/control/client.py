@@ -12,10 +12,17 @@ from local.azure.control.models import (
     ExportMode,
     ExportOutcomes,
     MadeApplication,
+    MadeGroup,
+    MadePerson,
+    MadeSpaClient,
+    NewApi,
     NewApplication,
     NewCertificate,
     NewFault,
+    NewGroup,
     NewHold,
+    NewPerson,
+    NewSpaClient,
     NewSubscription,
     NewToken,
     NewVault,
@@ -26,6 +33,7 @@ from local.azure.control.models import (
     StorageChange,
     TimingChange,
 )
+from local.azure.core.claims import Version
 
 
 class ControlClient:
@@ -57,6 +65,40 @@ class ControlClient:
         """Register an application, in groups by their object ids."""
         body = {"displayName": display_name, "appRoles": app_roles, "azureRole": azure_role, "groups": list(groups)}
         return MadeApplication.model_validate(self._send("POST", "applications", NewApplication.model_validate(body)))
+
+    def create_api(
+        self, audience: str, client_id: str, *, scopes: list[str] | None = None, version: Version = 1
+    ) -> None:
+        """Register an API, or change it: by itself one is known, of version 1, once roles of it are given."""
+        named = {} if scopes is None else {"scopes": scopes}
+        body = {"audience": audience, "client_id": client_id, "version": version, **named}
+        self._send("POST", "apis", NewApi.model_validate(body))
+
+    def create_spa_client(self, display_name: str, redirect_uris: list[str]) -> str:
+        """Register a single-page application that signs people in, and give its client id."""
+        body = NewSpaClient(display_name=display_name, redirect_uris=redirect_uris)
+        return MadeSpaClient.model_validate(self._send("POST", "spa-clients", body)).client_id
+
+    def create_person(
+        self,
+        display_name: str,
+        user_principal_name: str,
+        *,
+        app_roles: dict[str, list[str]] | None = None,
+        groups: list[str] | None = None,
+    ) -> MadePerson:
+        """Make a person who may sign in; `groups` are object ids."""
+        named = {"display_name": display_name, "user_principal_name": user_principal_name}
+        body = NewPerson.model_validate({**named, "app_roles": app_roles or {}, "groups": groups or []})
+        return MadePerson.model_validate(self._send("POST", "people", body))
+
+    def people(self) -> list[MadePerson]:
+        """List the people of the directory."""
+        return [MadePerson.model_validate(person) for person in self._send("GET", "people")]
+
+    def create_group(self, display_name: str) -> str:
+        """Make a group, and give its object id."""
+        return MadeGroup.model_validate(self._send("POST", "groups", NewGroup(display_name=display_name))).object_id
 
     def create_token(self, token: NewToken) -> str:
         """Mint a token, right or wrong."""

@@ -1,15 +1,29 @@
 """What the control API takes, in camelCase JSON."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from local.azure.core.claims import Version
 from local.azure.core.faults import Effect
 from local.azure.core.tokens import KEY_ID
+from local.azure.entra.models import DEFAULT_SCOPE
 
 ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage"]
+
+
+def _check_redirect_uri(uri: str) -> str:
+    """Refuse what Entra does not register (source: Microsoft identity platform, redirect URI restrictions)."""
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "#" in uri or "*" in uri:
+        message = "a redirect URI is absolute, of http or https, without a fragment and without wildcards"
+        raise ValueError(message)
+    return uri
+
+
+RedirectUri = Annotated[str, AfterValidator(_check_redirect_uri)]
 
 
 class ControlModel(BaseModel):
@@ -51,6 +65,55 @@ class MadeApplication(ControlModel):
 
     client_id: str
     client_secret: str
+    object_id: str
+
+
+class NewApi(ControlModel):
+    """An API that tokens may be asked for: the scopes that it has, and the version of the tokens that it wants."""
+
+    audience: str
+    client_id: str
+    scopes: list[str] = Field(default_factory=lambda: [DEFAULT_SCOPE])
+    version: Version = 1
+
+
+class NewSpaClient(ControlModel):
+    """A single-page application, which keeps no secret, and the only URIs at which it may be answered."""
+
+    display_name: str
+    redirect_uris: Annotated[list[RedirectUri], Field(min_length=1)]
+
+
+class MadeSpaClient(ControlModel):
+    """What a single-page application signs people in as."""
+
+    client_id: str
+
+
+class NewPerson(ControlModel):
+    """Somebody who may sign in, with their app roles by the audience of the API, and the object ids of their groups."""
+
+    display_name: str
+    user_principal_name: str
+    app_roles: dict[str, list[str]] = Field(default_factory=dict)
+    groups: list[str] = Field(default_factory=list)
+
+
+class MadePerson(NewPerson):
+    """Somebody of the directory."""
+
+    object_id: str
+
+
+class NewGroup(ControlModel):
+    """A group, which has members as soon as people are made that are in it."""
+
+    display_name: str
+
+
+class MadeGroup(NewGroup):
+    """A group of the directory."""
+
     object_id: str
 
 

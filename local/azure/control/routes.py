@@ -9,11 +9,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.azure.control import models
-from local.azure.control.minting import mint
+from local.azure.control.directory_routes import make_directory_routes
 from local.azure.core.errors import ServiceFault
 from local.azure.core.faults import Fault, Match, describe_fault
 from local.azure.core.interference import Hold
-from local.azure.entra.models import Application
 from local.azure.managed_hsm.models import describe_exports
 from local.azure.world import World
 
@@ -38,21 +37,6 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         change = models.ClockChange.model_validate_json(await request.body())
         world.timing.clock.change(speed=change.speed, advance_seconds=change.advance_seconds)
         return await get_clock(request)
-
-    async def post_application(request: Request) -> Response:
-        new = models.NewApplication.model_validate_json(await request.body())
-        made = world.directory.add(Application(new.display_name, new.app_roles, groups=new.groups))
-        if new.azure_role is not None:
-            world.subscription.roles[made.object_id] = new.azure_role
-        body = models.MadeApplication(
-            client_id=made.client_id, client_secret=made.client_secret, object_id=made.object_id
-        )
-        return _json(body, 201)
-
-    async def post_token(request: Request) -> Response:
-        new = models.NewToken.model_validate_json(await request.body())
-        token = mint(world.directory.authority, new)
-        return JSONResponse({"accessToken": token}, status_code=201)
 
     async def post_subscription(request: Request) -> Response:
         new = models.NewSubscription.model_validate_json(await request.body())
@@ -214,8 +198,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/timing", put_timing, methods=["PUT"]),
         Route("/clock", get_clock),
         Route("/clock", put_clock, methods=["PUT"]),
-        Route("/applications", post_application, methods=["POST"]),
-        Route("/tokens", post_token, methods=["POST"]),
+        *make_directory_routes(world),
         Route("/subscriptions", post_subscription, methods=["POST"]),
         Route("/vaults", post_vault, methods=["POST"]),
         Route("/storage", put_storage, methods=["PUT"]),

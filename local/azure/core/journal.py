@@ -7,6 +7,9 @@ import jwt
 from starlette.requests import Request
 
 _ACTION: Final = "local_azure.action"
+# By these a caller finds its request again: no secret, and no longer than an honest one is.
+_CORRELATION: Final = {"clientRequestId": "x-ms-client-request-id", "traceparent": "traceparent"}
+_CORRELATION_LENGTH: Final = 128
 Entry = dict[str, Any]
 
 
@@ -19,7 +22,7 @@ def note_action(request: Request, action: str) -> None:
 
 
 def begin_entry(request: Request, service: str) -> Entry:
-    """Write down a request that came; queries, headers and bodies are left out."""
+    """Write down a request that came; queries, bodies and headers are left out, but for the ids of two headers."""
     return {
         "time": datetime.now(UTC).isoformat(),
         "service": service,
@@ -27,6 +30,7 @@ def begin_entry(request: Request, service: str) -> Entry:
         "host": request.headers.get("host", ""),
         "path": request.url.path,
         "callerObjectId": _caller(request),
+        **{member: _read_id(request, header) for member, header in _CORRELATION.items()},
         "action": None,
         "fault": None,
         "status": None,
@@ -36,6 +40,11 @@ def begin_entry(request: Request, service: str) -> Entry:
 def end_entry(entry: Entry, request: Request, status: int) -> None:
     """Write down how it was answered."""
     entry.update(status=status, action=request.scope.get(_ACTION))
+
+
+def _read_id(request: Request, header: str) -> str | None:
+    value = request.headers.get(header)
+    return None if value is None else value[:_CORRELATION_LENGTH]
 
 
 def _caller(request: Request) -> str | None:

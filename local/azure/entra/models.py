@@ -44,6 +44,8 @@ class Application:
     # Federated credentials and certificates: what it can sign in with instead of its secret.
     assertion_credentials: list[AssertionCredential] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    # Where a single-page application, which keeps no secret, may be answered.
+    spa_redirect_uris: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -139,14 +141,14 @@ class Directory:
 
     def sign_in(self, client_id: str, client_secret: str, scope: str) -> str:
         """Give a token for a client's secret; raises ServiceFault with Entra's codes."""
-        application = self._find(client_id)
+        application = self.find(client_id)
         if not secrets.compare_digest(application.client_secret.encode(), client_secret.encode()):
             raise ServiceFault(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
         return self.issue(application, scope.removesuffix("/.default"))
 
     def sign_in_by_assertion(self, client_id: str, assertion: str, scope: str) -> str:
         """Give a token for a client's assertion; raises ServiceFault with Entra's codes."""
-        application = self._find(client_id)
+        application = self.find(client_id)
         check_assertion(assertion, application.assertion_credentials)
         return self.issue(application, scope.removesuffix("/.default"))
 
@@ -182,6 +184,14 @@ class Directory:
         )
         return self.authority.sign(token.claims())
 
+    def find(self, client_id: str) -> Application:
+        """Find an application by its client id; raises ServiceFault 400 with Entra's code."""
+        application = self.applications.get(client_id)
+        if application is None:
+            message = f"AADSTS700016: Application with identifier '{client_id}' was not found in the directory."
+            raise ServiceFault(400, "unauthorized_client", message)
+        return application
+
     def find_api(self, resource: str) -> Api:
         """Find an API by its audience, with a slash at its end or without, or by its client id.
 
@@ -196,13 +206,6 @@ class Directory:
     def _know(self, audiences: Iterable[str]) -> None:
         for audience in audiences:
             self.apis.setdefault(audience, Api(audience, audience.removeprefix("api://")))
-
-    def _find(self, client_id: str) -> Application:
-        application = self.applications.get(client_id)
-        if application is None:
-            message = f"AADSTS700016: Application with identifier '{client_id}' was not found in the directory."
-            raise ServiceFault(400, "unauthorized_client", message)
-        return application
 
 
 def _name_audience(api: Api, resource: str) -> str:

@@ -1,74 +1,56 @@
 """login.microsoftonline.com."""
 
-from urllib.parse import parse_qs
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.azure.core.errors import ServiceFault
-from local.azure.entra import assertions
-from local.azure.entra.models import Directory
+from local.azure.entra.scopes import OPENID_SCOPES
+from local.azure.entra.sign_in import SignIns
+from local.azure.entra.sign_in_routes import make_sign_in_routes
+from local.azure.entra.token_routes import make_token_routes
 
-_LOGIN = "https://login.microsoftonline.com"
+_HOST: Final = "login.microsoftonline.com"
+_ALIASES: Final = (_HOST, "login.windows.net", "login.microsoft.com", "sts.windows.net")
+# What is public may be read by any page.
+_ANY_ORIGIN: Final = {"Access-Control-Allow-Origin": "*"}
 
 
-def make_login_app(directory: Directory) -> Starlette:
+def make_login_app(sign_ins: SignIns) -> Starlette:
     """Make the web app of the login endpoints."""
-    tenant = directory.authority.tenant_id
+    authority = sign_ins.directory.authority
 
     async def get_configuration(request: Request) -> Response:
         """Give the OpenID configuration of a tenant, whichever is named.
 
-        Leaves out: members that are about persons.
+        Leaves out: what there is no endpoint for; the difference between the versions: version 2.0 is told of.
         """
         asked = request.path_params["tenant"]
-        named = tenant if asked in ("common", "organizations") else asked
-        base = f"{_LOGIN}/{named}"
-        return JSONResponse(
-            {
-                "issuer": f"{base}/v2.0",
-                "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
-                "token_endpoint": f"{base}/oauth2/v2.0/token",
-                "jwks_uri": f"{base}/discovery/v2.0/keys",
-                "response_types_supported": ["code", "token"],
-                "subject_types_supported": ["pairwise"],
-                "id_token_signing_alg_values_supported": ["RS256"],
-            }
-        )
+        named = authority.tenant_id if asked in ("common", "organizations") else asked
+        return JSONResponse(_describe_tenant(f"https://{_HOST}/{named}"), headers=_ANY_ORIGIN)
 
-    async def get_instance(request: Request) -> Response:  # noqa: ARG001 - every tenant has the same answer
-        """Say which host names are Entra's."""
-        metadata = {
-            "preferred_network": "login.microsoftonline.com",
-            "preferred_cache": "login.windows.net",
-            "aliases": ["login.microsoftonline.com", "login.windows.net"],
-        }
-        endpoint = f"{_LOGIN}/common/.well-known/openid-configuration"
-        return JSONResponse({"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": [metadata]})
+    async def get_instance(request: Request) -> Response:
+        """Say which host names are Entra's, and where the tenant of an `authorization_endpoint` is described."""
+        endpoint = urlsplit(request.query_params.get("authorization_endpoint", f"https://{_HOST}/common"))
+        if endpoint.hostname not in _ALIASES:
+            description = "AADSTS50049: Unknown or invalid instance."
+            body = {"error": "invalid_instance", "error_description": description, "error_codes": [50049]}
+            return JSONResponse(body, 400, _ANY_ORIGIN)
+        tenant = endpoint.path.split("/")[1] or "common"
+        metadata = {"preferred_network": _HOST, "preferred_cache": "login.windows.net", "aliases": list(_ALIASES)}
+        document = f"https://{_HOST}/{tenant}/v2.0/.well-known/openid-configuration"
+        body = {"tenant_discovery_endpoint": document, "api-version": "1.1", "metadata": [metadata]}
+        return JSONResponse(body, headers=_ANY_ORIGIN)
 
     async def get_keys(request: Request) -> Response:  # noqa: ARG001 - every tenant has the same answer
-        """Give the public keys that tokens are signed with, the same for every tenant."""
-        return JSONResponse(directory.authority.published_keys())
+        """Give the public keys that tokens are signed with, the same for every tenant.
 
-    async def post_token(request: Request) -> Response:
-        """Sign an application in by its secret, by its certificate or by a federated assertion, and give a token.
-
-        Leaves out: every grant but `client_credentials`.
+        Leaves out: certificates and `x5t`.
         """
-        form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
-        try:
-            if request.path_params["tenant"].lower() != tenant:
-                message = "AADSTS90002: Tenant not found."
-                raise ServiceFault(400, "invalid_request", message)
-            token = _sign_in(directory, form)
-        except ServiceFault as fault:
-            body = {"error": fault.code, "error_description": fault.message}
-            return JSONResponse(body, status_code=fault.status)
-        seconds = directory.token_seconds - 1
-        answer = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
-        return JSONResponse(answer)
+        return JSONResponse(authority.published_keys(), headers=_ANY_ORIGIN)
 
     return Starlette(
         routes=[
@@ -77,17 +59,27 @@ def make_login_app(directory: Directory) -> Starlette:
             Route("/common/discovery/instance", get_instance),
             Route("/{tenant}/discovery/v2.0/keys", get_keys),
             Route("/{tenant}/discovery/keys", get_keys),
-            Route("/{tenant}/oauth2/v2.0/token", post_token, methods=["POST"]),
+            *make_sign_in_routes(sign_ins),
+            *make_token_routes(sign_ins),
         ]
     )
 
 
-def _sign_in(directory: Directory, form: dict[str, str]) -> str:
-    """Sign a client in by its secret or by an assertion; raises ServiceFault with Entra's codes."""
-    if form.get("grant_type") != "client_credentials":
-        message = "AADSTS70003: The app requested an unsupported grant type."
-        raise ServiceFault(400, "unsupported_grant_type", message)
-    client_id, scope = form.get("client_id", ""), form.get("scope", "")
-    if form.get("client_assertion_type") == assertions.TYPE:
-        return directory.sign_in_by_assertion(client_id, form.get("client_assertion", ""), scope)
-    return directory.sign_in(client_id, form.get("client_secret", ""), scope)
+def _describe_tenant(base: str) -> dict[str, Any]:
+    return {
+        "issuer": f"{base}/v2.0",
+        "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+        "token_endpoint": f"{base}/oauth2/v2.0/token",
+        "end_session_endpoint": f"{base}/oauth2/v2.0/logout",
+        "jwks_uri": f"{base}/discovery/v2.0/keys",
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "fragment"],
+        "scopes_supported": sorted(OPENID_SCOPES),
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "ver"],
+        "request_uri_parameter_supported": False,
+        "cloud_instance_name": "microsoftonline.com",
+        "msgraph_host": "graph.microsoft.com",
+    }

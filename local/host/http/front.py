@@ -33,8 +33,10 @@ def make_front(
     for route in host_routes:
         # Azure's paths are matched in any case; documentation has /runtime/webhooks/EventGrid.
         route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
-    front = _Front(make_routes(functions, route_prefix), invoker, keys)
-    return Starlette(routes=[*host_routes, Route("/{path:path}", front)])
+    others = Route("/{path:path}", _Front(make_routes(functions, route_prefix), invoker, keys))
+    # A path may hold line breaks, before which Starlette's pattern ends.
+    others.path_regex = re.compile(others.path_regex.pattern, re.DOTALL)
+    return Starlette(routes=[*host_routes, others])
 
 
 class _Front:

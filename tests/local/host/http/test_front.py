@@ -37,6 +37,13 @@ def test_default_values_reach_the_function(tmp_path: Path) -> None:
     assert recorder.asked[0][1].value["params"] == {"who": "you"}
 
 
+@pytest.mark.parametrize(("path", "who"), [("a%0Ab", "a\nb"), ("%0A", "\n"), ("a%0D%0A", "a\r\n")])
+def test_a_path_may_hold_line_breaks(tmp_path: Path, path: str, who: str) -> None:
+    recorder = Recorder()
+    assert ask(make_app(tmp_path, [HELLO], recorder), "GET", f"/api/hello/{path}").status_code == 204
+    assert recorder.asked[0][1].value["params"] == {"who": who}
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

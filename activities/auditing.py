@@ -1,0 +1,67 @@
+"""What changes something is recorded in the audit log: the intent before, the result after."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from activities.context import claim_of
+from clients.audit_log import append, record_intent, record_result
+from domain.audit import AuditEvent
+from domain.errors import ServiceError
+from domain.operations import Operation
+from domain.outcomes import Outcome, Work
+from domain.records import Plan
+
+AUDITED: Final = frozenset(
+    {"create_resource_group", "provision_hsm", "download_security_domain", "update_hsm", "adopt_hsm"}
+)
+
+
+def run_audited(name: str, work: Work, run: Callable[[Work], Outcome]) -> Outcome:
+    """Run an activity between two records; what cannot be recorded is not run.
+
+    Raises what the activity raises; ServiceError `not_claimed`, `audit_unavailable`. A result that could not be
+    recorded makes the step fail, so that it is looked at again.
+    """
+    # An operation that has ended has a closed chain, to which nobody adds.
+    claim = claim_of(work, kind=None)
+    intent = record_intent(work.operation_id, name, attempt=work.attempt or None, team=claim.team)
+    try:
+        outcome = run(work)
+    except ServiceError as error:
+        record_result(intent, error.detail.code)
+        raise
+    except Exception:
+        record_result(intent, "unexpected_failure")
+        raise
+    record_result(intent, outcome.status, _account(outcome))
+    return outcome
+
+
+def _account(outcome: Outcome) -> dict[str, str | int | bool | None]:
+    """Name the security domain that was stored, by its hash."""
+    receipt = outcome.result.get("receipt", {})
+    return {"sha256": receipt["sha256"], "export": receipt["export"]} if receipt else {}
+
+
+def record_expiry(plan: Plan, at: datetime) -> None:
+    """Record that a plan is refused because nobody decided in time; raises ServiceError `audit_unavailable`."""
+    append(
+        AuditEvent(
+            operation_id=plan.operation_id, at=at, kind="decision", hsm=plan.hsm, team=plan.team, outcome="expired"
+        )
+    )
+
+
+def record_end(operation: Operation) -> None:
+    """Close the chain of an operation; raises ServiceError `audit_unavailable`."""
+    append(
+        AuditEvent(
+            operation_id=operation.id,
+            at=datetime.now(UTC),
+            kind="ended",
+            hsm=operation.hsm,
+            team=operation.team,
+            outcome=operation.error.code if operation.error else operation.status,
+        )
+    )

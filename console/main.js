@@ -1,0 +1,164 @@
+// Starts the console: signs in, and shows the view that the address names.
+
+import { Problem, readConfiguration, useVersion } from "./api.js";
+import { element } from "./dom.js";
+import { signIn, signOut, startSession } from "./session.js";
+import { showFleet } from "./views/fleet.js";
+import { showHsm } from "./views/hsm.js";
+import { showOperation } from "./views/operation.js";
+import { showOperations } from "./views/operations.js";
+import { problem } from "./views/problem.js";
+
+/** @type {[RegExp, (page: Page, name: string) => Promise<void>][]} */
+const VIEWS = [
+  [/^\/?$/, showFleet],
+  [/^\/hsms\/([^/]+)$/, showHsm],
+  [/^\/operations$/, showOperations],
+  [/^\/operations\/([^/]+)$/, showOperation],
+];
+
+const main = find("main");
+let leave = new AbortController();
+let shown = "";
+
+/** @param {string} id */
+function find(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no ${id}`);
+  return found;
+}
+
+async function start() {
+  // The address's fragment names the view: the skip link must not change it.
+  find("skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    main.focus();
+  });
+  // Who comes back from Entra's page by the browser's button finds a page that still waits for it.
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
+  try {
+    const configuration = await readConfiguration();
+    if (!configuration.clientId) return showNotConfigured();
+    useVersion(configuration);
+    const who = await startSession(configuration, configuration.clientId);
+    if (!who) return showSignIn();
+    showAccount(who);
+  } catch (error) {
+    main.replaceChildren(...about(error, "The console could not be started"), signInButton());
+    return undefined;
+  }
+  find("navigation").hidden = false;
+  addEventListener("hashchange", showView);
+  return showView();
+}
+
+/** @param {string} who */
+function showAccount(who) {
+  find("who").textContent = who;
+  find("sign-out").addEventListener("click", signOut);
+  find("account").hidden = false;
+}
+
+function showSignIn() {
+  main.replaceChildren(
+    element(
+      "div",
+      { class: "welcome" },
+      element("h1", {}, "Managed HSMs, at a glance"),
+      element("p", {}, "The fleet of this deployment, what each HSM costs and how it stands, and every operation as it runs. "
+        + "The console only reads."),
+      signInButton(),
+    ),
+  );
+}
+
+function signInButton() {
+  const button = element("button", { type: "button", class: "primary" }, "Sign in with Microsoft Entra");
+  button.addEventListener("click", () => {
+    button.disabled = true;
+    signIn().catch((error) => main.replaceChildren(...about(error, "Signing in failed"), signInButton()));
+  });
+  return button;
+}
+
+function showNotConfigured() {
+  main.replaceChildren(
+    element("h1", {}, "The console is not configured"),
+    element("p", {}, "This deployment names no application for people to sign in with. Its operators set ",
+      element("code", {}, "HSM_PROVISIONER_CONSOLE_CLIENT_ID"), " to the client id of the console's app registration."),
+  );
+}
+
+async function showView() {
+  const [path = "", query = ""] = location.hash.slice(1).split("?");
+  leave.abort();
+  leave = new AbortController();
+  const { signal } = leave;
+  const moved = path !== shown;
+  shown = path;
+  markNavigation(path);
+  if (moved) main.replaceChildren(element("p", { class: "loading" }, "Loading …"));
+  main.setAttribute("aria-busy", "true");
+  try {
+    const [view, name] = findView(path);
+    await view({ main, query: new URLSearchParams(query), signal }, name);
+  } catch (error) {
+    if (signal.aborted) return;
+    main.replaceChildren(...about(error, "This cannot be shown"));
+  }
+  if (signal.aborted) return;
+  main.removeAttribute("aria-busy");
+  settle(moved);
+}
+
+/**
+ * Tell where the reader is: the title, and after a change of view the heading, which takes the focus.
+ * @param {boolean} moved
+ */
+function settle(moved) {
+  const heading = main.querySelector("h1");
+  const title = heading?.textContent ?? "";
+  document.title = title ? `${title} - HSM console` : "HSM console";
+  if (!moved || !heading) return;
+  heading.tabIndex = -1;
+  heading.focus();
+}
+
+/**
+ * @param {string} path
+ * @returns {[(page: Page, name: string) => Promise<void>, string]}
+ */
+function findView(path) {
+  for (const [pattern, view] of VIEWS) {
+    const match = pattern.exec(path);
+    if (match) return [view, decodeURIComponent(match[1] ?? "")];
+  }
+  throw new Problem({
+    status: 404, title: "Not Found", code: "view_not_found", message: "The console has no such view.",
+    advice: "Go on from the fleet.",
+  });
+}
+
+/** @param {string} path */
+function markNavigation(path) {
+  for (const link of find("navigation").querySelectorAll("a")) {
+    const target = link.getAttribute("href")?.slice(1) ?? "";
+    const here = target === "/" ? path === "" || path === "/" || path.startsWith("/hsms/") : path.startsWith(target);
+    if (here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+/**
+ * @param {unknown} error
+ * @param {string} title
+ */
+function about(error, title) {
+  const details = error instanceof Problem ? error.details : {
+    status: 0, title, code: "console_failed", message: error instanceof Error ? error.message : String(error),
+    advice: "Load the page again. If that does not help, tell the operators.",
+  };
+  return [element("h1", {}, title), problem(details)];
+}
+
+start();

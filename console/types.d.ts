@@ -1,0 +1,166 @@
+// What the API answers, as far as the console shows it; used by the type check only, and never served.
+
+import type * as msalBrowser from "@azure/msal-browser";
+
+declare global {
+  const msal: typeof msalBrowser;
+  const SwaggerUIBundle: (options: Record<string, unknown>) => unknown;
+
+  interface Configuration {
+    tenantId: string;
+    clientId?: string;
+    scope: string;
+    authority: string;
+    apiVersion: string;
+  }
+
+  interface FieldError {
+    field: string;
+    message: string;
+    code: string;
+  }
+
+  interface ErrorDetail {
+    code: string;
+    message: string;
+    retryable?: boolean;
+    advice?: string;
+    azureRequestId?: string;
+    errors?: FieldError[];
+  }
+
+  interface Principal {
+    tenantId: string;
+    objectId: string;
+    kind: "application" | "person";
+  }
+
+  interface Receipt {
+    operationId: string;
+    attempt: number;
+    blobUrl: string;
+    sha256: string;
+    size: number;
+    quorum: number;
+    thumbprints: string[];
+    storedAt?: string;
+  }
+
+  interface OperationReference {
+    id: string;
+    kind: string;
+    status: string;
+  }
+
+  interface HsmSummary {
+    name: string;
+    team: string;
+    environment?: string;
+    location: string;
+    sku?: string;
+    state: string;
+    uri?: string;
+    resourceId?: string;
+    createdAt?: string;
+    expiresAt?: string;
+    monthlyCostUsd?: number;
+    quorumHealth: string;
+    verifiedAt?: string;
+    lastOperation?: OperationReference;
+  }
+
+  interface Hsm extends HsmSummary {
+    administrators?: string[];
+    tags?: Record<string, string>;
+    purgeProtection?: boolean;
+    softDeleteRetentionDays?: number;
+    network?: unknown;
+    requester?: Principal;
+    securityDomain?: Receipt;
+  }
+
+  interface Share {
+    custodian?: string;
+    thumbprint: string;
+    certificateId?: string;
+    certificate?: string;
+  }
+
+  interface Verification {
+    verifiedAt: string;
+    faults: string[];
+    quorumHealth: string;
+    shares: Share[];
+  }
+
+  interface SecurityDomain {
+    quorum?: number;
+    shares: Share[];
+    receipt?: Receipt;
+    verification?: Verification;
+  }
+
+  interface Step {
+    name: string;
+    title?: string;
+    status: string;
+    attempts: number;
+    startedAt?: string;
+    finishedAt?: string;
+  }
+
+  interface Approval {
+    required: boolean;
+    reasons: string[];
+    expiresAt?: string;
+    planSha256?: string;
+    decision?: string;
+    decidedBy?: Principal;
+    decidedAt?: string;
+    comment?: string;
+  }
+
+  interface Plan {
+    resourceId: string;
+    location: string;
+    sku: string;
+    environment?: string;
+    monthlyCostUsd?: number;
+    administrators: string[];
+    quorum: number;
+    wrappingKeys: Share[];
+  }
+
+  interface OperationSummary extends OperationReference {
+    hsm: string;
+    team: string;
+    requester: Principal;
+    createdAt: string;
+    finishedAt?: string;
+    percentComplete: number;
+  }
+
+  interface Operation extends OperationSummary {
+    requestedBy?: string;
+    steps: Step[];
+    warnings?: { code: string; message: string }[];
+    approval?: Approval;
+    plan?: Plan;
+    cancel?: { by: Principal; at: string };
+    error?: ErrorDetail;
+    exists?: {
+      resourceGroup?: string;
+      hsm?: { state: string; resourceId: string };
+      monthlyCostUsd?: number;
+      resume?: string;
+    };
+    result?: { resourceId: string; uri: string; securityDomain?: Receipt };
+  }
+
+  /** Where a view shows itself. `signal` is aborted when the reader goes elsewhere. */
+  interface Page {
+    main: HTMLElement;
+    query: URLSearchParams;
+    signal: AbortSignal;
+  }
+}

@@ -1,0 +1,147 @@
+// One HSM: what it is, whom it belongs to, what it costs, and how its security domain stands.
+
+import { Problem, read, readPage } from "../api.js";
+import { code, element, facts, list, replaceChildren, section } from "../dom.js";
+import { age, day, money, relative, time } from "../format.js";
+import { certificateStatus, hasEnded, hsmState, progressStatus, quorumHealth } from "../status.js";
+import { every } from "./every.js";
+import { operationsTable } from "./operations.js";
+import { person } from "./people.js";
+import { nothing, problem } from "./problem.js";
+import { receiptFacts } from "./receipt.js";
+import { table } from "./tables.js";
+
+const REFRESH_SECONDS = 10;
+
+/**
+ * @param {Page} page
+ * @param {string} name
+ */
+export async function showHsm(page, name) {
+  await every(page, () => look(page, name));
+}
+
+/**
+ * Show the HSM as it is now; while an operation changes it, that is to be looked at again.
+ * @param {Page} page
+ * @param {string} name
+ */
+async function look({ main, signal }, name) {
+  const path = `hsms/${encodeURIComponent(name)}`;
+  /** @type {Hsm} */
+  const hsm = (await read(path, signal)).document;
+  const [domain, operations] = await Promise.all([
+    part(async () => securityDomain((await read(`${path}/security-domain`, signal)).document), signal),
+    part(async () => operationsTable((await readPage("operations", { hsm: name }, signal)).value, false), signal),
+  ]);
+  replaceChildren(main,
+    element("h1", {}, hsm.name),
+    element("p", { class: "lead" }, hsmState(hsm.state), ...lastOperation(hsm.lastOperation)),
+    element("div", { class: "columns" },
+      element("div", {}, about(hsm), people(hsm)),
+      element("div", {}, cost(hsm), protection(hsm))),
+    section("Security domain", domain),
+    section("Operations", operations),
+  );
+  return hsm.lastOperation && !hasEnded(hsm.lastOperation.status) ? REFRESH_SECONDS : 0;
+}
+
+/**
+ * Show a part of the page, or why it cannot be shown: the rest may be shown nevertheless.
+ * @param {() => Promise<Node>} draw
+ * @param {AbortSignal} signal
+ */
+async function part(draw, signal) {
+  try {
+    return await draw();
+  } catch (error) {
+    if (signal.aborted || !(error instanceof Problem)) throw error;
+    return error.details.status === 404 ? nothing("There is none.") : problem(error.details);
+  }
+}
+
+/** @param {OperationReference | undefined} operation */
+function lastOperation(operation) {
+  if (!operation) return [];
+  const address = `#/operations/${encodeURIComponent(operation.id)}`;
+  return [element("span", {},
+    element("span", { class: "faint" }, "Last operation:"),
+    element("a", { href: address, id: "last-operation" }, operation.kind),
+    progressStatus(operation.status))];
+}
+
+/** @param {Hsm} hsm */
+function about(hsm) {
+  return section("About", facts([
+    ["Team", hsm.team],
+    ["Environment", hsm.environment],
+    ["Region", hsm.location],
+    ["SKU", hsm.sku],
+    ["Address", code(hsm.uri)],
+    ["Resource", code(hsm.resourceId)],
+    ["Tags", tags(hsm.tags)],
+  ]));
+}
+
+/** @param {Hsm} hsm */
+function cost(hsm) {
+  return section("Cost and age", facts([
+    ["Costs a month", money(hsm.monthlyCostUsd)],
+    ["Created", time(hsm.createdAt)],
+    ["Age", age(hsm.createdAt)],
+    ["Expires", hsm.expiresAt ? element("span", {}, day(hsm.expiresAt), " (", relative(hsm.expiresAt), ")") : "never"],
+  ]));
+}
+
+/** @param {Hsm} hsm */
+function protection(hsm) {
+  return section("Protection", facts([
+    ["Purge protection", hsm.purgeProtection === undefined ? null : hsm.purgeProtection ? "on" : "off"],
+    ["Soft delete", hsm.softDeleteRetentionDays === undefined ? null : `kept ${hsm.softDeleteRetentionDays} days`],
+    ["Network", network(hsm.network)],
+  ]));
+}
+
+/** @param {Hsm} hsm */
+function people(hsm) {
+  return section("People", facts([
+    ["Requester", person(hsm.requester)],
+    ["Administrators", list((hsm.administrators ?? []).map(code))],
+  ]));
+}
+
+/** @param {Record<string, string> | undefined} all */
+function tags(all) {
+  return list(Object.entries(all ?? {}).map(([name, value]) => `${name}: ${value}`));
+}
+
+/**
+ * Show the network rules as they are named: what they are differs with what was asked for.
+ * @param {unknown} rules
+ */
+function network(rules) {
+  if (rules === undefined || rules === null) return null;
+  if (typeof rules !== "object") return String(rules);
+  return list(Object.entries(rules).map(([name, rule]) => `${name}: ${typeof rule === "string" ? rule : JSON.stringify(rule)}`));
+}
+
+/** @param {SecurityDomain} domain */
+function securityDomain(domain) {
+  const { verification, receipt } = domain;
+  const certificates = new Map(verification?.shares.map((share) => [share.thumbprint, share.certificate]));
+  const rows = domain.shares.map((share) => [
+    share.custodian ?? "unknown custodian",
+    certificateStatus(certificates.get(share.thumbprint) ?? "Unknown"),
+    code(share.thumbprint),
+  ]);
+  return element("div", {},
+    facts([
+      ["Quorum health", quorumHealth(verification?.quorumHealth ?? "Unknown")],
+      ["Last verified", verification ? relative(verification.verifiedAt) : "never"],
+      ["Faults", verification ? list(verification.faults) ?? "none" : null],
+    ]),
+    rows.length
+      ? table("Custodians' shares", [{ title: "Custodian" }, { title: "Certificate" }, { title: "Thumbprint" }], rows)
+      : nothing("No share is known."),
+    receipt ? receiptFacts(receipt) : nothing("Nothing is stored yet."));
+}

@@ -1,0 +1,192 @@
+// One operation as it runs: what is done, what runs, what is still to come, and what there is when it failed.
+
+import { read } from "../api.js";
+import { announce, code, element, facts, list, replaceChildren, section } from "../dom.js";
+import { between, duration, money, relative, time } from "../format.js";
+import { hasEnded, hsmState, mark, progressKind, progressStatus, progressWord } from "../status.js";
+import { every } from "./every.js";
+import { person, requesterOf } from "./people.js";
+import { problem } from "./problem.js";
+import { receiptFacts } from "./receipt.js";
+
+const POLL_SECONDS = 5;
+const TICK_MILLISECONDS = 1000;
+
+/**
+ * @param {Page} page
+ * @param {string} id
+ */
+export async function showOperation(page, id) {
+  const { main, signal } = page;
+  let said = "";
+  await every(page, async () => {
+    /** @type {{ document: Operation, retryAfter: number }} */
+    const { document: operation, retryAfter } = await read(`operations/${encodeURIComponent(id)}`, signal);
+    replaceChildren(main, ...draw(operation));
+    const words = describe(operation);
+    if (said && words !== said) announce(words);
+    said = words;
+    return hasEnded(operation.status) ? 0 : retryAfter || POLL_SECONDS;
+  });
+  const clock = setInterval(() => tick(main), TICK_MILLISECONDS);
+  signal.addEventListener("abort", () => clearInterval(clock), { once: true });
+}
+
+/** @param {Operation} operation */
+function draw(operation) {
+  return [
+    element("h1", {}, `${capital(operation.kind)} ${operation.hsm}`),
+    progress(operation),
+    operation.error ? section("What went wrong", problem(operation.error)) : null,
+    operation.exists ? existing(operation.exists) : null,
+    waitsForApproval(operation) ? approval(operation) : null,
+    element("div", { class: "columns" },
+      section("Steps", timeline(operation.steps)),
+      element("div", {},
+        warnings(operation.warnings ?? []),
+        about(operation),
+        waitsForApproval(operation) ? null : approval(operation),
+        plan(operation.plan))),
+    result(operation),
+  ];
+}
+
+/** @param {Operation} operation */
+function progress(operation) {
+  const ended = hasEnded(operation.status);
+  return element("div", { class: "progress" },
+    progressStatus(operation.status),
+    element("progress", { max: "100", value: String(operation.percentComplete), "aria-label": "Progress" }),
+    element("span", { class: "numeric" }, `${operation.percentComplete} %`),
+    element("span", { class: "faint" }, ended ? "took " : "for ", elapsed(operation.createdAt, operation.finishedAt)));
+}
+
+/** @param {Step[]} steps */
+function timeline(steps) {
+  return element("ol", { class: "timeline" }, ...steps.map((step) => {
+    const current = step.status === "Running" ? "step" : undefined;
+    return element("li", { "data-kind": progressKind(step.status), "aria-current": current },
+      mark(progressKind(step.status)),
+      element("span", { class: "title" }, step.title ?? capital(step.name.replaceAll("_", " "))),
+      element("span", { class: "word" }, progressWord(step.status), step.attempts > 1 ? `, ${step.attempts} attempts` : ""),
+      step.startedAt && step.status !== "Skipped" ? elapsed(step.startedAt, step.finishedAt) : null);
+  }));
+}
+
+/**
+ * Show how long something took, or has taken until now; the clock keeps the latter right.
+ * @param {string} from
+ * @param {string | undefined} until
+ */
+function elapsed(from, until) {
+  const shown = element("span", { class: "elapsed numeric", "data-since": until ? undefined : from });
+  shown.textContent = duration(between(from, until));
+  return shown;
+}
+
+/** @param {HTMLElement} main */
+function tick(main) {
+  for (const shown of /** @type {NodeListOf<HTMLElement>} */ (main.querySelectorAll("[data-since]"))) {
+    shown.textContent = duration(between(shown.dataset["since"] ?? ""));
+  }
+}
+
+/** @param {Operation} operation */
+function waitsForApproval({ approval, status }) {
+  return approval?.required && !approval.decision && !hasEnded(status);
+}
+
+/** @param {Operation} operation */
+function approval(operation) {
+  const { approval } = operation;
+  if (!approval?.required) return null;
+  const waits = waitsForApproval(operation);
+  const kind = decisionKind(approval.decision);
+  const words = waits ? "Waits for approval" : capital(approval.decision ?? "not decided");
+  return section("Approval",
+    element("p", { class: "status", "data-kind": kind }, mark(kind), words),
+    facts([
+      ["Needed because", list(approval.reasons)],
+      ["Expires", waits ? relative(approval.expiresAt) : null],
+      ["Decided by", person(approval.decidedBy)],
+      ["Decided", time(approval.decidedAt)],
+      ["Comment", approval.comment],
+      ["Plan's SHA-256", code(approval.planSha256)],
+    ]));
+}
+
+/** @param {string | undefined} decision */
+function decisionKind(decision) {
+  if (decision === undefined) return "waiting";
+  return decision === "approved" ? "done" : "failed";
+}
+
+/** @param {{ code: string, message: string }[]} warnings */
+function warnings(warnings) {
+  if (!warnings.length) return null;
+  return section("Warnings", list(warnings.map((warning) =>
+    element("span", { class: "status", "data-kind": "warning" }, mark("warning"), element("span", {}, warning.message)))));
+}
+
+/** @param {NonNullable<Operation["exists"]>} exists */
+function existing(exists) {
+  return section("What exists", facts([
+    ["HSM", exists.hsm ? hsmState(exists.hsm.state) : "none"],
+    ["Costs a month", money(exists.monthlyCostUsd)],
+    ["Resource", code(exists.hsm?.resourceId)],
+    ["Resource group", exists.resourceGroup],
+    ["How to go on", exists.resume],
+  ]));
+}
+
+/** @param {Operation} operation */
+function about(operation) {
+  return section("About", facts([
+    ["HSM", element("a", { href: `#/hsms/${encodeURIComponent(operation.hsm)}`, id: "to-hsm" }, operation.hsm)],
+    ["Team", operation.team],
+    ["Requester", requesterOf(operation.requester, operation.requestedBy)],
+    ["Asked for", time(operation.createdAt)],
+    ["Ended", time(operation.finishedAt)],
+    ["Cancel asked for", operation.cancel ? element("span", {}, time(operation.cancel.at), " by ", person(operation.cancel.by)) : null],
+    ["Id", code(operation.id)],
+  ]));
+}
+
+/** @param {Plan | undefined} plan */
+function plan(plan) {
+  if (!plan) return null;
+  return section("Plan", facts([
+    ["Region", plan.location],
+    ["SKU", plan.sku],
+    ["Environment", plan.environment],
+    ["Costs a month", money(plan.monthlyCostUsd)],
+    ["Quorum", `${plan.quorum} of ${plan.wrappingKeys.length}`],
+    ["Custodians", list(plan.wrappingKeys.map((key) => key.custodian ?? null))],
+    ["Administrators", list(plan.administrators.map(code))],
+    ["Resource", code(plan.resourceId)],
+  ]));
+}
+
+/** @param {Operation} operation */
+function result({ result }) {
+  if (!result) return null;
+  return section("Result",
+    facts([["Address", code(result.uri)]]),
+    result.securityDomain ? receiptFacts(result.securityDomain) : null);
+}
+
+/**
+ * Say in words where an operation is, for those who hear the page.
+ * @param {Operation} operation
+ */
+function describe(operation) {
+  if (hasEnded(operation.status)) return `${progressWord(operation.status)}. ${operation.error?.message ?? ""}`;
+  const step = operation.steps.find((each) => each.status === "Running");
+  const title = step ? `${step.title ?? step.name.replaceAll("_", " ")}: running. ` : "";
+  return `${title}${operation.percentComplete} percent.`;
+}
+
+/** @param {string} text */
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

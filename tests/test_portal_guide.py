@@ -1,0 +1,54 @@
+"""A portal's developer has docs/portal-developers.md and nothing else: its commands and its client are run."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from domain.names import OPERATION_ID
+from local.child_process import REPOSITORY
+from local.stack import Stack
+from tests.custodians import Custodian, request_for
+
+GUIDE: Final = REPOSITORY / "docs" / "portal-developers.md"
+CLIENT: Final = REPOSITORY / "docs" / "examples" / "provision.py"
+
+
+def test_the_commands_by_curl_make_an_hsm(stack: Stack, tmp_path: Path) -> None:
+    (script,) = re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    ended = run(stack, tmp_path, ["bash", "-euo", "pipefail", "-c", script])
+    assert ended.returncode == 0, ended.stderr
+    operation = json.loads((tmp_path / "operation.json").read_text())
+    assert operation["status"] == "Succeeded", operation
+    for expected in ('"creationStopped": false', '"verdict": "Passed"', '"state": "Active"'):
+        assert expected in ended.stdout
+    stack.control.forget_hsms()
+
+
+def test_the_client_makes_an_hsm(stack: Stack, hsm_name: str, tmp_path: Path, custodians: list[Custodian]) -> None:
+    assert len(CLIENT.read_text().splitlines()) <= 40
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps(request_for(stack, custodians)))
+    ended = run(stack, tmp_path, [sys.executable, str(CLIENT), hsm_name, str(request)])
+    assert ended.returncode == 0, ended.stderr
+    progress, _, document = ended.stdout.partition("{")
+    assert " % " in progress
+    assert json.loads("{" + document)["state"] == "Active"
+    request.write_text(json.dumps({**json.loads(request.read_text()), "location": "the moon"}))
+    refused = run(stack, tmp_path, [sys.executable, str(CLIENT), hsm_name, str(request)])
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("location_not_allowed: location: ")
+
+
+def test_the_shown_operation_is_one() -> None:
+    (text,) = re.findall(r"^```json\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    assert OPERATION_ID.fullmatch(json.loads(text)["id"])
+
+
+def run(stack: Stack, folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("AZURE_")}
+    environment = {**plain, **stack.client_environment()}
+    return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)

@@ -1,0 +1,73 @@
+"""What people and portals do, in the audit log: what was accepted, and what was refused."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from clients.audit_log import append, refuse
+from domain.audit import AuditEvent
+from domain.caller import Caller
+from domain.errors import ErrorDetail, ServiceError
+from domain.names import HSM_NAME, hsm_of_operation
+from domain.operations import Operation
+from domain.records import Claim
+from domain.trace import Trace
+from triggers.calls import Call
+from triggers.routes import Route
+
+# Each refusal is a blob: what a flood is made of is not recorded one by one.
+_NOT_RECORDED: Final = frozenset({"too_many_requests"})
+_log = logging.getLogger("hsm_provisioner.api")
+
+
+def record_acceptance(claim: Claim) -> None:
+    """Record that an operation is about to be started; raises ServiceError `audit_unavailable`: then it must not."""
+    append(
+        AuditEvent(
+            operation_id=claim.operation_id,
+            at=datetime.now(UTC),
+            kind="accepted",
+            hsm=claim.hsm,
+            team=claim.team,
+            actor=claim.requester,
+            client_request_id=claim.trace.client_request_id,
+            detail={"kind": claim.kind, "requestedBy": claim.requested_by, "digest": claim.digest},
+        )
+    )
+
+
+def record_wish(kind: Literal["decision", "cancel"], operation: Operation, call: Call, outcome: str) -> None:
+    """Record what somebody wants of an operation, before it is so; raises ServiceError `audit_unavailable`."""
+    append(
+        AuditEvent(
+            operation_id=operation.id,
+            at=datetime.now(UTC),
+            kind=kind,
+            hsm=operation.hsm,
+            team=operation.team,
+            actor=call.caller.principal,
+            outcome=outcome,
+            client_request_id=call.trace.client_request_id,
+        )
+    )
+
+
+def record_refusal(route: Route, path: dict[str, str], caller: Caller, error: ErrorDetail, trace: Trace) -> None:
+    """Record that a changing request of a known caller was refused; it stays refused where that cannot be recorded."""
+    if error.code in _NOT_RECORDED or error.retryable:
+        return
+    name = path.get("name", "").lower()
+    hsm = name if HSM_NAME.fullmatch(name) else hsm_of_operation(path.get("id", ""))
+    event = AuditEvent(
+        at=datetime.now(UTC),
+        kind="refused",
+        hsm=hsm,
+        actor=caller.principal,
+        outcome=error.code,
+        client_request_id=trace.client_request_id,
+        detail={"call": route.name, "field": error.errors[0].field if error.errors else None},
+    )
+    try:
+        refuse(event)
+    except ServiceError as failure:
+        _log.error("a refusal could not be recorded: %s", failure)

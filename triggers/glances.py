@@ -1,0 +1,40 @@
+"""How operations stand, for lists: what a summary cannot say is asked of the engine, one question for each."""
+
+import azure.durable_functions as df
+
+from clients import archive
+from domain.operations import Operation, OperationStatus, percent_done
+from domain.summaries import ClaimSummary, OperationRecordSummary, begun_operation, summarise_operation
+from triggers.instances import ENDED, find_instance, find_operation_of, read_progress
+
+
+def status_of(claim: ClaimSummary, client: df.SyncDurableFunctionsClient) -> OperationStatus:
+    """Say how the last operation of a claim stands."""
+    if claim.running:
+        return glance(claim, client).status
+    if claim.succeeded:
+        return "Succeeded"
+    # One that was asked to be canceled may have failed first.
+    operation = archive.find_operation(claim.operation_id) if claim.cancel_asked else None
+    return operation.status if operation else "Failed"
+
+
+def glance(claim: ClaimSummary, client: df.SyncDurableFunctionsClient) -> OperationRecordSummary:
+    """Say how far an operation is that had no record when its claim was read."""
+    state = find_instance(claim, client)
+    if state is None or state.runtime_status in ENDED:
+        # Never begun, broken, or ended just now: its claim and its record say which.
+        operation = _find_operation(claim, client)
+        return summarise_operation(operation) if operation else begun_operation(claim)
+    steps = read_progress(state).get("steps", [])
+    if not steps:
+        return begun_operation(claim)
+    percent = percent_done([str(step["status"]) for step in steps])
+    return begun_operation(claim).model_copy(update={"status": "Running", "percent_complete": percent})
+
+
+def _find_operation(claim: ClaimSummary, client: df.SyncDurableFunctionsClient) -> Operation | None:
+    held = archive.find_claim(claim.hsm)
+    if held is not None and held.claim.operation_id == claim.operation_id:
+        return find_operation_of(held.claim, client)
+    return archive.find_operation(claim.operation_id)

@@ -1,0 +1,96 @@
+"""The parameters of lists, as a query has them."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from domain.fields import Guid, Location
+from domain.model import Model
+from domain.names import normalise_hsm_name
+from domain.operations import OperationStatus
+from domain.paging import LONGEST_TOKEN, Order, Position, read_token
+
+LARGEST_PAGE: Final = 200
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _hsm_name(text: str) -> str:
+    try:
+        return normalise_hsm_name(text)
+    except ValueError as error:
+        code, message = "invalid_parameter", "{reason}"
+        raise PydanticCustomError(code, message, {"reason": str(error)}) from None
+
+
+def _moment(text: object) -> object:
+    # Of itself pydantic takes a number for the seconds since 1970, too.
+    if not isinstance(text, datetime) and not (isinstance(text, str) and _MOMENT.fullmatch(text)):
+        code, message = "invalid_parameter", "This is a time such as 2026-11-01T12:00:00Z (RFC 3339)."
+        raise PydanticCustomError(code, message)
+    return text
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+Team = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+
+
+class ListQuery(Model):
+    """What every list takes: an order, the size of a page, and where it begins."""
+
+    model_config = ConfigDict(validate_by_name=False)
+
+    orderby: str
+    maxpagesize: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = 50
+    continuation_token: Annotated[str, Field(max_length=LONGEST_TOKEN)] | None = None
+
+    @field_validator("continuation_token")
+    @classmethod
+    def _of_this_order(cls, token: str | None, info: ValidationInfo) -> str | None:
+        if token is not None and "orderby" in info.data:
+            try:
+                read_token(token, Order.parse(info.data["orderby"]))
+            except ValueError as error:
+                code, message = "invalid_parameter", "{reason}"
+                raise PydanticCustomError(code, message, {"reason": str(error)}) from None
+        return token
+
+    @property
+    def order(self) -> Order:
+        """By what the list is ordered."""
+        return Order.parse(self.orderby)
+
+    @property
+    def after(self) -> Position | None:
+        """The position after which the page begins."""
+        return read_token(self.continuation_token, self.order) if self.continuation_token else None
+
+
+class HsmListQuery(ListQuery):
+    """Which HSMs, and in which order. `state` is as the list shows it."""
+
+    orderby: Literal["name", "name desc", "createdAt", "createdAt desc", "monthlyCostUsd", "monthlyCostUsd desc"] = (
+        "name"
+    )
+    state: Annotated[str, Field(pattern=r"^[A-Za-z]{1,40}$")] | None = None
+    team: Team | None = None
+    environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")] | None = None
+    location: Location | None = None
+
+
+class OperationListQuery(ListQuery):
+    """Which operations, the newest first unless asked otherwise.
+
+    `requester` is an Entra object id. `created_after` is the first moment that counts, `created_before` the first that
+    does not any more.
+    """
+
+    orderby: Literal["createdAt", "createdAt desc"] = "createdAt desc"
+    hsm: Annotated[str, AfterValidator(_hsm_name)] | None = None
+    status: OperationStatus | None = None
+    team: Team | None = None
+    requester: Guid | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
