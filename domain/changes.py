@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from domain.fields import Guid
@@ -15,6 +15,7 @@ from domain.requests import (
     PublicNetworkAccess,
     TagName,
     TagValue,
+    check_tag_names,
     parse_body,
     refused_by_model,
 )
@@ -46,7 +47,7 @@ def _say_no_null(schema: dict[str, Any]) -> None:
 _GIVEN: Final = (BeforeValidator(_not_null), Field(json_schema_extra=_say_no_null))
 
 
-TagChanges = Annotated[dict[TagName, TagValue | None], Field(max_length=100)]
+TagChanges = Annotated[dict[TagName, TagValue | None], Field(max_length=100), AfterValidator(check_tag_names)]
 
 
 class NetworkChange(Model):

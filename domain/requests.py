@@ -76,7 +76,8 @@ def _public_network_access(value: str) -> str:
     return value
 
 
-def _tags(tags: dict[str, str]) -> dict[str, str]:
+def check_tag_names[Value](tags: dict[str, Value]) -> dict[str, Value]:
+    """Give tags whose names Azure takes; raises PydanticCustomError."""
     if len({name.lower() for name in tags}) < len(tags) or any(re.search(r"[<>%&\\?/]", name) for name in tags):
         code, message = "invalid_field", "Tag names differ in more than case and hold none of < > % & \\ ? /."
         raise PydanticCustomError(code, message)
@@ -113,7 +114,7 @@ TagValue = Annotated[str, Field(max_length=256)]
 Tags = Annotated[
     dict[TagName, TagValue],
     Field(max_length=50),
-    AfterValidator(_tags),
+    AfterValidator(check_tag_names),
 ]
 AddressRange = Annotated[str, BeforeValidator(_address_range), Field(json_schema_extra=_ADDRESS_SCHEMA)]
 CertificateIdText = Annotated[

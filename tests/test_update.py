@@ -177,6 +177,7 @@ BAD_BODIES: dict[str, tuple[Any, str, str]] = {
     "tags that are null": ({"tags": None}, "tags", "invalid_field"),
     "a tag that is a number": ({"tags": {"a": 1}}, "tags.a", "invalid_field"),
     "a tag's name that Azure refuses": ({"tags": {"a?": "b"}}, "tags", "invalid_field"),
+    "two names that Azure takes for one": ({"tags": {"a": "b", "A": None}}, "tags", "invalid_field"),
     "too many tags": ({"tags": {f"t{number}": "" for number in range(51)}}, "tags", "invalid_field"),
     "a network that is null": ({"network": None}, "network", "invalid_field"),
     "no action": ({"network": {"defaultAction": None}}, "network.defaultAction", "invalid_field"),
