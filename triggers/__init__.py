@@ -2,8 +2,5 @@
 
 from triggers import http_api, pages
 from triggers.registration import blueprint
-from triggers.startup import tell_mistakes
-
-tell_mistakes()
 
 __all__ = ["blueprint", "http_api", "pages"]
