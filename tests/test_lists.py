@@ -14,7 +14,7 @@ from azure.mgmt.keyvault import models as arm
 
 from domain.requests import HsmRequest
 from local.azure.control.models import NewFault, NewHold
-from local.azure.core.faults import Answer
+from local.azure.core.faults import Answer, BrokenBody, Effect, Reset
 from local.demo import ADMINISTRATOR
 from local.policy import TEAM_B
 from local.portal import Portal
@@ -286,6 +286,42 @@ def make_foreign(stack: Stack, name: str) -> None:
         KeyVaultManagementClient(credential, stack.azure.endpoints.subscription_id, polling_interval=0.1) as client,
     ):
         client.managed_hsms.begin_create_or_update("rg-hsm", name, hsm).result()
+
+
+@pytest.mark.parametrize(
+    ("effect", "code"),
+    [
+        (Answer(status=503), "azure_unavailable"),
+        (Answer(status=403), "azure_forbidden"),
+        (Reset(phase="before"), "azure_unreachable"),
+        (BrokenBody(form="truncated"), "azure_unreachable"),
+        (BrokenBody(form="not_json"), "azure_unreadable"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_no_empty_list(effect: Effect, code: str, stack: Stack, portal: Portal) -> None:
+    broken = stack.control.inject_fault(
+        NewFault(service="blob_storage", method="GET", path="/hsm-records$", count=1000, effect=effect)
+    )
+    answers = [portal.send("GET", path) for path in ("hsms", "operations")]
+    stack.control.remove_fault(broken)
+    shown = [(answer.status_code, answer.json()["code"], answer.json()["retryable"]) for answer in answers]
+    assert shown == [(503, code, True)] * 2
+    assert portal.send("GET", "hsms").status_code == 200
+
+
+def test_the_ids_of_a_request_are_carried_to_the_lists_of_azure(
+    stack: Stack, portal: Portal, fleet: list[str], environment: str
+) -> None:
+    since = len(stack.control.journal())
+    headers = {"x-ms-client-request-id": "console-4711"}
+    portal.send("GET", "hsms", params={"environment": environment}, headers=headers).raise_for_status()
+    asked = [
+        entry for entry in stack.control.journal()[since:] if entry["service"] in ("blob_storage", "resource_manager")
+    ]
+    assert {entry["service"] for entry in asked} == {"blob_storage", "resource_manager"}
+    assert {entry["clientRequestId"] for entry in asked} == {"console-4711"}
+    assert len(asked) == 4
+    assert fleet
 
 
 def test_what_was_written_without_its_summary_is_read_and_what_is_damaged_hides_nothing(

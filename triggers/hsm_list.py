@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from clients import summaries
-from clients.fleet import find_fleet
+from clients.many_subscriptions import list_hsms_of
 from clients.ownership import is_ours
 from clients.summaries import VerificationSummary
 from domain.hsm import Hsm
@@ -95,7 +95,7 @@ def _place(kept: _Kept, by: str) -> Position:
 
 def _look(fleet: Sequence[_Kept]) -> dict[str, _Seen]:
     """Ask Azure how HSMs are, once for each subscription; one that it does not answer for is Unknown."""
-    answers = find_fleet({kept.record.subscription_id for kept in fleet if kept.record is not None})
+    answers = list_hsms_of({kept.record.subscription_id for kept in fleet if kept.record is not None})
     by_id = {hsm.resource_id.lower(): hsm for hsms in answers.values() for hsm in hsms}
     return {kept.name: _see(kept, answers.keys(), by_id) for kept in fleet}
 

@@ -90,7 +90,6 @@ ROUTES: Final = (
         roles=READERS,
         query="triggers.list_queries:HsmListQuery",
         answers={200: f"{_MODELS}:HsmPage"},
-        codes=("invalid_parameter",),
     ),
     Route(
         name="get_openapi",
@@ -191,7 +190,6 @@ ROUTES: Final = (
         roles=READERS,
         query="triggers.list_queries:OperationListQuery",
         answers={200: f"{_MODELS}:OperationPage"},
-        codes=("invalid_parameter",),
     ),
     Route(
         name="patch_hsm",

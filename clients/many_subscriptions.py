@@ -13,7 +13,7 @@ AT_ONCE: Final = 8
 PATIENCE_SECONDS: Final = 15.0
 
 
-def find_fleet(subscription_ids: Collection[str]) -> dict[str, list[Hsm]]:
+def list_hsms_of(subscription_ids: Collection[str]) -> dict[str, list[Hsm]]:
     """List the HSMs of each subscription; one that Azure did not answer for, or not in time, is missing."""
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
@@ -32,5 +32,6 @@ def find_fleet(subscription_ids: Collection[str]) -> dict[str, list[Hsm]]:
 def _answer(future: Future[list[Hsm]]) -> list[Hsm] | None:
     try:
         return future.result() if future.done() else None
-    except ServiceError:
+    except (ServiceError, ValueError):
+        # No answer, or one that describes an HSM without its name.
         return None
