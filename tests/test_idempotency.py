@@ -11,8 +11,9 @@ from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 
 from local.azure.control.models import NewHold
 from local.demo import ADMINISTRATOR
+from local.policy import TEAM_A
 from local.portal import Portal
-from local.stack import Stack
+from local.stack import Stack, register_application
 from tests.custodians import Custodian, make_custodian, request_for, wrapping_keys
 
 
@@ -130,6 +131,27 @@ def test_another_caller_gets_nothing_of_an_hsm_that_is_not_its_own(
     for refused in (running, finished):
         assert (refused.status_code, refused.json()["code"]) == (409, "hsm_exists")
         assert "operation" not in refused.json()
+
+
+def test_of_two_portals_that_want_different_hsms_of_one_name_one_wins(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    """One team has two portals; each is a caller of its own."""
+    other = Portal(stack, register_application(stack.control, "a second portal", ["Hsm.Request"], groups=[TEAM_A]))
+    portals = [portal, other]
+    for sender in portals:
+        sender.token()
+    bodies = [request_for(stack, custodians, tags={"owner": owner}) for owner in ("first", "second")]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda index: portals[index].put_hsm(hsm_name, bodies[index]), range(2)))
+    assert sorted(answer.status_code for answer in answers) == [202, 409], [answer.text for answer in answers]
+    won, lost = sorted(answers, key=lambda answer: answer.status_code)
+    assert lost.json()["code"] == "operation_in_progress"
+    assert lost.json()["operation"]["id"] == won.json()["id"]
+    assert portal.follow(won.json()["id"])["status"] == "Succeeded"
+    winner = answers.index(won)
+    assert portal.send("GET", f"hsms/{hsm_name}").json()["tags"] == bodies[winner]["tags"]
+    assert count_puts(stack, hsm_name) == 1
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])

@@ -1,10 +1,16 @@
 """The parameters of a query, by the route's model."""
 
+import re
+from typing import Final
+
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
 
 from domain.errors import FieldError, refused_fields
 from triggers.routes import Route, load
+
+
+_NAME: Final = re.compile(r"[A-Za-z-]{1,40}")
 
 
 def read_query(route: Route, request: func.HttpRequest) -> BaseModel | None:
@@ -26,5 +32,8 @@ def read_query(route: Route, request: func.HttpRequest) -> BaseModel | None:
 
 def _refused(faults: list[tuple[str, str]]) -> Exception:
     return refused_fields(
-        [FieldError(field=name[:100], message=message, code="invalid_parameter") for name, message in faults[:50]]
+        [
+            FieldError(field=name if _NAME.fullmatch(name) else "query", message=message, code="invalid_parameter")
+            for name, message in faults[:50]
+        ]
     )
