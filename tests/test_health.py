@@ -17,6 +17,7 @@ from local.stack import Stack
 from tests.hosts import deployed, log_lines
 from triggers.readiness import look_at_engine
 
+LATE = "There was no answer within 4 s."
 NAMES = ["settings", "storage", "identity", "keys", "engine"]
 
 
@@ -27,17 +28,25 @@ def ask(stack: Stack) -> requests.Response:
     return response
 
 
+def ask_patiently(stack: Stack) -> requests.Response:
+    """Ask until all have answered: the first look loads the SDKs, which takes a busy machine long."""
+    deadline = time.monotonic() + 90
+    while LATE in (response := ask(stack)).text and time.monotonic() < deadline:
+        time.sleep(2)
+    return response
+
+
 def lacking(response: requests.Response) -> dict[str, str]:
     return {item["name"]: item["message"] for item in response.json()["dependencies"] if not item["ready"]}
 
 
 def test_a_deployment_that_has_all_is_ready(stack: Stack) -> None:
-    response = ask(stack)
+    response = ask_patiently(stack)
     assert (response.status_code, response.json()["status"], lacking(response)) == (200, "Ready", {})
 
 
 def test_a_flood_of_questions_costs_nothing(stack: Stack) -> None:
-    ask(stack)
+    ask_patiently(stack)
     since = len(stack.control.journal())
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
@@ -52,7 +61,7 @@ def test_a_store_that_fails_is_named_and_so_is_one_that_hangs(stack: Stack, tmp_
     with deployed(stack, tmp_path / "host", {}) as other:
         broken = stack.control.inject_fault(fault)
         try:
-            response = ask(other)
+            response = ask_patiently(other)
             assert (response.status_code, response.json()["status"]) == (503, "NotReady")
             assert list(lacking(response)) == ["storage"]
         finally:
@@ -63,14 +72,14 @@ def test_a_store_that_fails_is_named_and_so_is_one_that_hangs(stack: Stack, tmp_
             began = time.monotonic()
             response = ask(other)
             assert time.monotonic() - began < 6
-            assert lacking(response) == {"storage": "There was no answer within 4 s."}
+            assert lacking(response) == {"storage": LATE}
         finally:
             stack.control.remove_fault(hanging)
 
 
 def test_an_identity_that_gets_no_token_is_named(stack: Stack, tmp_path: Path) -> None:
     with deployed(stack, tmp_path / "host", {"IDENTITY_HEADER": "not-the-secret"}) as other:
-        response = ask(other)
+        response = ask_patiently(other)
     assert response.status_code == 503
     assert set(lacking(response)) == {"storage", "identity"}
     assert "not-the-secret" not in response.text
@@ -82,7 +91,7 @@ def test_keys_that_cannot_be_read_are_named(stack: Stack, tmp_path: Path) -> Non
     with deployed(stack, tmp_path / "host", {}) as other:
         identifier = stack.control.inject_fault(fault)
         try:
-            response = ask(other)
+            response = ask_patiently(other)
         finally:
             stack.control.remove_fault(identifier)
     assert (response.status_code, set(lacking(response))) == (503, {"keys"})
@@ -130,7 +139,7 @@ WRONG: dict[str, dict[str, Any]] = {
 def test_each_mistake_in_the_settings_is_told_once_and_the_app_starts(case: str, stack: Stack, tmp_path: Path) -> None:
     wrong = WRONG[case]
     with deployed(stack, tmp_path / "host", wrong["settings"]) as other:
-        response = ask(other)
+        response = ask_patiently(other)
         alive = requests.get(f"{other.host.functions_url}/api/health", timeout=10).status_code
         called = Portal(other).send("GET", "hsms/nobody-has-this")
     assert alive == 200
