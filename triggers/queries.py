@@ -9,7 +9,6 @@ from pydantic import BaseModel, ValidationError
 from domain.errors import FieldError, refused_fields
 from triggers.routes import Route, load
 
-
 _NAME: Final = re.compile(r"[A-Za-z-]{1,40}")
 
 
