@@ -2,19 +2,17 @@
 
 from datetime import UTC, datetime
 
-from clients import archive, key_vault, resource_manager
+from clients import archive, resource_manager
 from clients.archive import PinnedPlan
-from clients.key_vault import VaultCertificate
 from clients.ownership import hsm_exists, is_ours
 from domain.approvals import require_approved
-from domain.errors import FieldError, ServiceError, service_error
+from domain.errors import ServiceError, service_error
 from domain.fields import OperationKind
 from domain.hsm import Hsm
-from domain.names import hsm_of_operation, instance_id, parse_certificate_id
+from domain.names import hsm_of_operation, instance_id
 from domain.outcomes import Work
 from domain.records import Claim, ExportEntry, Plan
 from domain.trace import follow
-from domain.wrapping_keys import wrapping_key_field
 
 
 def now() -> datetime:
@@ -69,17 +67,6 @@ def approved_plan_of(work: Work, kind: OperationKind = "provision", *, cancelabl
     pinned = pinned_plan_of(work, kind, cancelable=cancelable)
     require_approved(pinned.sha256, pinned.plan.approval_reasons, archive.find_decision(pinned.plan))
     return pinned.plan
-
-
-def read_wrapping_certificate(index: int, certificate_id: str) -> VaultCertificate | None:
-    """Read a wrapping key's certificate; raises ServiceError that names the key where its vault does not answer."""
-    try:
-        return key_vault.find_certificate(parse_certificate_id(certificate_id))
-    except ServiceError as error:
-        detail = error.detail
-        field = FieldError(field=wrapping_key_field(index), message=detail.message, code=detail.code)
-        advice = f"{detail.advice} Check that the vault exists and lets the function read its certificates."
-        raise ServiceError(detail.model_copy(update={"errors": [field], "advice": advice})) from None
 
 
 def export_entry(work: Work) -> ExportEntry:

@@ -1,6 +1,7 @@
 """Make sure, right before they are used, that the pinned wrapping keys are still what was pinned."""
 
-from activities.context import now, plan_of, read_wrapping_certificate
+from activities.context import now, plan_of
+from clients.wrapping_certificates import read_wrapping_certificate
 from domain.errors import refused_fields
 from domain.outcomes import Outcome, Work, done
 from domain.records import PinnedKey

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from activities.context import hsm_gone
 from clients import archive, resource_manager
 from clients.azure_errors import unreadable
-from clients.ownership import hsm_exists, list_locations
+from clients.ownership import find_usable_provider, hsm_exists
 from domain.adoption import FoundHsm
 from domain.hsm import Hsm
 from domain.requests import HsmSpecification
@@ -24,7 +24,7 @@ def find_foreign_hsm(place: HsmSpecification, name: str, team: str) -> ForeignHs
     Raises ServiceError `hsm_gone`, `hsm_exists` where our record says that the name is another team's, and
     `azure_unreadable` where ARM does not say when it was made.
     """
-    list_locations(place.subscription_id)
+    find_usable_provider(place.subscription_id)
     hsm = resource_manager.find_hsm(place.subscription_id, place.resource_group, name)
     if hsm is None or hsm.provisioning_state == "Deleting":
         raise hsm_gone()

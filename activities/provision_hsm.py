@@ -2,11 +2,11 @@
 
 from activities.context import approved_plan_of, now
 from clients import archive, resource_manager
-from clients.ownership import creation_stopped, hsm_exists, is_ours
+from clients.hsm_limit import require_place
+from clients.ownership import hsm_exists, is_ours, require_not_stopped
 from domain.changes import find_change
 from domain.outcomes import Outcome, Work, done
 from domain.records import HsmRecord, Plan
-from domain.settings import settings
 
 
 def provision_hsm(work: Work) -> Outcome:
@@ -19,8 +19,9 @@ def provision_hsm(work: Work) -> Outcome:
     record = archive.find_hsm_record(plan.hsm)
     if hsm is not None and not is_ours(hsm, record, plan.team):
         raise hsm_exists()
-    if hsm is None and settings().stop_creation:
-        raise creation_stopped()
+    require_not_stopped(hsm)
+    if hsm is None:
+        require_place(plan.hsm)
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
     if hsm is None:
         # A record of an HSM that is gone must not vouch for the new one: it names the old one's security domain.

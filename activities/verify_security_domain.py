@@ -4,10 +4,11 @@ from pydantic import BaseModel, ConfigDict
 
 from activities.context import now, plan_of, record_missing
 from clients import archive
+from clients.verification import find_stored_faults, make_verification
 from domain.errors import service_error
 from domain.outcomes import Outcome, Work, done
-from domain.records import Plan, Receipt, sha256_of, utc_text
-from domain.security_domain import find_faults, summarize
+from domain.records import Plan, Receipt, utc_text
+from domain.security_domain import summarize
 
 
 class Downloaded(BaseModel):
@@ -22,23 +23,18 @@ def verify_security_domain(work: Work) -> Outcome:
     """Hold the stored bytes against receipt and plan, and record them as the HSM's confirmed security domain."""
     plan = plan_of(work)
     receipt = Downloaded.model_validate(work.progress).receipt
-    stored = archive.find_security_domain_of(receipt, plan.hsm)
-    faults = ["it is not there"] if stored is None else _find_faults(plan, receipt, stored.content)
+    faults = find_stored_faults(plan.hsm, receipt, plan)
     if faults:
         raise service_error(
             "security_domain_invalid",
             f"The stored security domain is not what it must be: {summarize(faults)}.",
             advice="Keep what is stored. Send the request again: the security domain is downloaded once more.",
         )
-    # Idempotent: the confirmation is written once, and the record becomes what it already is.
+    # Idempotent: the confirmation is written once, the record becomes what it already is, and the verification newer.
     archive.create_confirmation(plan.hsm, receipt, f'{{"verifiedAt":"{utc_text(now())}","sha256":"{receipt.sha256}"}}')
     _record(plan, receipt)
+    archive.write_verification(make_verification(plan.hsm, receipt, plan, faults))
     return done(shares=len(plan.thumbprints))
-
-
-def _find_faults(plan: Plan, receipt: Receipt, content: bytes) -> list[str]:
-    faults = [] if sha256_of(content) == receipt.sha256 else ["its SHA-256 is not the receipt's"]
-    return faults + find_faults(content, plan.thumbprints, plan.whole_request.security_domain.quorum)
 
 
 def _record(plan: Plan, receipt: Receipt) -> None:

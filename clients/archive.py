@@ -3,8 +3,8 @@
 Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever overwritten or deleted: `plan.json`,
 `approval.json`; for each download attempt `{attempt}/security-domain.json`, `{attempt}/receipt.json`,
 `{attempt}/confirmation.json`.
-Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, each with its summary beside
-it for lists (`clients/summaries.py`).
+Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
+with its summary beside it for lists (`clients/summaries.py`).
 """
 
 from typing import Final, NamedTuple
@@ -12,14 +12,15 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 
 from clients.azure_errors import unreadable
-from clients.blobs import Blob, blob_url, create_blob, find_blob, replace_blob
+from clients.blobs import Blob, blob_url, create_blob, find_blob, put_blob, replace_blob
 from domain.approvals import Decision
 from domain.errors import service_error
 from domain.exports import BegunExport
 from domain.model import Model
 from domain.operations import Operation
-from domain.records import Claim, HsmRecord, Plan, Receipt, sha256_of
+from domain.records import Claim, HsmRecord, Plan, Receipt, sha256_of, utc_text
 from domain.summaries import Summary, summarise_claim, summarise_hsm, summarise_operation
+from domain.verifications import Verification
 
 ARCHIVE: Final = "security-domains"
 RECORDS: Final = "hsm-records"
@@ -97,6 +98,18 @@ def find_operation(operation_id: str) -> Operation | None:
 def write_operation(operation: Operation) -> None:
     """Record how an operation ended."""
     _write(f"operations/{operation.id}", operation, summarise_operation(operation))
+
+
+def find_verification(hsm: str) -> Verification | None:
+    """Read how an HSM's security domain was found when it was last verified."""
+    blob = find_blob(RECORDS, f"verifications/{hsm}")
+    return _parse(Verification, blob) if blob else None
+
+
+def write_verification(verification: Verification) -> None:
+    """Record how a security domain was found, in place of what was found before."""
+    told = {"verified_at": utc_text(verification.verified_at), "quorum_health": verification.quorum_health}
+    put_blob(RECORDS, f"verifications/{verification.hsm}", verification.to_json().encode(), told)
 
 
 def _write(path: str, record: Model, summary: Summary) -> None:

@@ -34,6 +34,12 @@ def credential() -> "ManagedIdentityCredential":
     return ManagedIdentityCredential(client_id=client_id) if client_id else ManagedIdentityCredential()
 
 
+def require_token() -> None:
+    """Raise ServiceError `azure_sign_in_failed` unless the identity has a token, or gets one."""
+    with our_errors("sign the function's identity in"):
+        credential().get_token(ARM_SCOPE)
+
+
 @lru_cache(maxsize=1)
 def own_identity() -> OwnIdentity:
     """Give the ids of the function's identity, from the claims `oid` and `appid` of its own access token.

@@ -2,6 +2,7 @@
 
 from clients import resource_manager
 from clients.credential import own_identity
+from clients.resource_manager import Provider
 from domain.errors import FieldError, ServiceError, refused_fields, service_error
 from domain.hsm import Hsm
 from domain.records import HsmRecord
@@ -14,26 +15,41 @@ def require_usable_subscription(subscription_id: str, location: str) -> None:
 
     Raises ServiceError `subscription_not_ours`, `provider_not_registered`, `location_unsupported`.
     """
-    if location not in list_locations(subscription_id):
-        message = "Azure has no Managed HSMs in this region."
-        raise refused_fields([FieldError(field="location", message=message, code="location_unsupported")])
+    require_region(find_usable_provider(subscription_id), location)
 
 
-def list_locations(subscription_id: str) -> set[str]:
-    """List the regions in which a subscription of ours can have HSMs.
+def find_usable_provider(subscription_id: str) -> Provider:
+    """Read the provider Microsoft.KeyVault of a subscription of ours.
 
     Raises ServiceError `subscription_not_ours`, `provider_not_registered`. To be asked before anything else of
     Microsoft.KeyVault: Azure's SDK registers a provider by itself when ARM says that it is missing.
     """
+    require_our_subscription(subscription_id)
+    provider = resource_manager.find_provider(subscription_id)
+    require_registered(provider, subscription_id)
+    return provider
+
+
+def require_our_subscription(subscription_id: str) -> None:
+    """Raise ServiceError `subscription_not_ours` unless the subscription is one of our tenant's that we can read."""
     if resource_manager.find_subscription_tenant(subscription_id) != settings().tenant_id.lower():
         message = "This is not a subscription of our tenant that the function may read."
         raise refused_fields([FieldError(field="subscriptionId", message=message, code="subscription_not_ours")])
-    registered, locations = resource_manager.find_provider(subscription_id)
-    if not registered:
+
+
+def require_registered(provider: Provider, subscription_id: str) -> None:
+    """Raise ServiceError `provider_not_registered` unless the subscription has the provider."""
+    if not provider.registered:
         command = f"az provider register --namespace Microsoft.KeyVault --subscription {subscription_id}"
         message = f"The subscription is not registered for Microsoft.KeyVault. Run: {command}"
         raise refused_fields([FieldError(field="subscriptionId", message=message, code="provider_not_registered")])
-    return locations
+
+
+def require_region(provider: Provider, location: str) -> None:
+    """Raise ServiceError `location_unsupported` unless Azure has Managed HSMs there."""
+    if location not in provider.locations:
+        message = "Azure has no Managed HSMs in this region."
+        raise refused_fields([FieldError(field="location", message=message, code="location_unsupported")])
 
 
 def is_ours(hsm: Hsm, record: HsmRecord | HsmRecordSummary | None, team: str) -> bool:
@@ -71,10 +87,21 @@ def hsm_exists() -> ServiceError:
     )
 
 
-def creation_stopped() -> ServiceError:
-    """Make the error of a creation while the operators' switch is on."""
-    return service_error(
-        "creation_stopped",
-        "The operators have stopped the creation of HSMs.",
-        advice="Ask the platform's operators when it goes on, then send the request again.",
-    )
+def require_not_stopped(hsm: Hsm | None) -> None:
+    """Check the operators' switches against what is still to be done for an HSM; None where there is none yet.
+
+    Raises ServiceError `creation_stopped`; `destruction_and_export_stopped`, for an HSM whose security domain nobody
+    may download would be billed for nothing.
+    """
+    if settings().stop_creation and (hsm is None or hsm.provisioning_state == "Failed"):
+        raise service_error(
+            "creation_stopped",
+            "The operators have stopped the creation of HSMs.",
+            advice="Ask the platform's operators when it goes on, then send the request again.",
+        )
+    if settings().stop_destruction_and_export and (hsm is None or not hsm.active):
+        raise service_error(
+            "destruction_and_export_stopped",
+            "The operators have stopped destruction and export, so the HSM could not be activated.",
+            advice="Ask the platform's operators when it goes on, then send the request again.",
+        )

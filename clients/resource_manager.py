@@ -3,7 +3,7 @@
 import fnmatch
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clients.azure_errors import our_errors
 from clients.credential import RETRIES, credential, own_identity
@@ -80,8 +80,15 @@ def _grants(grant: dict[str, Any], action: str) -> bool:
     return matches(grant.get("actions", [])) and not matches(grant.get("notActions", []))
 
 
-def find_provider(subscription_id: str) -> tuple[bool, set[str]]:
-    """Say whether Microsoft.KeyVault is registered, and in which regions it has Managed HSMs."""
+class Provider(NamedTuple):
+    """Whether Microsoft.KeyVault is registered, and in which regions it has Managed HSMs."""
+
+    registered: bool
+    locations: set[str]
+
+
+def find_provider(subscription_id: str) -> Provider:
+    """Read the provider Microsoft.KeyVault of a subscription."""
     with our_errors("read the provider Microsoft.KeyVault"):
         provider = _resources(subscription_id).providers.get("Microsoft.KeyVault")
     locations = {
@@ -90,7 +97,7 @@ def find_provider(subscription_id: str) -> tuple[bool, set[str]]:
         if (kind.resource_type or "").lower() == "managedhsms"
         for location in kind.locations or []
     }
-    return provider.registration_state == "Registered", locations
+    return Provider(provider.registration_state == "Registered", locations)
 
 
 def resource_group_exists(subscription_id: str, resource_group: str) -> bool:

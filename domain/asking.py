@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from domain.errors import refused_fields
+from domain.caller import Principal
+from domain.errors import FieldError, refused_fields
 from domain.fields import OperationKind
 from domain.names import parse_certificate_id
 from domain.policy import Policy
-from domain.policy_rules import Asked, AskedKey, Grant, find_violations
+from domain.policy_rules import Asked, AskedKey, Grant, find_approval_reasons, find_violations
 from domain.requests import HsmRequest, HsmSpecification, WrappingKeyRequest
 from domain.wrapping_keys import WrappingCertificate, read_pem
 
@@ -22,23 +23,53 @@ def require_allowed(
     *,
     by_operator: bool,
     kind: OperationKind = "provision",
-    thumbprints: Sequence[str] | None = None,
 ) -> None:
-    """Raise ServiceError that names each field which the policy or the caller's grant refuses.
-
-    `thumbprints` are those of the pinned wrapping keys, in their order; without them a key in Key Vault is judged as
-    far as it is known. Operators act for every team. Of an HSM that is there (`kind` update or adopt) only that is
-    judged which the operation decides.
-    """
-    if by_operator:
-        grant = grant.model_copy(update={"teams": grant.teams | {team}})
-    errors = find_violations(policy, grant, _describe(name, team, request, now, thumbprints), kind)
+    """Raise ServiceError that names each field which the policy or the caller's grant refuses."""
+    errors = find_refusals(policy, grant, name, team, request, now, by_operator=by_operator, kind=kind)
     if errors:
         raise refused_fields(errors)
 
 
+def find_refusals(
+    policy: Policy,
+    grant: Grant,
+    name: str,
+    team: str,
+    request: HsmSpecification,
+    now: datetime,
+    *,
+    by_operator: bool,
+    kind: OperationKind = "provision",
+    thumbprints: Sequence[str | None] | None = None,
+) -> list[FieldError]:
+    """Name each field which the policy or the caller's grant refuses.
+
+    `thumbprints` are those of the wrapping keys that were read, in their order; without them a key in Key Vault is
+    judged as far as it is known. Operators act for every team. Of an HSM that is there (`kind` update or adopt) only
+    that is judged which the operation decides.
+    """
+    if by_operator:
+        grant = grant.model_copy(update={"teams": grant.teams | {team}})
+    return find_violations(policy, grant, _describe(name, team, request, now, thumbprints), kind)
+
+
+def require_person(policy: Policy, requester: Principal, request: HsmSpecification, kind: OperationKind) -> None:
+    """Require to know the person who asks, where approval is needed: nobody may approve what they asked for.
+
+    Raises ServiceError `requested_by_not_you`, `requested_by_missing`.
+    """
+    if requester.kind == "person":
+        if request.requested_by not in (None, requester.object_id):
+            message = "A person asks for themselves: leave requestedBy out."
+            raise refused_fields([FieldError(field="requestedBy", message=message, code="requested_by_not_you")])
+        return
+    if request.requested_by is None and find_approval_reasons(policy, request.environment, request.sku, kind):
+        message = "This needs approval, so name the person who asks, by object id: they cannot approve it themselves."
+        raise refused_fields([FieldError(field="requestedBy", message=message, code="requested_by_missing")])
+
+
 def _describe(
-    name: str, team: str, request: HsmSpecification, now: datetime, thumbprints: Sequence[str] | None
+    name: str, team: str, request: HsmSpecification, now: datetime, thumbprints: Sequence[str | None] | None
 ) -> Asked:
     keys = request.security_domain.wrapping_keys if isinstance(request, HsmRequest) else []
     return Asked(

@@ -65,18 +65,27 @@ def settings() -> Settings:
 @lru_cache(maxsize=1)
 def deployment_policy() -> Policy:
     """Read the policy from the settings, once for each process; raises SettingsInvalid."""
-    try:
-        return parse_policy(settings().policy)
-    except PolicyInvalid as invalid:
-        raise SettingsInvalid([f"{_PREFIX}POLICY: {mistake}" for mistake in invalid.mistakes]) from None
+    return _read_policy(settings().policy)
 
 
 def find_mistakes() -> list[str]:
-    """Name every mistake in the settings, a sentence for each."""
+    """Name every mistake in the settings and in the policy, a sentence for each."""
     mistakes: list[str] = []
-    for read in (settings, deployment_policy):
+    try:
+        settings()
+    except SettingsInvalid as invalid:
+        mistakes += invalid.mistakes
+    policy = os.environ.get(f"{_PREFIX}POLICY")
+    if policy:
         try:
-            read()
+            _read_policy(policy)
         except SettingsInvalid as invalid:
-            mistakes += [mistake for mistake in invalid.mistakes if mistake not in mistakes]
+            mistakes += invalid.mistakes
     return mistakes
+
+
+def _read_policy(text: str) -> Policy:
+    try:
+        return parse_policy(text)
+    except PolicyInvalid as invalid:
+        raise SettingsInvalid([f"{_PREFIX}POLICY: {mistake}" for mistake in invalid.mistakes]) from None

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,26 +141,18 @@ def _run_in(
         portal = register_application(control, "portal", ["Hsm.Request"], groups=[TEAM_A], azure_role="Contributor")
         create_containers(azure, portal)
         create_people(control, API_AUDIENCE)
-        # People come back from signing in to an address that is registered before the app starts.
-        port = _free_port()
-        console = control.create_spa_client("HSM console", [f"http://127.0.0.1:{port}/api/console/"])
+        console = control.create_spa_client("HSM console")
         tell("starting the app in the local host")
         all_settings = {**app_settings(azure), "HSM_PROVISIONER_CONSOLE_CLIENT_ID": console, **settings}
-        arguments = ["--port", str(port), *host_arguments]
-        host = start_local_host(REPOSITORY, directory / "host", all_settings, azure.environment(), arguments)
+        host = start_local_host(REPOSITORY, directory / "host", all_settings, azure.environment(), host_arguments)
         try:
+            # People come back from signing in to where the app answers, which is known only now.
+            control.change_spa_client(console, [f"{host.functions_url}/api/console/"])
             yield Stack(azure, host, control, portal)
         finally:
             host.process.stop()
     finally:
         azure.process.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def register_application(

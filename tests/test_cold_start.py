@@ -31,6 +31,9 @@ def test_importing_the_app_loads_nothing_heavy() -> None:
     loaded = load("function_app")
     assert "orchestrations.hsm_provisioning" in loaded
     assert heavy(loaded) == set()
+    # The settings and the policy are checked at start, so their models load; nothing that serves requests does.
+    assert {"pydantic", "domain.policy"} <= loaded
+    assert not loaded & {"triggers.gateway", "triggers.representations", "domain.requests", "clients.blobs"}
 
 
 def test_the_search_finds_what_is_loaded() -> None:

@@ -45,6 +45,7 @@ MOMENTS = [
     Moment("verify_security_domain", "blob_storage", "GET", "/1/security-domain.json", skip=1),
     Moment("verify_security_domain", "blob_storage", "PUT", "/1/confirmation.json"),
     Moment("verify_security_domain", "blob_storage", "PUT", "/hsms/{name}", skip=1),
+    Moment("verify_security_domain", "blob_storage", "PUT", "/verifications/{name}"),
     Moment("record_operation", "blob_storage", "PUT", "/hsm-records/operations/{name}"),
     Moment("record_operation", "blob_storage", "PUT", "/audit/operations/{name}", skip=7),
     Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=1),

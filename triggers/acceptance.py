@@ -4,7 +4,14 @@ from typing import NamedTuple
 
 from clients import archive, resource_manager
 from clients.credential import own_identity
-from clients.ownership import creation_stopped, hsm_exists, is_ours, require_free_name, require_usable_subscription
+from clients.hsm_limit import require_place
+from clients.ownership import (
+    hsm_exists,
+    is_ours,
+    require_free_name,
+    require_not_stopped,
+    require_usable_subscription,
+)
 from domain.changes import find_change
 from domain.errors import FieldError, refused_fields
 from domain.hsm import Hsm, find_differences
@@ -12,7 +19,6 @@ from domain.names import resource_id
 from domain.operations import Operation
 from domain.records import HsmRecord
 from domain.requests import HsmRequest, HsmSpecification
-from domain.settings import settings
 from triggers.calls import Call
 from triggers.claiming import Accepted, Last, Wanted, begin, find_last, join_running, try_until_settled
 from triggers.permissions import require_permission, settle_team
@@ -54,8 +60,9 @@ def _try_to_accept(asked: _Asked) -> Accepted | None:
         if _is_finished(hsm, record, last.operation):
             return _compare(asked, last, hsm, record)
         _check_changes(hsm, asked.request, record)
-    if hsm is None and settings().stop_creation:
-        raise creation_stopped()
+    require_not_stopped(hsm)
+    if hsm is None:
+        require_place(asked.name)
     request = asked.request
     return begin(asked.call, asked.name, Wanted("provision", asked.team, request, request.digest()), last)
 

@@ -1,7 +1,7 @@
 """Accepting that an HSM which this service did not make is taken over."""
 
 from clients import archive, resource_manager
-from clients.ownership import hsm_exists, is_ours, list_locations
+from clients.ownership import find_usable_provider, hsm_exists, is_ours
 from domain.adoption import AdoptionRequest, parse_adoption, specify
 from domain.errors import FieldError, refused_fields, service_error
 from domain.hsm import Hsm
@@ -55,7 +55,7 @@ def _find(call: Call, name: str, request: AdoptionRequest, team: str) -> Hsm:
     if EVERYTHING not in allowed and request.subscription_id not in allowed:
         message = "You may not ask for an HSM in this subscription. GET /api/policy lists what you may name."
         raise refused_fields([FieldError(field="subscriptionId", message=message, code="subscription_not_allowed")])
-    list_locations(request.subscription_id)
+    find_usable_provider(request.subscription_id)
     hsm = resource_manager.find_hsm(request.subscription_id, request.resource_group, name)
     if hsm is None or hsm.provisioning_state == "Deleting":
         raise hsm_not_found()

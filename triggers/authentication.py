@@ -45,6 +45,16 @@ def require_role(caller: Caller, allowed: tuple[str, ...]) -> None:
         )
 
 
+def require_published_keys() -> None:
+    """Raise ServiceError `keys_unavailable` unless tokens can be validated: by Entra's keys, kept for some minutes."""
+    import jwt
+
+    try:
+        _published_keys().get_signing_keys()
+    except jwt.PyJWTError:
+        raise _keys_unavailable() from None
+
+
 def _validate(token: str) -> dict[str, Any]:
     import jwt
 

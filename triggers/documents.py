@@ -58,7 +58,8 @@ A caller has app roles in Entra, for itself or as a person, and belongs to teams
 - **no**: 403 `role_missing`.
 
 Without a valid token the answer is 401, but for calls that are open to all. With several roles, what any of them allows
-is allowed. What a caller may ask for in a request is the policy's decision besides.
+is allowed, and `Hsm.Operate` makes *all* of *own*. What a caller may ask for in a request is the policy's decision
+besides.
 
 | call | {head} |
 |---|{"---|" * len(ROLES)}

@@ -14,8 +14,7 @@ from domain.operations import Existing, OperationResult, OperationStatus
 from domain.records import Cancellation, Download, Notice, Receipt
 from domain.requests import NetworkRequest
 from domain.steps import StepStatus
-
-QuorumHealth = Literal["Healthy", "Warning", "Critical", "Unknown"]
+from domain.verifications import QuorumHealth
 
 
 class Problem(Model):

@@ -14,6 +14,7 @@ from domain.policy_rules import monthly_cost
 from domain.records import Claim, HsmRecord, Plan
 from domain.settings import deployment_policy
 from domain.steps import STEP_TITLES
+from domain.verifications import Verification
 from triggers.calls import Call
 from triggers.instances import find_operation_of
 from triggers.representations import (
@@ -90,6 +91,7 @@ def view_hsm(hsm: Hsm, record: HsmRecord | None, claim: Claim, operation: Operat
 
 def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, operation: Operation) -> HsmView:
     request = record.request if record else claim.request
+    verification = _find_verification(record if hsm else None)
     asked_id = resource_id(request.subscription_id, request.resource_group, claim.hsm)
     return HsmView(
         name=claim.hsm,
@@ -103,6 +105,8 @@ def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, o
         created_at=record.created_at if record else claim.claimed_at,
         expires_at=request.expires_at,
         monthly_cost_usd=monthly_cost(deployment_policy(), request.sku),
+        quorum_health=verification.quorum_health if verification else "Unknown",
+        verified_at=verification.verified_at if verification else None,
         last_operation=LastOperation(id=operation.id, kind=operation.kind, status=operation.status),
         requester=record.requester if record else claim.requester,
         administrators=hsm.administrators if hsm else request.administrators,
@@ -112,6 +116,13 @@ def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, o
         tags=hsm.tags if hsm else request.tags,
         security_domain=record.security_domain if record and hsm else None,
     )
+
+
+def _find_verification(record: HsmRecord | None) -> Verification | None:
+    """Find the last verification of what is stored now; one of a security domain before it says nothing."""
+    receipt = record.security_domain if record else None
+    verification = archive.find_verification(record.hsm) if record and receipt else None
+    return verification if verification and receipt and verification.sha256 == receipt.sha256 else None
 
 
 def view_operation(operation: Operation) -> OperationView:

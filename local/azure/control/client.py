@@ -28,6 +28,7 @@ from local.azure.control.models import (
     NewVault,
     PrivateCallers,
     ProvisioningFailures,
+    RedirectUris,
     Registration,
     ResourceManagerChange,
     StorageChange,
@@ -74,10 +75,14 @@ class ControlClient:
         body = {"audience": audience, "client_id": client_id, "version": version, **named}
         self._send("POST", "apis", NewApi.model_validate(body))
 
-    def create_spa_client(self, display_name: str, redirect_uris: list[str]) -> str:
+    def create_spa_client(self, display_name: str, redirect_uris: Sequence[str] = ()) -> str:
         """Register a single-page application that signs people in, and give its client id."""
-        body = NewSpaClient(display_name=display_name, redirect_uris=redirect_uris)
+        body = NewSpaClient(display_name=display_name, redirect_uris=list(redirect_uris))
         return MadeSpaClient.model_validate(self._send("POST", "spa-clients", body)).client_id
+
+    def change_spa_client(self, client_id: str, redirect_uris: list[str]) -> None:
+        """Change at which URIs a single-page application may be answered."""
+        self._send("PUT", f"spa-clients/{client_id}", RedirectUris(redirect_uris=redirect_uris))
 
     def create_person(
         self,

@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from local.azure.control import models
 from local.azure.control.minting import mint
-from local.azure.entra.models import Api, Application, Group, Person
+from local.azure.entra.models import Api, Application, Directory, Group, Person
 from local.azure.world import World
 
 
@@ -29,11 +29,6 @@ def make_directory_routes(world: World) -> list[Route]:
         directory.add_api(Api(new.audience, new.client_id, frozenset(new.scopes), new.version))
         return _created(new)
 
-    async def post_spa_client(request: Request) -> Response:
-        new = models.NewSpaClient.model_validate_json(await request.body())
-        made = directory.add(Application(new.display_name, spa_redirect_uris=new.redirect_uris))
-        return _created(models.MadeSpaClient(client_id=made.client_id))
-
     async def post_person(request: Request) -> Response:
         new = models.NewPerson.model_validate_json(await request.body())
         made = directory.add_person(Person(new.display_name, new.user_principal_name, new.groups, new.app_roles))
@@ -55,7 +50,7 @@ def make_directory_routes(world: World) -> list[Route]:
     return [
         Route("/applications", post_application, methods=["POST"]),
         Route("/apis", post_api, methods=["POST"]),
-        Route("/spa-clients", post_spa_client, methods=["POST"]),
+        *_make_client_routes(directory),
         Route("/people", post_person, methods=["POST"]),
         Route("/people", get_people),
         Route("/groups", post_group, methods=["POST"]),
@@ -71,6 +66,29 @@ def _describe_person(person: Person) -> models.MadePerson:
         groups=person.groups,
         object_id=person.object_id,
     )
+
+
+def _make_client_routes(directory: Directory) -> list[Route]:
+    """Make the routes of what people sign in to."""
+
+    async def post_spa_client(request: Request) -> Response:
+        new = models.NewSpaClient.model_validate_json(await request.body())
+        made = directory.add(Application(new.display_name, spa_redirect_uris=new.redirect_uris))
+        return _created(models.MadeSpaClient(client_id=made.client_id))
+
+    async def put_spa_client(request: Request) -> Response:
+        changed = models.RedirectUris.model_validate_json(await request.body())
+        application = directory.applications.get(request.path_params["client"])
+        if application is None:
+            return JSONResponse({"error": "there is no such application"}, status_code=404)
+        application.spa_redirect_uris = changed.redirect_uris
+        body = models.MadeSpaClient(client_id=application.client_id)
+        return JSONResponse(body.model_dump(by_alias=True))
+
+    return [
+        Route("/spa-clients", post_spa_client, methods=["POST"]),
+        Route("/spa-clients/{client}", put_spa_client, methods=["PUT"]),
+    ]
 
 
 def _created(body: models.ControlModel) -> Response:

@@ -81,7 +81,13 @@ class NewSpaClient(ControlModel):
     """A single-page application, which keeps no secret, and the only URIs at which it may be answered."""
 
     display_name: str
-    redirect_uris: Annotated[list[RedirectUri], Field(min_length=1)]
+    redirect_uris: list[RedirectUri] = Field(default_factory=list)
+
+
+class RedirectUris(ControlModel):
+    """The only URIs at which a single-page application may be answered from now on."""
+
+    redirect_uris: list[RedirectUri]
 
 
 class MadeSpaClient(ControlModel):

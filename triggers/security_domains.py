@@ -1,0 +1,122 @@
+"""Security domains, as the API has them: where they are and whether they could be opened, never a byte of one."""
+
+import re
+from typing import Final, Literal, NamedTuple
+
+from clients import archive
+from clients.archive import ARCHIVE
+from clients.blobs import list_blobs
+from clients.verification import find_stored_faults, make_verification
+from domain.errors import service_error
+from domain.model import Model
+from domain.operations import Operation
+from domain.records import Claim, HsmRecord, Plan, Receipt
+from domain.verifications import Verification
+from triggers.calls import Answer, Call
+from triggers.hsms import hsm_name
+from triggers.instances import find_operation_of
+from triggers.views import hsm_not_found
+
+_STORED: Final = re.compile(r".*/([a-z0-9-]+-[0-9A-Z]{26})/[0-9]+/security-domain\.json")
+
+
+class ShareView(Model):
+    """One share: whose key opens it, and where the certificate of that key lies; none in PEM lies anywhere."""
+
+    custodian: str
+    thumbprint: str
+    certificate_id: str | None = None
+
+
+class DownloadView(Model):
+    """One attempt to download the security domain: only a confirmed one counts. `sha256` is of the stored bytes."""
+
+    operation_id: str
+    attempt: int
+    outcome: Literal["Confirmed", "ExportFailed", "Ambiguous", "Superseded", "Unconfirmed"]
+    sha256: str | None = None
+    export: int | None = None
+
+
+class SecurityDomainView(Model):
+    """What is known of an HSM's security domain, `quorum` of whose shares open it."""
+
+    hsm: str
+    quorum: int
+    shares: list[ShareView]
+    receipt: Receipt
+    downloads: list[DownloadView]
+    verification: Verification | None = None
+
+
+class _Kept(NamedTuple):
+    """The confirmed security domain of an HSM: its receipt, the plan it was made by, and the last claim on the HSM."""
+
+    receipt: Receipt
+    plan: Plan
+    claim: Claim
+
+
+def get_security_domain(call: Call) -> Answer:
+    """Describe an HSM's security domain."""
+    name = hsm_name(call)
+    kept = _find(call, name)
+    shares = [
+        ShareView(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
+        for key in kept.plan.wrapping_keys
+    ]
+    verification = archive.find_verification(name)
+    view = SecurityDomainView(
+        hsm=name,
+        quorum=kept.receipt.quorum,
+        shares=shares,
+        receipt=kept.receipt,
+        downloads=_list_downloads(call, kept.claim),
+        verification=verification if verification and verification.sha256 == kept.receipt.sha256 else None,
+    )
+    return Answer(200, view)
+
+
+def verify_stored_security_domain(call: Call) -> Answer:
+    """Verify what is stored now, and record how it was found."""
+    name = hsm_name(call)
+    kept = _find(call, name)
+    faults = find_stored_faults(name, kept.receipt, kept.plan)
+    verification = make_verification(name, kept.receipt, kept.plan, faults)
+    archive.write_verification(verification)
+    return Answer(200, verification)
+
+
+def _find(call: Call, name: str) -> _Kept:
+    """Find an HSM's confirmed security domain; raises ServiceError `hsm_not_found`, `security_domain_not_found`."""
+    held = archive.find_claim(name)
+    if held is None or not call.sees(held.claim.team):
+        raise hsm_not_found()
+    record = archive.find_hsm_record(name)
+    receipt = _receipt_of(record, held.claim.team)
+    plan = archive.find_plan(name, receipt.operation_id) if receipt else None
+    if receipt is None or plan is None:
+        raise service_error(
+            "security_domain_not_found",
+            "No security domain of this HSM is stored.",
+            advice="Read the HSM's last operation. Sending the PUT again downloads what is missing.",
+        )
+    return _Kept(receipt, plan, held.claim)
+
+
+def _receipt_of(record: HsmRecord | None, team: str) -> Receipt | None:
+    return record.security_domain if record is not None and record.team == team else None
+
+
+def _list_downloads(call: Call, claim: Claim) -> list[DownloadView]:
+    """List every attempt whose bytes were stored, and those of the last operation, the oldest first."""
+    paths = list_blobs(ARCHIVE, f"{claim.hsm}/")
+    stored = {matched[1] for path in paths if (matched := _STORED.fullmatch(path))}
+    others = [archive.find_operation(operation_id) for operation_id in sorted(stored - {claim.operation_id})]
+    operations: list[Operation | None] = [*others, find_operation_of(claim, call.client)]
+    return [
+        DownloadView(operation_id=operation.id, **dict(download))
+        for operation in operations
+        if operation is not None and operation.team == claim.team
+        for download in operation.downloads
+    ]
