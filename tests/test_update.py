@@ -120,6 +120,7 @@ def test_the_same_patch_joins_its_operation_and_then_finds_nothing_to_do(
     assert (other.status_code, other.json()["code"]) == (409, "operation_in_progress")
     assert other.json()["operation"]["id"] == first.json()["id"]
     follow(portal, first)
+    await_instance(stack, hsm_name)
     unchanged = patch(portal, hsm_name, {"tags": {"owner": "b"}})
     assert (unchanged.status_code, unchanged.json()["tags"]) == (200, {"owner": "b"})
     assert unchanged.headers["ETag"] == portal.send("GET", f"hsms/{hsm_name}").headers["ETag"]
