@@ -60,7 +60,7 @@ def kill(stack: Stack, held: str, phase: Phase) -> None:
 def test_a_killed_worker_changes_nothing_in_an_update(
     moment: Moment, phase: Phase, stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
-    provision(portal, hsm_name, request_for(stack, custodians))
+    provision(stack, portal, hsm_name, request_for(stack, custodians))
     held = hold(stack, hsm_name, moment, phase)
     operation_id = patch(portal, hsm_name, CHANGE).json()["id"]
     assert stack.control.await_hold(held, 30), f"no request of {moment} came"

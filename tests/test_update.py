@@ -18,6 +18,7 @@ from local.portal import Portal
 from local.stack import Stack
 from orchestrations.hsm_provisioning import MAXIMUM_DOWNLOADS
 from tests.custodians import Custodian, request_for
+from tests.test_idempotency import await_instance
 from tests.test_recovery import abandon
 
 NETWORK = {"defaultAction": "Deny", "ipRules": ["203.0.113.0/24"]}
@@ -36,10 +37,12 @@ def somebody(stack: Stack) -> Iterator[KeyVaultManagementClient]:
         yield client
 
 
-def provision(portal: Portal, name: str, body: dict[str, Any]) -> str:
+def provision(stack: Stack, portal: Portal, name: str, body: dict[str, Any]) -> str:
     """Make an HSM and give its ETag."""
     operation = portal.follow(portal.put_hsm(name, body).json()["id"])
     assert operation["status"] == "Succeeded", operation
+    # Its claim, which the ETag is of, ends a moment after its record is there.
+    await_instance(stack, name)
     return portal.send("GET", f"hsms/{name}").headers["ETag"]
 
 
@@ -63,7 +66,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(
     stack: Stack, portal: Portal, somebody: KeyVaultManagementClient, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     body = request_for(stack, custodians, tags={"owner": "team-a", "old": "1"})
-    provision(portal, hsm_name, body)
+    provision(stack, portal, hsm_name, body)
     theirs = {"owner": "team-a", "old": "1", "costCenter": "42"}
     somebody.managed_hsms.begin_update("rg-hsm", hsm_name, arm.ManagedHsm(tags=theirs)).result()
     change = {
@@ -92,7 +95,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(
 def test_a_part_of_the_network_keeps_the_other(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
-    provision(portal, hsm_name, request_for(stack, custodians, network=HOME))
+    provision(stack, portal, hsm_name, request_for(stack, custodians, network=HOME))
     follow(portal, patch(portal, hsm_name, {"network": {"ipRules": ["198.51.100.7"]}}))
     assert shown(portal, hsm_name)["network"] == {"defaultAction": "Deny", "ipRules": ["198.51.100.7/32"]}
     follow(portal, patch(portal, hsm_name, {"network": {"defaultAction": "Allow"}}))
@@ -103,7 +106,7 @@ def test_the_same_patch_joins_its_operation_and_then_finds_nothing_to_do(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     body = request_for(stack, custodians)
-    provision(portal, hsm_name, body)
+    provision(stack, portal, hsm_name, body)
     hold = stack.control.hold(
         NewHold(service="resource_manager", method="PATCH", path=f"/managedHSMs/{hsm_name}", phase="before")
     )
@@ -117,6 +120,7 @@ def test_the_same_patch_joins_its_operation_and_then_finds_nothing_to_do(
     assert (other.status_code, other.json()["code"]) == (409, "operation_in_progress")
     assert other.json()["operation"]["id"] == first.json()["id"]
     follow(portal, first)
+    await_instance(stack, hsm_name)
     unchanged = patch(portal, hsm_name, {"tags": {"owner": "b"}})
     assert (unchanged.status_code, unchanged.json()["tags"]) == (200, {"owner": "b"})
     assert unchanged.headers["ETag"] == portal.send("GET", f"hsms/{hsm_name}").headers["ETag"]
@@ -125,7 +129,7 @@ def test_the_same_patch_joins_its_operation_and_then_finds_nothing_to_do(
 def test_of_two_patches_of_one_etag_one_wins(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
-    etag = provision(portal, hsm_name, request_for(stack, custodians))
+    etag = provision(stack, portal, hsm_name, request_for(stack, custodians))
     portal.token()
     together = threading.Barrier(4)
 
@@ -148,7 +152,7 @@ def test_a_patch_after_a_put_of_the_same_etag_fails(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     body = request_for(stack, custodians)
-    etag = provision(portal, hsm_name, body)
+    etag = provision(stack, portal, hsm_name, body)
     follow(portal, portal.send("PUT", f"hsms/{hsm_name}", json={**body, "tags": {}}, headers={"If-Match": etag}))
     refused = patch(portal, hsm_name, {"tags": {"owner": "b"}}, **{"If-Match": etag})
     assert (refused.status_code, shown(portal, hsm_name)["tags"]) == (412, {})
@@ -157,7 +161,7 @@ def test_a_patch_after_a_put_of_the_same_etag_fails(
 def test_another_teams_hsm_and_none_at_all_do_not_exist(
     stack: Stack, portal: Portal, other_portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
-    provision(portal, hsm_name, request_for(stack, custodians))
+    provision(stack, portal, hsm_name, request_for(stack, custodians))
     foreign = patch(other_portal, hsm_name, {"tags": {"owner": "b"}}, **{"If-Match": '"nonsense"'})
     nothing = patch(portal, f"{hsm_name}-b", {"tags": {"owner": "b"}})
     assert [(answer.status_code, answer.json()["code"]) for answer in (foreign, nothing)] == [
@@ -201,7 +205,7 @@ BAD_BODIES: dict[str, tuple[Any, str, str]] = {
 def test_a_faulty_patch_is_refused_by_its_field(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
-    etag = provision(portal, hsm_name, request_for(stack, custodians))
+    etag = provision(stack, portal, hsm_name, request_for(stack, custodians))
     for case, (body, field, code) in BAD_BODIES.items():
         refused = patch(portal, hsm_name, body)
         problem = refused.json()
@@ -217,7 +221,7 @@ def test_a_faulty_patch_is_refused_by_its_field(
 def test_a_merge_patch_is_taken_by_its_own_content_type(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
-    provision(portal, hsm_name, request_for(stack, custodians))
+    provision(stack, portal, hsm_name, request_for(stack, custodians))
     headers = {"Content-Type": "application/merge-patch+json"}
     follow(portal, portal.send("PATCH", f"hsms/{hsm_name}", data=b'{"tags": {"owner": null}}', headers=headers))
     assert shown(portal, hsm_name)["tags"] == {}
@@ -252,7 +256,7 @@ def test_the_policy_holds_for_what_comes_out(
     custodians: list[Custodian],
 ) -> None:
     body = request_for(stack, custodians, **made)
-    provision(portal, hsm_name, body)
+    provision(stack, portal, hsm_name, body)
     refused = patch(portal, hsm_name, change)
     assert (refused.status_code, refused.json()["code"]) == (403, code)
     assert refused.json()["errors"][0]["field"] == field
@@ -263,7 +267,7 @@ def test_a_put_changes_in_place_and_names_what_cannot_change(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     body = request_for(stack, custodians)
-    provision(portal, hsm_name, body)
+    provision(stack, portal, hsm_name, body)
     changed = {**body, "tags": {"stage": "2"}, "network": NETWORK, "purgeProtection": True}
     operation = follow(portal, portal.put_hsm(hsm_name, changed))
     assert operation["kind"] == "update"
@@ -285,7 +289,7 @@ def test_the_same_put_takes_back_what_others_did_to_the_network(
     stack: Stack, portal: Portal, somebody: KeyVaultManagementClient, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     body = request_for(stack, custodians, network=HOME)
-    provision(portal, hsm_name, body)
+    provision(stack, portal, hsm_name, body)
     rules = arm.MHSMNetworkRuleSet(default_action="Allow")
     properties = arm.ManagedHsmProperties(network_acls=rules, public_network_access="Disabled")
     somebody.managed_hsms.begin_update("rg-hsm", hsm_name, arm.ManagedHsm(properties=properties)).result()
@@ -332,7 +336,7 @@ def test_a_failed_update_is_no_reason_to_download_again(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     body = request_for(stack, custodians)
-    provision(portal, hsm_name, body)
+    provision(stack, portal, hsm_name, body)
     hold = stack.control.hold(
         NewHold(service="resource_manager", method="PATCH", path=f"/managedHSMs/{hsm_name}", phase="before")
     )
@@ -342,7 +346,7 @@ def test_a_failed_update_is_no_reason_to_download_again(
     stack.control.release(hold)
     failed = portal.follow(response.json()["id"])
     assert (failed["status"], failed["error"]["code"]) == ("Failed", "azure_not_found")
-    provision(portal, hsm_name, body)
+    provision(stack, portal, hsm_name, body)
     with TaskHubGrpcClient(host_address=stack.host.durable_address) as engine:
         engine.purge_orchestration(f"hsm-{hsm_name}")
     assert portal.put_hsm(hsm_name, body).status_code == 200

@@ -52,7 +52,7 @@ def test_a_change_waits_for_its_approval(
     stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     body = request_for(stack, custodians)
-    provision(portal, hsm_name, body)
+    provision(stack, portal, hsm_name, body)
     change = {"tags": {"owner": "team-z"}}
     assert problem(patch(portal, hsm_name, change)) == (400, "requested_by_missing")
     assert problem(portal.put_hsm(hsm_name, {**body, **change})) == (400, "requested_by_missing")
