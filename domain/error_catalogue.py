@@ -134,7 +134,6 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         meaning="No security domain of this HSM is stored.",
         advice="Send the PUT of the HSM again: it is downloaded.",
     ),
-    "page_not_found": ErrorKind(404, retryable=False, meaning="There is no such page.", advice="Check the address."),
     "operation_in_progress": _conflict(
         "Another operation changes this HSM.", "Wait until that operation has ended.", retryable=True
     ),
