@@ -32,7 +32,27 @@ HSM_REQUEST: Final[dict[str, Any]] = {
     },
 }
 
-REQUESTS: Final[dict[str, dict[str, Any]]] = {"put_hsm": HSM_REQUEST}
+_DECISION: Final = {
+    "planSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "comment": "As agreed in the architecture board.",
+}
+
+REQUESTS: Final[dict[str, dict[str, Any]]] = {
+    "put_hsm": HSM_REQUEST,
+    "preflight_hsm": HSM_REQUEST,
+    "patch_hsm": {
+        "tags": {"costCenter": "4712"},
+        "network": {"defaultAction": "Deny", "ipRules": ["203.0.113.0/24"]},
+    },
+    "post_adoption": {
+        "subscriptionId": _SUBSCRIPTION,
+        "resourceGroup": "rg-hsm",
+        "environment": "production",
+        "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
+    },
+    "approve_operation": _DECISION,
+    "reject_operation": _DECISION,
+}
 
 _STEPS: Final = (
     ("preflight", "Check and pin the plan", "Succeeded", 1),

@@ -1,11 +1,16 @@
 """The OpenAPI document as it is served; its examples are sent, and answered as it says."""
 
+import json
 from typing import Any
+
+import pytest
 
 from local.portal import Portal
 from local.stack import Stack
+from tests.api.test_tokens import minted, send
 from tests.custodians import Custodian
 from triggers.examples import ANSWERS, REQUESTS
+from triggers.routes import ROUTES, Route
 
 
 def test_the_document_is_open_to_all_and_known_by_its_etag(portal: Portal) -> None:
@@ -33,6 +38,26 @@ def test_the_example_is_accepted_and_shown_as_in_the_examples(
     hsm = portal.send("GET", f"hsms/{hsm_name}").json()
     assert members(ANSWERS["HsmView"]) <= members(hsm)
     assert hsm["tags"] == ANSWERS["HsmView"]["tags"]
+    changed = portal.send("PATCH", f"hsms/{hsm_name}", json=REQUESTS["patch_hsm"])
+    assert changed.status_code == 202
+    assert portal.follow(changed.json()["id"])["status"] == "Succeeded"
+    assert portal.send("GET", f"hsms/{hsm_name}").json()["network"] == REQUESTS["patch_hsm"]["network"]
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.body], ids=lambda route: route.name)
+def test_every_body_has_an_example_and_no_fault_is_found_in_it(
+    route: Route, stack: Stack, portal: Portal, hsm_name: str
+) -> None:
+    """What is refused is not the body: there is no such HSM or operation, and no such certificate."""
+    body = dict(REQUESTS[route.name])
+    if "subscriptionId" in body:
+        body["subscriptionId"] = stack.azure.endpoints.subscription_id
+    token = minted(person="requestedBy" not in body)(stack)
+    path = route.path.format(name=hsm_name, id=f"{hsm_name}-01M865B00Y7ESBKJG8B3PHY3ZA")
+    answer = send(stack, route.method, path, {"Authorization": f"Bearer {token}"}, json.dumps(body).encode())
+    assert answer.status_code in (200, 202, 404), answer.text
+    if answer.status_code == 202:
+        portal.follow(answer.json()["id"])
 
 
 def members(document: Any, path: str = "") -> set[str]:

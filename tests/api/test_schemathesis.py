@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from local.azure.control.models import NewToken
-from local.policy import TEAM_A
+from local.policy import TEAM_A, policy
 from local.stack import API_AUDIENCE, Stack, running_stack
 from tests.api.cases import NAMES, AnyCase, Fitting
 from tests.custodians import Custodian, request_for
@@ -81,22 +81,27 @@ class Api:
     def operation(self, name: str) -> APIOperation[Any, Any, Any, Any]:
         return self.schema.find_operation_by_id(name)
 
-    def send(self, case: AnyCase) -> Response:
+    def call(self, case: AnyCase) -> Response:
         response = case.call(session=self.session, timeout=60)
         self.answers[case.operation.definition.raw["operationId"], response.status_code] += 1
+        if response.status_code in (200, 202):
+            self.fitting.remember(response.json())
+        return response
+
+    def send(self, case: AnyCase) -> Response:
+        response = self.call(case)
         case.validate_response(response, checks=CHECKS)
         return response
 
 
 @pytest.fixture(scope="module")
 def api_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    before = dict(os.environ)
     directory: Path = tmp_path_factory.mktemp("api") / "run"
-    with running_stack(directory, provisioning_seconds=0.2, activation_seconds=0.2) as running:
+    environments: dict[str, dict[str, Any]] = {"development": {}, "staging": {"approval": ["provision"]}}
+    deployed = {"HSM_PROVISIONER_POLICY": policy(environments=environments)}
+    with running_stack(directory, provisioning_seconds=0.2, activation_seconds=0.2, settings=deployed) as running:
         running.control.change_resource_manager(quota=1000)
         yield running
-    os.environ.clear()
-    os.environ.update(before)
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +113,12 @@ def api(api_stack: Stack, custodians: list[Custodian]) -> Iterator[Api]:
                 audience=API_AUDIENCE,
                 roles=ALL_ROLES,
                 groups=[TEAM_A],
-                person=person,
+                object_id=f"00000000-0000-4000-8000-00000000000{number}",
+                person=number > 0,
                 expires_in_seconds=36_000,
             )
         )
-        for person in (False, True)
+        for number in range(3)
     ]
     fitting = Fitting(request_for(api_stack, custodians), tokens)
     with requests.Session() as session:
@@ -158,9 +164,7 @@ def test_calls_in_sequence(api: Api) -> None:
     class Sequence(api.schema.as_state_machine()):  # type: ignore[misc]
         def call(self, case: AnyCase, **_arguments: Any) -> Response:
             api.fitting.fit(case, linked=True)
-            response = case.call(session=api.session, timeout=60)
-            api.answers[case.operation.definition.raw["operationId"], response.status_code] += 1
-            return response
+            return api.call(case)
 
         def validate_response(self, response: Response, case: AnyCase, **_arguments: Any) -> None:
             case.validate_response(response, checks=CHECKS)
