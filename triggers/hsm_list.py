@@ -68,7 +68,9 @@ def list_hsms(call: Call) -> Answer:
 
 def _find_kept() -> list[_Kept]:
     records = summaries.list_hsm_records()
-    return [_Kept(claim, _record_of(claim, records)) for claim in summaries.list_claims()]
+    kept = [_Kept(claim, _record_of(claim, records)) for claim in summaries.list_claims()]
+    # Until it is taken over, an HSM is not the team's: its name does not exist.
+    return [one for one in kept if one.record is not None or one.claim.kind != "adopt"]
 
 
 def _record_of(claim: ClaimSummary, records: dict[str, HsmRecordSummary]) -> HsmRecordSummary | None:
