@@ -33,7 +33,7 @@ def test_importing_the_app_loads_nothing_heavy() -> None:
     assert heavy(loaded) == set()
     # The settings and the policy are checked at start, so their models load; nothing that serves requests does.
     assert {"pydantic", "domain.policy"} <= loaded
-    assert not loaded & {"triggers.gateway", "triggers.representations", "domain.requests", "clients.blobs"}
+    assert not loaded & {"triggers.door.gateway", "triggers.representations", "domain.requests", "clients.blobs"}
 
 
 def test_the_search_finds_what_is_loaded() -> None:

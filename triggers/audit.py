@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from clients.audit_search import Query, list_records
 from domain.audit import Kind, ListedRecord
 from domain.model import Model
-from triggers.calls import Answer, Call
+from triggers.door.calls import Answer, Call
 
 
 class AuditQuery(Model):

@@ -1,6 +1,6 @@
 """Whether the app lives."""
 
-from triggers.calls import Answer, Call
+from triggers.door.calls import Answer, Call
 from triggers.representations import Health
 
 

@@ -9,7 +9,7 @@ from triggers.routes import ROUTES, Route
 
 def _register(route: Route) -> None:
     def invoke(request: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
-        from triggers.gateway import respond
+        from triggers.door.gateway import respond
 
         return respond(route, request, client)
 

@@ -73,7 +73,7 @@ def get_docs(request: func.HttpRequest) -> func.HttpResponse:
 def _configuration() -> func.HttpResponse:
     """Say how to sign in; without `clientId` the deployment has no application for people."""
     from domain.settings import settings
-    from triggers.problems import answer
+    from triggers.door.problems import answer
 
     deployment = settings()
     document = {

@@ -6,7 +6,7 @@ from domain.caller import ROLES
 from domain.model import Model
 from domain.policy_rules import PolicyDescription, describe_policy
 from domain.settings import deployment_policy, settings
-from triggers.calls import Answer, Call
+from triggers.door.calls import Answer, Call
 
 
 class CallerView(Model):

@@ -13,8 +13,8 @@ from clients import archive, audit_log, blobs, credential
 from domain.errors import ServiceError, describe_unexpected
 from domain.model import Model
 from domain.settings import SettingsInvalid, find_mistakes
-from triggers.authentication import require_published_keys
-from triggers.calls import Answer, Call
+from triggers.door.authentication import require_published_keys
+from triggers.door.calls import Answer, Call
 
 PATIENCE_SECONDS: Final = 4.0
 KEPT_SECONDS: Final = 10.0

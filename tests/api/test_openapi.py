@@ -9,7 +9,7 @@ from local.portal import Portal
 from local.stack import Stack
 from tests.api.test_tokens import minted, send
 from tests.custodians import Custodian
-from triggers.examples import ANSWERS, REQUESTS
+from triggers.openapi.examples import ANSWERS, REQUESTS
 from triggers.routes import ROUTES, Route
 
 

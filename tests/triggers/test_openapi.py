@@ -12,8 +12,8 @@ from domain.error_catalogue import CATALOGUE
 from domain.fields import Guid, Location
 from domain.names import hsm_of_operation, normalise_hsm_name
 from domain.requests import AddressRange, CertificateIdText, HsmRequest
-from triggers.examples import ANSWERS, REQUESTS
-from triggers.openapi import make_document
+from triggers.openapi.document import make_document
+from triggers.openapi.examples import ANSWERS, REQUESTS
 from triggers.route_codes import codes_by_status
 from triggers.routes import ROUTES, Route, load, model_name
 

@@ -20,10 +20,10 @@ from domain.trace import Trace
 from local.azure.control.models import NewFault
 from local.azure.core.faults import Answer as FaultAnswer
 from local.stack import Stack, app_settings
-from triggers.calls import Answer, Call
-from triggers.conditions import Conditions
-from triggers.gateway import _NOTHING as NOTHING
-from triggers.repeats import REPLAYED, carry_out_once, read_key
+from triggers.door.calls import Answer, Call
+from triggers.door.conditions import Conditions
+from triggers.door.gateway import _NOTHING as NOTHING
+from triggers.door.repeats import REPLAYED, carry_out_once, read_key
 from triggers.routes import Route
 
 CACHES: Final = (settings.settings, credential.credential, blobs._service)

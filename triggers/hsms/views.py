@@ -1,30 +1,22 @@
-"""How HSMs and operations are shown."""
+"""How HSMs are shown."""
 
 from typing import NamedTuple
-
-import azure.durable_functions as df
 
 from clients import archive, resource_manager
 from clients.ownership import is_ours
 from domain.errors import service_error
 from domain.hsm import Hsm
-from domain.names import hsm_of_operation, resource_id
+from domain.names import resource_id
 from domain.operations import Operation
 from domain.policy_rules import monthly_cost
-from domain.records import Claim, HsmRecord, Plan
+from domain.records import Claim, HsmRecord
 from domain.settings import deployment_policy
-from domain.steps import STEP_TITLES
 from domain.verifications import Verification
-from triggers.calls import Call
-from triggers.instances import find_operation_of
+from triggers.door.calls import Call
+from triggers.operations.instances import find_operation_of
 from triggers.representations import (
-    ApprovalView,
     HsmView,
     LastOperation,
-    OperationView,
-    PlannedKey,
-    PlanView,
-    StepView,
 )
 
 
@@ -33,36 +25,6 @@ class DescribedHsm(NamedTuple):
 
     view: HsmView
     etag: str
-
-
-def describe_operation(call: Call, operation_id: str) -> OperationView:
-    """Describe an operation from its record, or while it has none from its claim and its instance.
-
-    To whom it is not to be shown, it does not exist.
-
-    Raises ServiceError `operation_not_found`.
-    """
-    return view_operation(find_visible_operation(call, operation_id))
-
-
-def find_visible_operation(call: Call, operation_id: str) -> Operation:
-    """Find an operation that the caller may see; raises ServiceError `operation_not_found`."""
-    hsm = hsm_of_operation(operation_id)
-    operation = archive.find_operation(operation_id) if hsm else None
-    held = archive.find_claim(hsm) if hsm and operation is None else None
-    if held is not None and held.claim.operation_id == operation_id:
-        operation = find_operation_of(held.claim, call.client)
-    elif held is not None:
-        # Between the two looks it may have ended and been followed by another.
-        operation = archive.find_operation(operation_id)
-    if operation is None or not call.sees(operation.team):
-        raise service_error("operation_not_found", "There is no such operation.", advice="Check the operation's id.")
-    return operation
-
-
-def describe_claimed_operation(claim: Claim, client: df.SyncDurableFunctionsClient) -> OperationView:
-    """Describe the operation of a claim."""
-    return view_operation(find_operation_of(claim, client))
 
 
 def describe_hsm(call: Call, name: str) -> DescribedHsm:
@@ -123,56 +85,6 @@ def _find_verification(record: HsmRecord | None) -> Verification | None:
     receipt = record.security_domain if record else None
     verification = archive.find_verification(record.hsm) if record and receipt else None
     return verification if verification and receipt and verification.sha256 == receipt.sha256 else None
-
-
-def view_operation(operation: Operation) -> OperationView:
-    """Show an operation."""
-    pinned = archive.find_pinned_plan(operation.hsm, operation.id)
-    return OperationView(
-        **{name: getattr(operation, name) for name in _TAKEN_OVER},
-        percent_complete=operation.percent_complete,
-        steps=[StepView(**dict(step), title=STEP_TITLES[step.name]) for step in operation.steps],
-        plan=_view_plan(pinned.plan) if pinned else None,
-        approval=_view_approval(pinned) if pinned else None,
-    )
-
-
-_TAKEN_OVER = (
-    *("id", "kind", "hsm", "team", "requester", "requested_by", "status", "created_at", "finished_at"),
-    *("warnings", "downloads", "cancel", "error", "exists", "result"),
-)
-
-
-def _view_plan(plan: Plan) -> PlanView:
-    return PlanView(
-        resource_id=plan.resource_id,
-        location=plan.request.location,
-        sku=plan.request.sku,
-        environment=plan.request.environment,
-        monthly_cost_usd=plan.monthly_cost_usd,
-        administrators=plan.request.administrators,
-        quorum=plan.quorum,
-        change=plan.change,
-        wrapping_keys=[
-            PlannedKey(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
-            for key in plan.wrapping_keys
-        ],
-    )
-
-
-def _view_approval(pinned: archive.PinnedPlan) -> ApprovalView:
-    reasons = pinned.plan.approval_reasons
-    decision = archive.find_decision(pinned.plan) if reasons else None
-    return ApprovalView(
-        required=bool(reasons),
-        reasons=reasons,
-        plan_sha256=pinned.sha256,
-        expires_at=pinned.plan.approval_expires_at,
-        decision=decision.decision if decision else None,
-        decided_by=decision.by if decision else None,
-        decided_at=decision.at if decision else None,
-        comment=decision.comment if decision else None,
-    )
 
 
 def hsm_not_found() -> Exception:

@@ -12,10 +12,10 @@ from domain.model import Model
 from domain.operations import Operation
 from domain.records import Claim, HsmRecord, Plan, Receipt
 from domain.verifications import Verification
-from triggers.calls import Answer, Call
-from triggers.hsms import hsm_name
-from triggers.instances import find_operation_of
-from triggers.views import hsm_not_found
+from triggers.door.calls import Answer, Call
+from triggers.hsms.resource import hsm_name
+from triggers.hsms.views import hsm_not_found
+from triggers.operations.instances import find_operation_of
 
 _STORED: Final = re.compile(r".*/([a-z0-9-]+-[0-9A-Z]{26})/[0-9]+/security-domain\.json")
 

@@ -9,12 +9,12 @@ from typing import Any, Final
 from domain.cloud import AUTHORITY
 from domain.error_catalogue import CATALOGUE, status_of
 from domain.settings import settings
-from triggers.authentication import SCOPE
-from triggers.calls import API_VERSION, Answer, Call
-from triggers.examples import ANSWERS, REQUESTS
-from triggers.openapi_parameters import HEADERS, PARAMETERS, headers_of, parameters_of
-from triggers.openapi_schemas import Use, write_schemas
-from triggers.problems import show
+from triggers.door.authentication import SCOPE
+from triggers.door.calls import API_VERSION, Answer, Call
+from triggers.door.problems import show
+from triggers.openapi.examples import ANSWERS, REQUESTS
+from triggers.openapi.parameters import HEADERS, PARAMETERS, headers_of, parameters_of
+from triggers.openapi.schemas import Use, write_schemas
 from triggers.representations import Problem
 from triggers.route_codes import codes_by_status, codes_of
 from triggers.routes import ROUTES, Route, load, model_name

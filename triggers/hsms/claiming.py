@@ -11,11 +11,12 @@ from domain.fields import OperationKind
 from domain.operations import Operation, accepted_operation
 from domain.records import Claim
 from domain.requests import HsmRequest, HsmSpecification
-from triggers.calls import Call
-from triggers.instances import ensure_started, find_operation_of, interrupted_operation, is_abandoned
-from triggers.problems import Refusal, show
+from triggers.door.calls import Call
+from triggers.door.problems import Refusal, show
+from triggers.hsms.views import DescribedHsm
+from triggers.operations.instances import ensure_started, find_operation_of, interrupted_operation, is_abandoned
+from triggers.operations.views import describe_claimed_operation, view_operation
 from triggers.representations import OperationView
-from triggers.views import DescribedHsm, describe_claimed_operation, view_operation
 
 ATTEMPTS: Final = 4
 

@@ -13,14 +13,14 @@ from domain.errors import FieldError, ServiceError, describe_unexpected, refused
 from domain.policy_rules import Grant, find_grant
 from domain.settings import SettingsInvalid, deployment_policy
 from domain.trace import CLIENT_REQUEST_ID, Trace, carrying, valid_traceparent
-from triggers.auditing import record_refusal
-from triggers.authentication import authenticate, require_role
-from triggers.calls import API_VERSION, Answer, Call
-from triggers.conditions import read_conditions
-from triggers.problems import Refusal, answer, problem
-from triggers.queries import read_query
-from triggers.rates import require_patience
-from triggers.repeats import carry_out_once, read_key
+from triggers.door.auditing import record_refusal
+from triggers.door.authentication import authenticate, require_role
+from triggers.door.calls import API_VERSION, Answer, Call
+from triggers.door.conditions import read_conditions
+from triggers.door.problems import Refusal, answer, problem
+from triggers.door.queries import read_query
+from triggers.door.rates import require_patience
+from triggers.door.repeats import carry_out_once, read_key
 from triggers.routes import Route, load
 
 MAXIMUM_BODY: Final = 256 * 1024

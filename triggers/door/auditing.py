@@ -12,7 +12,7 @@ from domain.names import HSM_NAME, hsm_of_operation
 from domain.operations import Operation
 from domain.records import Claim
 from domain.trace import Trace
-from triggers.calls import Call
+from triggers.door.calls import Call
 from triggers.routes import Route
 
 # Each refusal is a blob: what a flood is made of is not recorded one by one.

@@ -9,13 +9,13 @@ from clients.existing import describe_existing
 from domain.errors import ServiceError, service_error
 from domain.operations import Operation
 from domain.records import Cancellation, Claim
-from triggers.auditing import record_wish
-from triggers.calls import Answer, Call
-from triggers.instances import ensure_started, find_operation_of, wake
-from triggers.operations import POLL_SECONDS
-from triggers.problems import Refusal, show
+from triggers.door.auditing import record_wish
+from triggers.door.calls import Answer, Call
+from triggers.door.problems import Refusal, show
+from triggers.operations.instances import ensure_started, find_operation_of, wake
+from triggers.operations.resource import POLL_SECONDS
+from triggers.operations.views import find_visible_operation, view_operation
 from triggers.representations import OperationView
-from triggers.views import find_visible_operation, view_operation
 
 ATTEMPTS: Final = 4
 

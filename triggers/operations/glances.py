@@ -5,7 +5,7 @@ import azure.durable_functions as df
 from clients import archive
 from domain.operations import Operation, OperationStatus, percent_done
 from domain.summaries import ClaimSummary, OperationRecordSummary, begun_operation, summarise_operation
-from triggers.instances import ENDED, find_instance, find_operation_of, read_progress
+from triggers.operations.instances import ENDED, find_instance, find_operation_of, read_progress
 
 
 def status_of(claim: ClaimSummary, client: df.SyncDurableFunctionsClient) -> OperationStatus:

@@ -6,12 +6,12 @@ from domain.changes import parse_change
 from domain.errors import FieldError, refused_fields
 from domain.names import normalise_hsm_name
 from domain.requests import parse_request
-from triggers.acceptance import accept
-from triggers.calls import Answer, Call
-from triggers.change_acceptance import accept_change
-from triggers.claiming import Accepted
-from triggers.operations import POLL_SECONDS
-from triggers.views import describe_hsm
+from triggers.door.calls import Answer, Call
+from triggers.hsms.acceptance import accept
+from triggers.hsms.changes import accept_change
+from triggers.hsms.claiming import Accepted
+from triggers.hsms.views import describe_hsm
+from triggers.operations.resource import POLL_SECONDS
 
 
 def put_hsm(call: Call) -> Answer:

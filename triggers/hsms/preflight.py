@@ -13,9 +13,9 @@ from domain.model import Model
 from domain.policy_rules import find_approval_reasons, monthly_cost
 from domain.requests import HsmRequest, parse_request
 from domain.settings import deployment_policy
-from triggers.calls import Answer, Call
-from triggers.hsms import hsm_name
-from triggers.permissions import choose_team, settle_team
+from triggers.door.calls import Answer, Call
+from triggers.hsms.permissions import choose_team, settle_team
+from triggers.hsms.resource import hsm_name
 
 
 class CheckView(Model):

@@ -13,10 +13,10 @@ from domain.paging import Position
 from domain.policy_rules import monthly_cost
 from domain.settings import deployment_policy
 from domain.summaries import ClaimSummary, HsmRecordSummary
-from triggers.calls import Answer, Call
-from triggers.glances import status_of
-from triggers.list_queries import HsmListQuery
-from triggers.page_links import cut
+from triggers.door.calls import Answer, Call
+from triggers.lists.page_links import cut
+from triggers.lists.queries import HsmListQuery
+from triggers.operations.glances import status_of
 from triggers.representations import HsmPage, HsmSummary, LastOperation
 
 

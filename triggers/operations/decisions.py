@@ -10,10 +10,10 @@ from domain.caller import Caller
 from domain.errors import service_error
 from domain.operations import Operation
 from domain.requests import parse_body
-from triggers.auditing import record_wish
-from triggers.calls import Answer, Call
-from triggers.instances import wake
-from triggers.views import describe_operation, find_visible_operation
+from triggers.door.auditing import record_wish
+from triggers.door.calls import Answer, Call
+from triggers.operations.instances import wake
+from triggers.operations.views import describe_operation, find_visible_operation
 
 
 def approve_operation(call: Call) -> Answer:

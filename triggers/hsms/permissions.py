@@ -9,7 +9,7 @@ from domain.errors import FieldError, refused_fields
 from domain.fields import OperationKind
 from domain.requests import HsmSpecification
 from domain.settings import deployment_policy
-from triggers.calls import Call
+from triggers.door.calls import Call
 
 
 def settle_team(call: Call, name: str, asked: str | None) -> str:

@@ -19,10 +19,11 @@ from domain.names import resource_id
 from domain.operations import Operation
 from domain.records import HsmRecord
 from domain.requests import HsmRequest, HsmSpecification
-from triggers.calls import Call
-from triggers.claiming import Accepted, Last, Wanted, begin, find_last, join_running, try_until_settled
-from triggers.permissions import require_permission, settle_team
-from triggers.views import DescribedHsm, view_hsm, view_operation
+from triggers.door.calls import Call
+from triggers.hsms.claiming import Accepted, Last, Wanted, begin, find_last, join_running, try_until_settled
+from triggers.hsms.permissions import require_permission, settle_team
+from triggers.hsms.views import DescribedHsm, view_hsm
+from triggers.operations.views import view_operation
 
 
 class _Asked(NamedTuple):

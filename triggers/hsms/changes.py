@@ -6,10 +6,11 @@ from clients import archive, resource_manager
 from clients.ownership import is_ours
 from domain.changes import HsmChange, asked_of_azure, find_pending, merge
 from domain.records import HsmRecord
-from triggers.calls import Call
-from triggers.claiming import Accepted, Last, Wanted, begin, find_last, join_running, try_until_settled
-from triggers.permissions import require_permission
-from triggers.views import DescribedHsm, hsm_not_found, view_hsm, view_operation
+from triggers.door.calls import Call
+from triggers.hsms.claiming import Accepted, Last, Wanted, begin, find_last, join_running, try_until_settled
+from triggers.hsms.permissions import require_permission
+from triggers.hsms.views import DescribedHsm, hsm_not_found, view_hsm
+from triggers.operations.views import view_operation
 
 _KIND: Final = "update"
 

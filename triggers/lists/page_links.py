@@ -5,8 +5,8 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from domain.paging import Position, take_page, write_token
-from triggers.calls import Call
-from triggers.list_queries import ListQuery
+from triggers.door.calls import Call
+from triggers.lists.queries import ListQuery
 
 
 class Shown[Item](NamedTuple):

@@ -11,8 +11,8 @@ from clients.repeats import create_repeat, find_repeat, replace_repeat
 from domain.error_catalogue import status_of
 from domain.errors import FieldError, ServiceError, refused_fields
 from domain.repeats import KeptAnswer, Repeat, fingerprint_of, in_progress, judge, key_path
-from triggers.calls import Answer, Call
-from triggers.problems import show
+from triggers.door.calls import Answer, Call
+from triggers.door.problems import show
 from triggers.routes import Route
 
 HEADER: Final = "Idempotency-Key"

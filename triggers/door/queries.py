@@ -21,7 +21,7 @@ def read_query(route: Route, request: func.HttpRequest) -> BaseModel | None:
         return None
     model: type[BaseModel] = load(route.query)
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, by_alias=True, by_name=False)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         raise _refused(

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from clients import summaries
 from domain.paging import Position
 from domain.summaries import ClaimSummary, OperationRecordSummary, begun_operation
-from triggers.calls import Answer, Call
-from triggers.glances import glance
-from triggers.list_queries import OperationListQuery
-from triggers.page_links import cut
+from triggers.door.calls import Answer, Call
+from triggers.lists.page_links import cut
+from triggers.lists.queries import OperationListQuery
+from triggers.operations.glances import glance
 from triggers.representations import OperationPage, OperationSummary
 
 

@@ -18,7 +18,7 @@ from domain.names import DECIDED, approval_instance_id, instance_id
 from domain.operations import Operation, accepted_operation
 from domain.records import Claim
 from domain.summaries import ClaimSummary
-from triggers.auditing import record_acceptance
+from triggers.door.auditing import record_acceptance
 
 ORCHESTRATIONS: Final[dict[OperationKind, str]] = {
     "provision": "hsm_provisioning",

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from domain.caller import Caller
 from domain.policy_rules import Grant
 from domain.trace import Trace
-from triggers.conditions import Conditions
+from triggers.door.conditions import Conditions
 
 
 class Call(NamedTuple):

@@ -8,11 +8,11 @@ from domain.hsm import Hsm
 from domain.policy import EVERYTHING
 from domain.policy_rules import describe_policy
 from domain.settings import deployment_policy
-from triggers.calls import Answer, Call
-from triggers.claiming import Accepted, Wanted, begin, find_last, join_running, try_until_settled
-from triggers.hsms import answer_accepted, hsm_name
-from triggers.permissions import require_permission, settle_team
-from triggers.views import hsm_not_found
+from triggers.door.calls import Answer, Call
+from triggers.hsms.claiming import Accepted, Wanted, begin, find_last, join_running, try_until_settled
+from triggers.hsms.permissions import require_permission, settle_team
+from triggers.hsms.resource import answer_accepted, hsm_name
+from triggers.hsms.views import hsm_not_found
 
 
 def post_adoption(call: Call) -> Answer:

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from triggers.calls import Answer, Call
-from triggers.views import describe_operation
+from triggers.door.calls import Answer, Call
+from triggers.operations.views import describe_operation
 
 POLL_SECONDS: Final = "5"
 

@@ -11,7 +11,7 @@ from domain.caller import Caller
 from domain.cloud import AUTHORITY
 from domain.errors import ServiceError, service_error
 from domain.settings import settings
-from triggers.problems import Refusal
+from triggers.door.problems import Refusal
 
 if TYPE_CHECKING:
     from jwt import PyJWK, PyJWKClient

@@ -1,0 +1,1 @@
+"""What lists have in common: their queries and their pages."""

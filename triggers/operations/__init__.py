@@ -1,0 +1,1 @@
+"""Operations, as the API has them: followed, decided on, canceled, listed."""
