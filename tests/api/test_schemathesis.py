@@ -35,7 +35,7 @@ from triggers.routes import ROUTES
 
 pytestmark = pytest.mark.api
 
-EXAMPLES: Final = int(os.environ.get("API_EXAMPLES") or 150)
+EXAMPLES: Final = int(os.environ.get("API_EXAMPLES") or 100)
 SEED: Final = int(os.environ.get("API_SEED") or random.randrange(10**6))
 ALL_ROLES: Final = ["Hsm.Read", "Hsm.Request", "Hsm.Approve", "Hsm.Operate", "Hsm.Audit"]
 SETTINGS: Final = settings(
