@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from local.policy import TEAM_A, TEAM_B
 from local.portal import Portal
@@ -15,12 +16,16 @@ from tests.policies import SHARED_POLICY
 
 _NUMBERS = itertools.count(1)
 
+# How long an example takes depends on who else uses the machine.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     directory: Path = tmp_path_factory.mktemp("stack") / "run"
-    settings = {"HSM_PROVISIONER_POLICY": SHARED_POLICY}
-    with running_stack(directory, provisioning_seconds=0.6, activation_seconds=0.6, settings=settings) as running:
+    policy = {"HSM_PROVISIONER_POLICY": SHARED_POLICY}
+    with running_stack(directory, provisioning_seconds=0.6, activation_seconds=0.6, settings=policy) as running:
         yield running
 
 
