@@ -16,6 +16,8 @@ AZURE_CLI := .local/azure-cli/.packages
 READY := $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(CONSOLE_PACKAGES)
 # Where a copy of the container `audit` lies.
 AUDIT ?= .local/audit
+# Tests wait most of the time, so more of them than there are processors.
+JOBS ?= 4
 
 # Tools come from PyPI into .local; only git, make and any Python 3 are taken for granted.
 UV := .local/tools/bin/uv
@@ -33,8 +35,8 @@ demo: $(READY) ## Take an HSM from nothing to active on this machine, and show i
 local: $(READY) ## Run the app, a local host and a local Azure until Ctrl-C; see .local/local.env
 	@$(PYTHON) -m local run
 
-test: $(READY) ## Run all tests
-	@$(PYTHON) -m pytest
+test: $(READY) ## Run all tests but the long ones, JOBS at a time
+	@$(PYTHON) -m pytest --numprocesses $(JOBS) --dist loadfile
 
 test-faults: $(READY) ## Provision under every fault at every Azure call, and print the table
 	@$(PYTHON) -m pytest -m faults --capture=no tests/faults

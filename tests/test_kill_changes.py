@@ -24,13 +24,13 @@ UPDATE = [
     # The first GET is the API's, the others preflight's and the change's.
     Moment("await_updated", "resource_manager", "GET", "/managedHSMs/{name}", skip=3),
     Moment("await_updated", "blob_storage", "PUT", "/hsms/{name}"),
-    Moment("record_operation", "blob_storage", "PUT", "/operations/{name}"),
+    Moment("record_operation", "blob_storage", "PUT", "/hsm-records/operations/{name}"),
     Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=1),
 ]
 ADOPTION = [
     Moment("preflight_adoption", "blob_storage", "PUT", "/plan.json"),
     Moment("adopt_hsm", "blob_storage", "PUT", "/hsms/{name}"),
-    Moment("record_operation", "blob_storage", "PUT", "/operations/{name}"),
+    Moment("record_operation", "blob_storage", "PUT", "/hsm-records/operations/{name}"),
     Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=1),
 ]
 
