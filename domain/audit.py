@@ -51,7 +51,7 @@ _Word = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 class AuditEvent(Model):
     """Something to be recorded: who (`actor`) did what (`kind`, `step`), and what came of it (`outcome`).
 
-    `actor` is None for the service itself, and in a refusal for a caller without a valid token. `outcome` is a word:
+    `actor` is None for the service itself. `outcome` is a word:
     an activity's outcome, a decision, an operation's end or an error's code. `detail` is small and never holds anything
     secret; its texts are escaped and cut to 256 characters. Only refusals may be of no operation.
     """

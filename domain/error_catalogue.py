@@ -191,6 +191,7 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "azure_not_found": ErrorKind(503, retryable=False, meaning="Azure has no such thing.", advice="See the message."),
     "azure_sign_in_failed": _unavailable("The service's identity got no token."),
     "keys_unavailable": _unavailable("Entra's published keys cannot be read, so no token can be validated."),
+    "engine_unavailable": _unavailable("The engine that carries out operations does not answer."),
     "not_started": _unavailable("The request was accepted, but its operation could not be started."),
     "claim_contested": _unavailable("Other requests were faster."),
     "record_changed": _unavailable("A record was changed by somebody else meanwhile."),

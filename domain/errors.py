@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from domain.error_catalogue import CATALOGUE
 from domain.model import Model
+
+_LONGEST_MESSAGE = 2000
 
 
 class FieldError(Model):
@@ -66,13 +69,14 @@ def service_error(
 
 
 def refused_fields(errors: Sequence[FieldError]) -> ServiceError:
-    """Make the exception for fields that cannot be accepted; its code is the code of the first."""
-    first = errors[0]
+    """Make the exception for fields that cannot be accepted; its code and its advice are those of the first."""
+    first, *others = errors
+    more = f" Also: {', '.join(dict.fromkeys(error.field for error in others))}." if others else ""
     return ServiceError(
         ErrorDetail(
             code=first.code,
-            message=f"{first.field}: {first.message}",
-            advice="Correct the fields named in errors and send the request again.",
+            message=f"{first.field}: {first.message}{more}"[:_LONGEST_MESSAGE],
+            advice=CATALOGUE[first.code].advice,
             errors=list(errors),
         )
     )

@@ -11,7 +11,8 @@ _HOST_LABEL: Final = re.compile(r"[a-z0-9-]{3,24}")
 _CERTIFICATE_PATH: Final = re.compile(r"/certificates/([0-9A-Za-z-]{1,127})(?:/([0-9A-Za-z]{32}))?/?")
 # The event that wakes whoever waits for an approval; it decides nothing.
 DECIDED: Final = "decided"
-OPERATION_ID: Final = re.compile(r"([a-z][a-z0-9-]{1,22}[a-z0-9])-([0-9A-HJKMNP-TV-Z]{26})")
+# Without look-around, which JSON schema and pydantic do not have; how long the name may be is checked besides.
+OPERATION_ID: Final = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*)-([0-9A-HJKMNP-TV-Z]{26})")
 
 
 class CertificateId(NamedTuple):
@@ -95,7 +96,7 @@ def parse_certificate_id(text: str) -> CertificateId:
 def hsm_of_operation(operation_id: str) -> str | None:
     """Read the HSM's name from an operation id, `{name}-{ULID}`; None if it is not one."""
     matched = OPERATION_ID.fullmatch(operation_id)
-    return matched[1] if matched else None
+    return matched[1] if matched and HSM_NAME.fullmatch(matched[1]) else None
 
 
 def instance_id(name: str) -> str:

@@ -7,11 +7,13 @@ at a better time, as Stripe's API does it too. After a failure (5xx) or 429 the 
 """
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime
 
+from domain.caller import Caller
 from domain.errors import service_error
 from domain.model import Model
 
@@ -38,9 +40,13 @@ class Repeat(Model):
     answer: KeptAnswer | None = None
 
 
-def key_path(tenant_id: str, object_id: str, key: str) -> str:
-    """Name what is kept by a hash: a key is the caller's own text, and each caller has its own keys."""
-    return hashlib.sha256(f"{tenant_id}|{object_id}|{key}".encode()).hexdigest()
+def key_path(caller: Caller, teams: Collection[str], key: str) -> str:
+    """Name what is kept by a hash: a key is the caller's own text, and each caller has its own keys.
+
+    With other roles or teams it is another caller: what it was answered before may not be for it any more.
+    """
+    rights = [caller.tenant_id, caller.object_id, *sorted(caller.roles), *sorted(teams)]
+    return hashlib.sha256("|".join([*rights, key]).encode()).hexdigest()
 
 
 def fingerprint_of(method: str, path: str, body: bytes) -> str:

@@ -26,6 +26,7 @@ from domain.errors import FieldError, ServiceError, refused_fields
 from domain.fields import Guid, Location, Sku
 from domain.model import Model
 from domain.names import parse_certificate_id
+from domain.wording import explain
 from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wrapping_keys, read_pem
 
 MINIMUM_KEYS: Final = 3
@@ -255,10 +256,14 @@ def parse_body[Body: Model](kind: type[Body], body: bytes) -> Body:
 
 def check_request(request: HsmRequest, now: datetime) -> None:
     """Check the rules that span fields; raises ServiceError that names the fields."""
+    counts = _check_counts(request)
+    if counts:
+        # Of thousands of keys none is read.
+        raise refused_fields(counts)
     keys: list[WrappingCertificate | WrappingKeyFault | None] = [
         read_pem(key.pem) if key.pem else None for key in request.security_domain.wrapping_keys
     ]
-    errors = _check_counts(request) + _check_certificate_ids(request) + check_wrapping_keys(keys, now)
+    errors = _check_certificate_ids(request) + check_wrapping_keys(keys, now)
     if errors:
         raise refused_fields(errors)
 
@@ -291,14 +296,14 @@ def _check_certificate_ids(request: HsmRequest) -> list[FieldError]:
 
 def refused_by_model(error: ValidationError) -> ServiceError:
     """Name the fields that pydantic refused; its message never repeats what was sent."""
-    details = error.errors(include_url=False, include_context=False, include_input=False)
+    details = error.errors(include_url=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         return refused_fields([FieldError(field="body", message="The body is not JSON.", code="body_not_json")])
     return refused_fields(
         [
             FieldError(
                 field=_field(detail["loc"]),
-                message=detail["msg"],
+                message=explain(detail),
                 code=detail["type"] if detail["type"] in _OWN_CODES else "invalid_field",
             )
             for detail in details[:50]

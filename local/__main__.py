@@ -1,5 +1,6 @@
 """`python -m local demo` shows a provision; `python -m local run` keeps everything running until Ctrl-C."""
 
+import os
 import signal
 import sys
 import time
@@ -18,7 +19,10 @@ INTERRUPTED: Final = 130
 
 
 def run_until_stopped() -> int:
-    """Run everything in the foreground; `.local/local.env` appears when all of it answers, and goes with it."""
+    """Run everything in the foreground; `.local/local.env` appears when all of it answers, and goes with it.
+
+    Settings of the app that the environment names (`HSM_PROVISIONER_*`) go before those of the local deployment.
+    """
     console = Console(highlight=False)
     with running_stack(
         REPOSITORY / ".local" / "run",
@@ -26,6 +30,7 @@ def run_until_stopped() -> int:
         activation_seconds=ACTIVATION_SECONDS,
         tell=console.print,
         environment_file=ENVIRONMENT_FILE,
+        settings={name: value for name, value in os.environ.items() if name.startswith("HSM_PROVISIONER_")},
     ) as stack:
         try:
             address = f"{stack.host.functions_url}/api/console/"

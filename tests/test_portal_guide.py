@@ -5,15 +5,22 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from domain.names import OPERATION_ID
 from local.child_process import REPOSITORY
-from local.stack import Stack
+from local.portal import Portal
+from local.stack import Stack, running_stack
 from tests.custodians import Custodian, request_for
 
 GUIDE: Final = REPOSITORY / "docs" / "portal-developers.md"
+APPROVERS: Final = REPOSITORY / "docs" / "approvers.md"
+SOMEBODY: Final = "99999999-9999-4999-8999-999999999999"
 CLIENT: Final = REPOSITORY / "docs" / "examples" / "provision.py"
 
 
@@ -41,6 +48,30 @@ def test_the_client_makes_an_hsm(stack: Stack, hsm_name: str, tmp_path: Path, cu
     refused = run(stack, tmp_path, [sys.executable, str(CLIENT), hsm_name, str(request)])
     assert refused.returncode == 1
     assert refused.stderr.startswith("location_not_allowed: location: ")
+
+
+@pytest.fixture
+def asking_stack(tmp_path: Path) -> Iterator[Stack]:
+    policy = (REPOSITORY / "docs" / "examples" / "policy-of-a-laptop.json").read_text()
+    settings = {"HSM_PROVISIONER_POLICY": policy}
+    with running_stack(tmp_path / "run", provisioning_seconds=0.2, activation_seconds=0.2, settings=settings) as stack:
+        yield stack
+
+
+def test_the_commands_of_an_approver_approve(
+    asking_stack: Stack, tmp_path: Path, custodians: list[Custodian], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal = Portal(asking_stack)
+    body = request_for(asking_stack, custodians, environment="shared", requestedBy=SOMEBODY)
+    operation_id = portal.put_hsm("portal-hsm", body).json()["id"]
+    while not portal.operation(operation_id)["steps"][1]["attempts"]:
+        time.sleep(0.1)
+    monkeypatch.setenv("OPERATION", operation_id)
+    (script,) = re.findall(r"^```sh\n(.*?)^```", APPROVERS.read_text(), re.MULTILINE | re.DOTALL)
+    ended = run(asking_stack, tmp_path, ["bash", "-euo", "pipefail", "-c", script])
+    assert ended.returncode == 0, ended.stderr
+    operation = portal.follow(operation_id)
+    assert (operation["status"], operation["approval"]["comment"]) == ("Succeeded", "Agreed."), ended.stdout
 
 
 def test_the_shown_operation_is_one() -> None:

@@ -41,14 +41,15 @@ def test_the_ids_of_a_request_reach_every_service(
 def test_what_belongs_to_nobody_carries_nobodys_ids(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
-    headers = {"x-ms-client-request-id": "portal-4712", "traceparent": TRACEPARENT}
+    another = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"x-ms-client-request-id": "portal-4712", "traceparent": TRACEPARENT.replace(TRACE, another)}
     assert portal.send("GET", "hsms/nobody-has-this", headers=headers).status_code == 404
     before = len(stack.control.journal())
     operation_id = portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"]
     assert portal.follow(operation_id)["status"] == "Succeeded"
     calls = stack.control.journal()[before:]
-    assert not [entry for entry in calls if "portal-471" in (entry["clientRequestId"] or "")]
-    assert not [entry for entry in calls if TRACE in (entry["traceparent"] or "")]
+    assert not [entry for entry in calls if "portal-4712" in (entry["clientRequestId"] or "")]
+    assert not [entry for entry in calls if another in (entry["traceparent"] or "")]
 
 
 @pytest.mark.parametrize("text", ["x" * 65, "a b", "a;b", "-a", "é", "a\tb", "%0d%0aX-Evil: 1", "<script>", "{}"])

@@ -3,12 +3,13 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from clients.audit_search import Query, list_records
 from domain.audit import Kind, ListedRecord
 from domain.model import Model
 from triggers.door.calls import Answer, Call
+from triggers.lists.queries import Moment
 
 
 class AuditQuery(Model):
@@ -17,8 +18,8 @@ class AuditQuery(Model):
     operation: Annotated[str, Field(max_length=60)] | None = None
     hsm: Annotated[str, Field(max_length=24)] | None = None
     kind: Kind | None = None
-    begin: Annotated[AwareDatetime | None, Field(alias="from")] = None
-    end: Annotated[AwareDatetime | None, Field(alias="to")] = None
+    begin: Annotated[Moment | None, Field(alias="from")] = None
+    end: Annotated[Moment | None, Field(alias="to")] = None
     maxpagesize: Annotated[int, Field(ge=1, le=200)] = 100
     after: Annotated[str, Field(max_length=200)] | None = None
 

@@ -12,7 +12,7 @@ _BODY: Final = (
     *("body_missing", "body_not_utf8", "body_not_json", "body_too_large", "content_type_unsupported"),
     "invalid_field",
 )
-_OPERATIONS: Final = ("claim_contested", "not_started")
+_OPERATIONS: Final = ("claim_contested", "not_started", "engine_unavailable")
 _REPEATS: Final = ("idempotency_key_reused", "request_in_progress")
 _AZURE: Final = (
     *("azure_unavailable", "azure_unreachable", "azure_unreadable", "azure_throttled", "azure_forbidden"),

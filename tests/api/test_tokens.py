@@ -184,7 +184,7 @@ def test_what_is_no_bearer_token_is_refused(scheme: str, stack: Stack) -> None:
     token = minted()(stack)
     response = send(stack, "PUT", "hsms/anything", {"Authorization": scheme.replace("{}", token)}, b"{}")
     assert (response.status_code, response.json()["code"]) == (401, "unauthenticated")
-    assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("where", ["query", "cookie", "body", "another header"])

@@ -1,12 +1,13 @@
 """What is done with a request whose Idempotency-Key is known."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.caller import Caller
 from domain.errors import ServiceError
 from domain.repeats import KeptAnswer, Repeat, fingerprint_of, judge, key_path
 
@@ -59,6 +60,9 @@ def test_requests_have_one_fingerprint_if_they_are_the_same(
 
 
 def test_each_caller_has_keys_of_its_own() -> None:
-    assert (
-        len({key_path("t", "o", "k"), key_path("t", "p", "k"), key_path("u", "o", "k"), key_path("t", "o", "l")}) == 4
-    )
+    caller = Caller(tenant_id="t", object_id="o", kind="application", roles=frozenset({"Hsm.Read"}))
+    others: list[dict[str, Any]] = [{"tenant_id": "u"}, {"object_id": "p"}, {"roles": frozenset()}]
+    paths = [key_path(caller, ["team-a"], "k"), key_path(caller, [], "k"), key_path(caller, ["team-a"], "l")]
+    paths += [key_path(caller.model_copy(update=other), ["team-a"], "k") for other in others]
+    assert len(set(paths)) == len(paths)
+    assert key_path(caller, ["b", "a"], "k") == key_path(caller, ["a", "b"], "k")

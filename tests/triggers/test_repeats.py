@@ -136,7 +136,9 @@ def test_after_a_failure_the_same_request_is_carried_out_again_at_once(key: str,
 def test_one_that_never_ended_is_waited_for_a_minute(key: str, seconds: float, outcome: str) -> None:
     begun = datetime.now(UTC) - timedelta(seconds=seconds)
     fingerprint = fingerprint_of("POST", "things/one/do", b"{}")
-    assert create_repeat(key_path("t", "o", key), Repeat(fingerprint=fingerprint, begun_at=begun))
+    assert create_repeat(
+        key_path(call().caller, call().grant.teams, key), Repeat(fingerprint=fingerprint, begun_at=begun)
+    )
     answer = send(key, Handler())
     assert ("carried out" if isinstance(answer, Answer) else answer) == outcome
 
@@ -168,7 +170,7 @@ def test_what_cannot_be_kept_is_answered_nevertheless(key: str, stack: Stack) ->
     handler = Handler()
 
     def with_fault(given: Call) -> Answer:
-        path = f"/hsm-records/idempotency/{key_path('t', 'o', key)}"
+        path = f"/hsm-records/idempotency/{key_path(call().caller, call().grant.teams, key)}"
         stack.control.inject_fault(
             NewFault(service="blob_storage", method="PUT", path=path, effect=FaultAnswer(status=503), count=20)
         )
@@ -178,7 +180,7 @@ def test_what_cannot_be_kept_is_answered_nevertheless(key: str, stack: Stack) ->
         assert isinstance(send(key, with_fault), Answer)
     finally:
         stack.control.clear_faults()
-    held = find_repeat(key_path("t", "o", key))
+    held = find_repeat(key_path(call().caller, call().grant.teams, key))
     assert held is not None
     assert held.repeat.answer is None
 

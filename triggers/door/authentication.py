@@ -31,7 +31,7 @@ def authenticate(request: func.HttpRequest) -> Caller:
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not 0 < len(token) <= _MAXIMUM_TOKEN:
-        raise _unauthenticated("The request has no bearer token.")
+        raise _unauthenticated("The request has no bearer token.", challenge="Bearer")
     return _caller(_validate(token.strip()))
 
 
@@ -58,6 +58,16 @@ def require_published_keys() -> None:
 def _validate(token: str) -> dict[str, Any]:
     import jwt
 
+    faults: dict[type[Exception], str] = {
+        jwt.ExpiredSignatureError: "has expired",
+        jwt.ImmatureSignatureError: "is not valid yet",
+        jwt.InvalidAudienceError: "is for another audience",
+        jwt.InvalidIssuerError: "is of another issuer",
+        jwt.InvalidSignatureError: "was not signed by this tenant's Entra",
+        jwt.InvalidKeyError: "was not signed by a key of this tenant's Entra",
+        jwt.InvalidAlgorithmError: "is not signed as Entra signs",
+        jwt.DecodeError: "is no token",
+    }
     tenant = settings().tenant_id
     try:
         key = _find_key(str(jwt.get_unverified_header(token).get("kid")))
@@ -74,8 +84,9 @@ def _validate(token: str) -> dict[str, Any]:
     except jwt.PyJWKClientConnectionError:
         raise _keys_unavailable() from None
     except (jwt.PyJWTError, ValueError, TypeError) as error:
-        # The type says enough (ExpiredSignatureError, InvalidAudienceError ...); its text may repeat the token.
-        raise _unauthenticated(f"The access token is not valid here: {type(error).__name__}.") from None
+        # Its text may repeat the token.
+        words = next((words for kind, words in faults.items() if isinstance(error, kind)), "is not valid here")
+        raise _unauthenticated(f"The access token {words}.") from None
     if str(claims["tid"]).lower() != tenant.lower():
         raise _unauthenticated("The access token is of another tenant.")
     return claims
@@ -150,9 +161,10 @@ def _published_keys() -> "PyJWKClient":
     return PyJWKClient(f"{AUTHORITY}/{settings().tenant_id}/discovery/v2.0/keys", timeout=10)
 
 
-def _unauthenticated(message: str) -> Refusal:
+def _unauthenticated(message: str, challenge: str = 'Bearer error="invalid_token"') -> Refusal:
+    """Refuse with the challenge of RFC 6750, section 3."""
     error = service_error("unauthenticated", message, advice=f"Get a token for {settings().api_audience}/.default.")
-    return Refusal(error.detail, {"WWW-Authenticate": "Bearer"})
+    return Refusal(error.detail, {"WWW-Authenticate": challenge})
 
 
 def _keys_unavailable() -> ServiceError:

@@ -103,10 +103,11 @@ def _admit(
 def _find_grant(route: Route, caller: Caller) -> Grant:
     if not route.roles:
         return _NOTHING
-    require_role(caller, route.roles)
     grant = find_grant(deployment_policy(), caller.ids)
+    # Before anything that is written down of a refusal: whoever may do nothing has no more patience to use up.
     if route.changes:
         require_patience(caller, grant)
+    require_role(caller, route.roles)
     return grant
 
 

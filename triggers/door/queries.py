@@ -7,9 +7,10 @@ import azure.functions as func
 from pydantic import BaseModel, ValidationError
 
 from domain.errors import FieldError, refused_fields
+from domain.wording import explain
 from triggers.routes import Route, load
 
-_NAME: Final = re.compile(r"[A-Za-z-]{1,40}")
+_NAME: Final = re.compile(r"[A-Za-z0-9_$.-]{1,40}")
 
 
 def read_query(route: Route, request: func.HttpRequest) -> BaseModel | None:
@@ -23,9 +24,9 @@ def read_query(route: Route, request: func.HttpRequest) -> BaseModel | None:
     try:
         return model.model_validate(values, by_alias=True, by_name=False)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
+        details = error.errors(include_url=False, include_input=False)
         raise _refused(
-            [(str(detail["loc"][0]) if detail["loc"] else "", detail["msg"]) for detail in details]
+            [(str(detail["loc"][0]) if detail["loc"] else "", explain(detail)) for detail in details]
         ) from None
 
 

@@ -35,7 +35,7 @@ def carry_out_once(route: Route, call: Call, key: str, carry_out: Callable[[Call
 
     Raises what carrying it out raises, and ServiceError `idempotency_key_reused`, `request_in_progress`.
     """
-    name = key_path(call.caller.tenant_id, call.caller.object_id, key)
+    name = key_path(call.caller, call.grant.teams, key)
     fingerprint = fingerprint_of(route.method, route.path.format(**call.path), call.body)
     begun = Repeat(fingerprint=fingerprint, begun_at=datetime.now(UTC))
     held = find_repeat(name)

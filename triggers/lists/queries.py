@@ -1,7 +1,7 @@
 """The parameters of lists, as a query has them."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
@@ -33,7 +33,10 @@ def _moment(text: object) -> object:
     return text
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+# What lies further off is nobody's, and cannot be moved by a clock's error.
+_EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
+_LATEST: Final = datetime(9998, 1, 1, tzinfo=UTC)
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment), Field(ge=_EARLIEST, le=_LATEST)]
 Team = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 
 

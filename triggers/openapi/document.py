@@ -65,7 +65,7 @@ def make_document(tenant_id: str, audience: str) -> dict[str, Any]:
             "parameters": PARAMETERS,
             "headers": HEADERS,
             "examples": {code: _problem_example(code) for code in sorted(_every_code())},
-            "securitySchemes": {"entra": _security_scheme(tenant_id, audience)},
+            "securitySchemes": {"entra": _security_scheme(tenant_id, audience), "token": _TOKEN},
         },
     }
 
@@ -88,7 +88,9 @@ def _operation(route: Route, places: dict[Use, dict[str, Any]], audience: str) -
         "tags": [route.tag],
         "summary": route.summary,
         "description": _who(route),
-        "security": [{"entra": [f"{audience}/{SCOPE}"]}, {"entra": [f"{audience}/.default"]}] if route.roles else [],
+        "security": [{"entra": [f"{audience}/{SCOPE}"]}, {"entra": [f"{audience}/.default"]}, {"token": []}]
+        if route.roles
+        else [],
         "x-app-roles": list(route.roles),
         "parameters": parameters_of(route),
         "responses": _responses(route, places),
@@ -168,6 +170,14 @@ def _problem_example(code: str) -> dict[str, Any]:
         advice=kind.advice,
     )
     return {"summary": kind.meaning, "value": show(problem)}
+
+
+_TOKEN: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "The same access token, gotten elsewhere.",
+}
 
 
 def _security_scheme(tenant_id: str, audience: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from durabletask.client import OrchestrationState, OrchestrationStatus
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from clients import archive
-from domain.errors import ErrorDetail, service_error
+from domain.errors import ErrorDetail, ServiceError, service_error
 from domain.fields import OperationKind
 from domain.names import DECIDED, approval_instance_id, instance_id
 from domain.operations import Operation, accepted_operation
@@ -34,8 +34,22 @@ ENDED: Final = frozenset({OrchestrationStatus.COMPLETED, OrchestrationStatus.FAI
 
 def find_instance(claim: Claim | ClaimSummary, client: df.SyncDurableFunctionsClient) -> OrchestrationState | None:
     """Find the instance that carries out this operation; one of an operation before it is none."""
-    state = client.get_orchestration_state(instance_id(claim.hsm))
+    import grpc
+
+    try:
+        state = client.get_orchestration_state(instance_id(claim.hsm))
+    except grpc.RpcError:
+        raise _engine_unavailable() from None
     return state if state is not None and state.get_input() == claim.operation_id else None
+
+
+def _engine_unavailable() -> ServiceError:
+    return service_error(
+        "engine_unavailable",
+        "The engine that carries out operations does not answer.",
+        advice="Nothing is lost. Send the same request again: what was accepted goes on.",
+        retryable=True,
+    )
 
 
 def is_abandoned(claim: Claim, client: df.SyncDurableFunctionsClient) -> bool:
