@@ -64,7 +64,7 @@ function draw(hsms, running, query) {
  */
 function summary(hsms, running) {
   const troubled = hsms.filter((hsm) => attention(hsm).length).length;
-  const unpriced = hsms.filter((hsm) => hsm.monthlyCostUsd === undefined).length;
+  const unpriced = hsms.filter((hsm) => hsm.monthlyCostUsd === undefined && hsm.state !== "NotCreated").length;
   /** @type {[string, string, string][]} */
   const figures = [
     [String(hsms.length), hsms.length === 1 ? "HSM" : "HSMs", ""],

@@ -40,7 +40,8 @@ class _Kept(NamedTuple):
 
     @property
     def cost(self) -> float | None:
-        return monthly_cost(deployment_policy(), self.described.sku)
+        # What was never made costs nothing.
+        return monthly_cost(deployment_policy(), self.record.sku) if self.record else None
 
 
 class _Seen(NamedTuple):

@@ -66,7 +66,8 @@ def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, o
         resource_id=record.resource_id if record else asked_id,
         created_at=record.created_at if record else claim.claimed_at,
         expires_at=request.expires_at,
-        monthly_cost_usd=monthly_cost(deployment_policy(), request.sku),
+        # What was never made costs nothing.
+        monthly_cost_usd=monthly_cost(deployment_policy(), request.sku) if record else None,
         quorum_health=verification.quorum_health if verification else "Unknown",
         verified_at=verification.verified_at if verification else None,
         last_operation=LastOperation(id=operation.id, kind=operation.kind, status=operation.status),
