@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from clients.azure_errors import our_errors
+from clients.azure_errors import our_errors, unreadable
+from clients.blob_lists import list_with_metadata
 from clients.credential import RETRIES, credential
 from clients.transport import make_transport
 from domain.records import sha256_of
@@ -118,8 +119,7 @@ def put_blob(container: str, path: str, content: bytes, metadata: dict[str, str]
 
 def list_blobs(container: str, prefix: str) -> list[str]:
     """List the paths of blobs under a prefix."""
-    with our_errors("list records"):
-        return list(_service().get_container_client(container).list_blob_names(name_starts_with=prefix))
+    return [blob.path for blob in list_with_metadata(container, prefix)]
 
 
 def iterate_blobs(container: str, prefix: str, after: str = "") -> Iterator[str]:
@@ -132,4 +132,8 @@ def iterate_blobs(container: str, prefix: str, after: str = "") -> Iterator[str]
     with our_errors("list records"):
         client = _service().get_container_client(container)
         names = client.list_blob_names(name_starts_with=prefix, start_from=start)
-        yield from (name for name in names if name > after)
+        try:
+            yield from (name for name in names if name > after)
+        except AttributeError:
+            # The SDK takes any answer for a list, and looks for its parts.
+            raise unreadable("list records") from None
