@@ -26,7 +26,7 @@ from domain.errors import FieldError, ServiceError, refused_fields, service_erro
 from domain.fields import OperationKind
 from domain.hsm import Hsm, find_differences
 from domain.names import resource_id
-from domain.policy_rules import Grant
+from domain.policy_rules import Grant, find_approval_reasons
 from domain.records import Claim, HsmRecord
 from domain.requests import HsmRequest, check_request
 from domain.settings import deployment_policy, settings
@@ -73,6 +73,20 @@ class Candidate:
             _, _, subscription_id, _, resource_group, *_ = self.record.resource_id.split("/")
             place = subscription_id, resource_group
         return resource_manager.find_hsm(*place, self.hsm)
+
+    @property
+    def approval_reasons(self) -> list[str]:
+        """Why the operation needs approval; none if it needs none."""
+        request = self.request
+        return find_approval_reasons(
+            deployment_policy(), request.environment, request.sku, self.kind, first_export=self.first_export
+        )
+
+    @property
+    def first_export(self) -> bool:
+        """Whether the team's HSM was taken over, and its security domain was never exported by this service."""
+        record = self.record
+        return record is not None and record.team == self.team and record.awaits_first_export
 
     @cached_property
     def refusals(self) -> list[FieldError]:
@@ -148,7 +162,13 @@ def _check_policy(candidate: Candidate) -> None:
     errors = [error for error in candidate.refusals if not _is_of_key(error)]
     if errors:
         raise refused_fields(errors)
-    require_person(deployment_policy(), candidate.requester, candidate.request, candidate.kind)
+    require_person(
+        deployment_policy(),
+        candidate.requester,
+        candidate.request,
+        candidate.kind,
+        first_export=candidate.first_export,
+    )
 
 
 def _check_subscription(candidate: Candidate) -> None:

@@ -245,10 +245,14 @@ def _allows(grant: Grant, key: AskedKey) -> bool:
     return key.vault is not None and bool(grant.wrapping_thumbprints)
 
 
-def find_approval_reasons(policy: Policy, environment: str, sku: str, kind: OperationKind) -> list[str]:
+def find_approval_reasons(
+    policy: Policy, environment: str, sku: str, kind: OperationKind, *, first_export: bool = False
+) -> list[str]:
     """Say why an operation needs approval, a sentence for each reason; none if it needs none.
 
-    What it costs is a reason to approve what begins to cost, not a change of what is there.
+    What it costs is a reason to approve what begins to cost, not a change of what is there. `first_export` says that
+    the HSM was taken over and that this service never exported its security domain: whoever provisions it then takes
+    all that it holds, so that always needs approval.
     """
     reasons = []
     rules = policy.environments.get(environment, EnvironmentRules())
@@ -256,6 +260,8 @@ def find_approval_reasons(policy: Policy, environment: str, sku: str, kind: Oper
         reasons.append("Taking over an HSM that this service did not make always needs approval.")
     elif kind in policy.approval.kinds:
         reasons.append(f"The policy wants approval of every {kind}.")
+    if kind == "provision" and first_export:
+        reasons.append("The HSM was taken over; its security domain is exported for the first time.")
     if kind in rules.approval:
         reasons.append(f"The policy wants approval of every {kind} in the environment {environment}.")
     if kind != "update":

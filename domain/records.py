@@ -159,10 +159,10 @@ class ExportEntry(Model):
 class HsmRecord(Model):
     """An HSM that this service made or took over, and whose it is.
 
-    `request` is what it was last asked to be; of an HSM that was taken over what it was then, without a security
-    domain. `created_by` is the operation that made it or took it over, `created_at` when it was about to make it, or
-    when Azure says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`), which
-    tells it from another of the same name; None until it was seen ready.
+    `request` is what it was last asked to be; of an HSM that was taken over (`adopted`) what it was then, without a
+    security domain. `created_by` is the operation that made it or took it over, `created_at` when it was about to make
+    it, or when Azure says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`),
+    which tells it from another of the same name; None until it was seen ready.
     """
 
     hsm: str
@@ -173,7 +173,13 @@ class HsmRecord(Model):
     created_by: str
     created_at: AwareDatetime
     made_at: AwareDatetime | None = None
+    adopted: bool = False
     security_domain: Receipt | None = None
+
+    @property
+    def awaits_first_export(self) -> bool:
+        """Whether it was taken over, and its security domain was never exported by this service."""
+        return self.adopted and self.security_domain is None
 
 
 def whole(request: HsmRequest | HsmSpecification) -> HsmRequest:

@@ -144,6 +144,26 @@ def test_what_was_taken_over_is_changed_as_any_other(
     assert (differs.status_code, differs.json()["errors"][0]["field"]) == (409, "softDeleteRetentionDays")
 
 
+def test_the_security_domain_of_what_was_taken_over_is_not_exported_without_approval(
+    stack: Stack, portal: Portal, theirs: str, custodians: list[Custodian]
+) -> None:
+    assert approve(stack, portal, adopt(stack, portal, theirs).json()["id"])["status"] == "Succeeded"
+    assert portal.send("PATCH", f"hsms/{theirs}", json={"tags": {"owner": "team-a"}}).status_code == 202
+    portal.follow(portal.send("GET", f"hsms/{theirs}").json()["lastOperation"]["id"])
+    body = request_for(stack, custodians, tags={"made-by": "somebody else", "owner": "team-a"})
+    forecast = portal.send("POST", f"hsms/{theirs}/preflight", json={**body, "requestedBy": ASKING}).json()
+    reasons = ["The HSM was taken over; its security domain is exported for the first time."]
+    assert (forecast["verdict"], forecast["approval"]) == ("Passed", {"required": True, "reasons": reasons}), forecast
+    nobody = portal.put_hsm(theirs, body)
+    assert (nobody.status_code, nobody.json()["code"]) == (400, "requested_by_missing")
+    operation_id = portal.put_hsm(theirs, {**body, "requestedBy": ASKING}).json()["id"]
+    waiting = await_waiting(portal, operation_id)
+    assert waiting["approval"]["reasons"] == reasons
+    assert portal.send("POST", f"operations/{operation_id}/cancel").status_code == 202
+    assert portal.follow(operation_id)["status"] == "Canceled"
+    assert stack.control.exports(theirs) == []
+
+
 def test_what_azure_has_not_there_cannot_be_taken_over(stack: Stack, portal: Portal, theirs: str) -> None:
     nothing = adopt(stack, portal, f"{theirs}-b")
     elsewhere = adopt(stack, portal, theirs, resourceGroup="rg-other")

@@ -322,6 +322,15 @@ def test_only_adoption_needs_approval_if_the_policy_is_silent(kind: OperationKin
     assert bool(find_approval_reasons(read(), environment_name, "Standard_B1", kind)) is (kind == "adopt")
 
 
+@pytest.mark.parametrize("kind", get_args(OperationKind))
+def test_the_first_export_of_what_was_taken_over_needs_approval(kind: OperationKind) -> None:
+    silent, exporting = (
+        find_approval_reasons(read(), "development", "Standard_B1", kind, first_export=first) for first in (False, True)
+    )
+    first = ["The HSM was taken over; its security domain is exported for the first time."]
+    assert exporting == silent + (first if kind == "provision" else [])
+
+
 @pytest.mark.parametrize(
     ("members", "sku", "kind", "parts"),
     [

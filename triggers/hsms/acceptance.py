@@ -21,7 +21,7 @@ from domain.records import HsmRecord
 from domain.requests import HsmRequest, HsmSpecification
 from triggers.door.calls import Call
 from triggers.hsms.claiming import Accepted, Last, Wanted, begin, find_last, join_running, try_until_settled
-from triggers.hsms.permissions import require_permission, settle_team
+from triggers.hsms.permissions import require_asker, require_permission, settle_team
 from triggers.hsms.views import DescribedHsm, view_hsm
 from triggers.operations.views import view_operation
 
@@ -65,6 +65,7 @@ def _try_to_accept(asked: _Asked) -> Accepted | None:
     if hsm is None:
         require_place(asked.name)
     request = asked.request
+    require_asker(asked.call, request, record)
     return begin(asked.call, asked.name, Wanted("provision", asked.team, request, request.digest()), last)
 
 

@@ -7,6 +7,7 @@ from clients.ownership import hsm_exists
 from domain.asking import require_allowed, require_person
 from domain.errors import FieldError, refused_fields
 from domain.fields import OperationKind
+from domain.records import HsmRecord
 from domain.requests import HsmSpecification
 from domain.settings import deployment_policy
 from triggers.door.calls import Call
@@ -45,6 +46,12 @@ def _only_team(call: Call) -> str:
         else ("team_not_yours", "The policy counts the caller to no team.")
     )
     raise refused_fields([FieldError(field="team", message=message, code=code)])
+
+
+def require_asker(call: Call, request: HsmSpecification, record: HsmRecord | None) -> None:
+    """Require to know who asks for a provision that needs approval by what is there; raises ServiceError."""
+    first_export = record is not None and record.awaits_first_export
+    require_person(deployment_policy(), call.caller.principal, request, "provision", first_export=first_export)
 
 
 def require_permission(call: Call, name: str, team: str, request: HsmSpecification, kind: OperationKind) -> None:

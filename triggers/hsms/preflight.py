@@ -10,7 +10,7 @@ from clients.preflight import CHECKS, Candidate, Check, key_checks
 from domain.custody import find_custody_warnings
 from domain.errors import ErrorDetail, ServiceError
 from domain.model import Model
-from domain.policy_rules import find_approval_reasons, monthly_cost
+from domain.policy_rules import monthly_cost
 from domain.requests import HsmRequest, parse_request
 from domain.settings import deployment_policy
 from triggers.door.calls import Answer, Call
@@ -62,7 +62,7 @@ def preflight_hsm(call: Call) -> Answer:
     checks = _run([*CHECKS, *key_checks(candidate)], candidate) + _warn(request)
     failed = any(check.verdict == "Failed" for check in checks)
     policy = deployment_policy()
-    reasons = find_approval_reasons(policy, request.environment, request.sku, candidate.kind)
+    reasons = candidate.approval_reasons
     forecast = Preflight(
         verdict="Failed" if failed else "Passed",
         checks=checks,
