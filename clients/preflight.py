@@ -24,7 +24,7 @@ from domain.asking import find_refusals, require_person
 from domain.caller import Principal
 from domain.errors import FieldError, ServiceError, refused_fields, service_error
 from domain.fields import OperationKind
-from domain.hsm import Hsm, find_differences
+from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
 from domain.policy_rules import Grant, find_approval_reasons
 from domain.records import Claim, HsmRecord
@@ -218,7 +218,7 @@ def _check_name(candidate: Candidate) -> None:
 
 
 def _check_existing(candidate: Candidate) -> None:
-    hsm, request = candidate.existing, candidate.request
+    hsm, record, request = candidate.existing, candidate.record, candidate.request
     if hsm is None:
         return
     wanted = resource_id(request.subscription_id, request.resource_group, candidate.hsm)
@@ -226,6 +226,8 @@ def _check_existing(candidate: Candidate) -> None:
         message = "The HSM is in another subscription or resource group, and cannot be moved here."
         raise refused_fields([FieldError(field="resourceGroup", message=message, code="hsm_differs")])
     differences = find_differences(hsm, request, own_identity().object_id)
+    if record is not None:
+        differences += find_environment_difference(record.request, request)
     if differences:
         raise refused_fields(differences)
 

@@ -90,6 +90,23 @@ def test_wrapping_keys_may_change_until_the_hsm_is_active(
     assert operation["result"]["securityDomain"]["thumbprints"] == [custodian.thumbprint for custodian in others]
 
 
+def test_the_environment_never_changes_once_the_hsm_exists(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    stack.control.fail_provisioning(1)
+    expires_at = "2030-01-01T00:00:00Z"
+    body = request_for(stack, custodians, environment="ephemeral", expiresAt=expires_at)
+    assert portal.follow(portal.put_hsm(hsm_name, body).json()["id"])["status"] == "Failed"
+    other = {**body, "environment": "development"}
+    refused = portal.put_hsm(hsm_name, other)
+    assert (refused.status_code, refused.json()["code"]) == (409, "hsm_differs")
+    assert [error["field"] for error in refused.json()["errors"]] == ["environment"]
+    tried = portal.send("POST", f"hsms/{hsm_name}/preflight", json=other).json()["checks"]
+    (existing,) = (check for check in tried if check["name"] == "existing")
+    assert (existing["verdict"], existing["code"], existing["field"]) == ("Failed", "hsm_differs", "environment")
+    assert portal.follow(portal.put_hsm(hsm_name, body).json()["id"])["status"] == "Succeeded"
+
+
 def test_an_hsm_that_is_not_ours_is_not_touched(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:

@@ -14,7 +14,7 @@ from clients.ownership import (
 )
 from domain.changes import find_change
 from domain.errors import FieldError, refused_fields
-from domain.hsm import Hsm, find_differences
+from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
 from domain.operations import Operation
 from domain.records import HsmRecord
@@ -114,12 +114,15 @@ def _compare(asked: _Asked, last: Last, hsm: Hsm, record: HsmRecord) -> Accepted
 
 
 def _require_changeable(before: HsmSpecification, hsm: Hsm, request: HsmRequest) -> None:
-    errors = find_differences(hsm, request, own_identity().object_id) + _find_domain_differences(before, request)
-    if before.environment != request.environment:
-        message = "The HSM was made for another environment, whose rules it follows."
-        errors.append(FieldError(field="environment", message=message, code="hsm_differs"))
+    errors = _find_lasting_differences(hsm, before, request) + _find_domain_differences(before, request)
     if errors:
         raise refused_fields(errors)
+
+
+def _find_lasting_differences(hsm: Hsm, before: HsmSpecification, request: HsmRequest) -> list[FieldError]:
+    """Name what differs and never changes, from the moment that the HSM exists."""
+    errors = find_differences(hsm, request, own_identity().object_id)
+    return errors + find_environment_difference(before, request)
 
 
 def _is_finished(hsm: Hsm, record: HsmRecord, operation: Operation) -> bool:
@@ -134,7 +137,7 @@ def _check_changes(hsm: Hsm, request: HsmRequest, record: HsmRecord) -> None:
 
     See docs/decisions/0001-keys-may-change-until-confirmed.md.
     """
-    errors = find_differences(hsm, request, own_identity().object_id)
+    errors = _find_lasting_differences(hsm, record.request, request)
     if hsm.active and record.security_domain is not None:
         errors += _find_domain_differences(record.request, request)
     if errors:
