@@ -114,7 +114,13 @@ def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted 
         archive.write_operation(interrupted_operation(last.claim, call.client))
     # The claim, not the engine, decides: of two requests at the same instant one writes it, the other reads it.
     won = archive.create_claim(claim) if last is None else archive.replace_claim(claim, last.etag)
-    if not won:
+    if not won and not _is_held(claim):
         return None
     ensure_started(claim, call.client)
     return Accepted(view_operation(accepted_operation(claim)))
+
+
+def _is_held(claim: Claim) -> bool:
+    """Say whether a claim is there all the same: the SDK sends a write again whose answer was lost."""
+    held = archive.find_claim(claim.hsm)
+    return held is not None and held.claim.operation_id == claim.operation_id
