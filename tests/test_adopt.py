@@ -115,6 +115,9 @@ def test_an_hsm_is_taken_over_as_it_is(
     assert operation["status"] == "Succeeded", operation
     assert (operation["kind"], tuple(step["name"] for step in operation["steps"])) == ("adopt", STEPS["adopt"])
     assert operation["approval"]["required"]
+    plan = operation["plan"]
+    assert (plan["found"]["state"], plan["tags"]) == ("NotActivated", {"made-by": "somebody else"})
+    assert (plan["softDeleteRetentionDays"], plan["expiresAt"]) == (7, "2030-01-01T00:00:00Z")
     assert [warning["code"] for warning in operation["warnings"]] == ["security_domain_not_stored"]
     assert operation["requestedBy"] == ASKING
     made = somebody.managed_hsms.get(GROUP, theirs)

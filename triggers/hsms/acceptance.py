@@ -110,6 +110,8 @@ def _compare(asked: _Asked, last: Last, hsm: Hsm, record: HsmRecord) -> Accepted
         described = DescribedHsm(view_hsm(hsm, record, last.claim, last.operation), last.etag)
         return Accepted(view_operation(last.operation), described)
     require_permission(asked.call, asked.name, asked.team, request, "update")
+    removes_expiry = before.expires_at is not None and request.expires_at is None
+    change = change.model_copy(update={"removes_expiry": removes_expiry})
     return begin(asked.call, asked.name, Wanted("update", asked.team, request, request.digest(), change), last)
 
 

@@ -66,17 +66,20 @@ _TAKEN_OVER = (
     *("warnings", "downloads", "cancel", "error", "exists", "result"),
 )
 
+_TAKEN_OVER_OF_PLAN = (
+    *("location", "sku", "environment", "expires_at", "administrators", "purge_protection"),
+    *("soft_delete_retention_days", "public_network_access", "network", "tags"),
+)
+
 
 def _view_plan(plan: Plan) -> PlanView:
     return PlanView(
+        **{name: getattr(plan.request, name) for name in _TAKEN_OVER_OF_PLAN},
         resource_id=plan.resource_id,
-        location=plan.request.location,
-        sku=plan.request.sku,
-        environment=plan.request.environment,
         monthly_cost_usd=plan.monthly_cost_usd,
-        administrators=plan.request.administrators,
         quorum=plan.quorum,
         change=plan.change,
+        found=plan.found,
         wrapping_keys=[
             PlannedKey(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
             for key in plan.wrapping_keys
