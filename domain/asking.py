@@ -90,6 +90,7 @@ def _describe(
         soft_delete_retention_days=request.soft_delete_retention_days,
         purge_protection=request.purge_protection,
         network_denies_by_default=request.network.default_action == "Deny",
+        network_ranges=request.network.ip_rules,
         administrators=request.administrators,
         tags=request.tags,
         expires_at=request.expires_at,

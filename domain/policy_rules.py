@@ -1,5 +1,6 @@
 """What the policy says to one request: who may ask, what is refused, what needs approval."""
 
+import ipaddress
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ from domain.patterns import matches
 from domain.policy import EVERYTHING, LONGEST_NAME, LONGEST_TAG, ApprovalRules, EnvironmentRules, Policy
 from domain.wrapping_keys import wrapping_key_field
 
+# What denies by default and then lets in more than this denies nothing that matters.
+_WIDEST: Final = ipaddress.IPv4Network("0.0.0.0/8")
 _SEE_POLICY: Final = "GET /api/policy lists what you may name."
 
 
@@ -49,6 +52,7 @@ class Asked(NamedTuple):
     soft_delete_retention_days: int
     purge_protection: bool
     network_denies_by_default: bool
+    network_ranges: Sequence[str]
     administrators: Sequence[str]
     tags: Mapping[str, str]
     expires_at: datetime | None
@@ -196,10 +200,18 @@ def _check_deletion(policy: Policy, rules: EnvironmentRules, asked: Asked) -> li
 
 
 def _check_network(rules: EnvironmentRules, asked: Asked) -> list[FieldError]:
-    if asked.network_denies_by_default or not rules.deny_by_default_network:
+    if not rules.deny_by_default_network:
         return []
-    message = "In this environment the policy wants a network that denies by default."
-    return _refuse("network.defaultAction", "network_must_deny", message)
+    if not asked.network_denies_by_default:
+        message = "In this environment the policy wants a network that denies by default."
+        return _refuse("network.defaultAction", "network_must_deny", message)
+    ranges = ipaddress.collapse_addresses(ipaddress.IPv4Network(text) for text in asked.network_ranges)
+    if sum(each.num_addresses for each in ranges) > _WIDEST.num_addresses:
+        message = (
+            f"In this environment the ranges together may hold no more addresses than a /{_WIDEST.prefixlen} does."
+        )
+        return _refuse("network.ipRules", "network_too_open", message)
+    return []
 
 
 def _check_expiry(rules: EnvironmentRules, asked: Asked) -> list[FieldError]:
