@@ -123,13 +123,17 @@ def test_what_was_rejected_is_not_what_the_hsm_is_compared_with(
     stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     stack.control.fail_provisioning(1)
-    body = request_for(stack, custodians)
-    assert portal.follow(portal.put_hsm(hsm_name, body).json()["id"])["status"] == "Failed"
+    body = guarded(stack, custodians)
+    waiting = ask(portal, hsm_name, body)
+    assert approver.decide(waiting, "approve").status_code == 200
+    assert portal.follow(waiting["id"])["status"] == "Failed"
     other = [*custodians[:2], make_custodian("Another")]
     waiting = ask(portal, hsm_name, guarded(stack, other))
     assert approver.decide(waiting, "reject").status_code == 200
     portal.follow(waiting["id"])
-    made = portal.follow(portal.put_hsm(hsm_name, body).json()["id"])
+    waiting = ask(portal, hsm_name, body)
+    assert approver.decide(waiting, "approve").status_code == 200
+    made = portal.follow(waiting["id"])
     assert made["status"] == "Succeeded", made
     assert portal.put_hsm(hsm_name, body).status_code == 200
 
