@@ -226,6 +226,30 @@ def test_a_decision_is_made_once(
     assert problem(approver.decide(waiting, "reject")) == (409, "approval_decided")
 
 
+def test_the_audit_log_tells_the_decision_that_holds_from_the_one_that_was_late(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    other, auditor = Person(stack, 3, ["Hsm.Approve"]), Person(stack, 9, ["Hsm.Audit"])
+    waiting = ask(portal, hsm_name, guarded(stack, custodians))
+    hold = stack.control.hold(
+        NewHold(service="blob_storage", method="PUT", path=f"/{waiting['id']}/approval.json", phase="before")
+    )
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(approver.decide, waiting, "approve")
+        assert stack.control.await_hold(hold, 30)
+        assert other.decide(waiting, "reject").status_code == 200
+        stack.control.release(hold)
+        assert problem(late.result()) == (409, "approval_decided")
+    assert portal.follow(waiting["id"])["error"]["code"] == "approval_rejected"
+    page = auditor.send("GET", "audit", params={"operation": waiting["id"], "maxpagesize": 200}).json()
+    decided = [(each["outcome"], each["actor"]["objectId"]) for each in page["value"] if each["kind"] == "decision"]
+    assert sorted(decided) == [
+        ("asked_approved", approver.object_id),
+        ("asked_rejected", other.object_id),
+        ("rejected", other.object_id),
+    ]
+
+
 def test_only_what_waits_can_be_decided_on(
     stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
 ) -> None:
