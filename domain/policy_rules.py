@@ -104,8 +104,9 @@ def find_violations(policy: Policy, grant: Grant, asked: Asked, kind: OperationK
     """
     rules = policy.environments.get(asked.environment, EnvironmentRules())
     errors = [
-        *_check_team_and_environment(policy, grant, asked),
-        *_check_place(policy, grant, asked),
+        *_check_team(grant, asked),
+        *find_refused_places(policy, grant, asked.environment, asked.subscription_id),
+        *_check_kind(policy, asked),
         *_check_name(policy, asked),
         *_check_tags(policy, asked),
         *_check_deletion(policy, rules, asked),
@@ -139,24 +140,32 @@ def _includes(listed: Collection[str], value: str) -> bool:
     return EVERYTHING in listed or value in listed
 
 
-def _check_team_and_environment(policy: Policy, grant: Grant, asked: Asked) -> list[FieldError]:
+def find_refused_places(policy: Policy, grant: Grant, environment: str, subscription_id: str) -> list[FieldError]:
+    """Name the environment and the subscription where no HSM may be, or none of this caller's.
+
+    What is there need not be looked at for this.
+    """
     errors = []
-    if asked.team not in grant.teams:
-        errors += _refuse("team", "team_not_yours", f"This is none of your teams. {_SEE_POLICY}")
-    if asked.environment not in policy.environments:
+    if environment not in policy.environments:
         message = f"There is no such environment here. There are: {_join(policy.environments)}."
         errors += _refuse("environment", "environment_unknown", message)
+    if not _includes(policy.subscriptions, subscription_id):
+        message = "The policy allows no HSM in this subscription."
+        errors += _refuse("subscriptionId", "subscription_not_allowed", message)
+    elif not _includes(grant.subscriptions, subscription_id):
+        message = f"You may not ask for an HSM in this subscription. {_SEE_POLICY}"
+        errors += _refuse("subscriptionId", "subscription_not_allowed", message)
     return errors
 
 
-def _check_place(policy: Policy, grant: Grant, asked: Asked) -> list[FieldError]:
+def _check_team(grant: Grant, asked: Asked) -> list[FieldError]:
+    if asked.team in grant.teams:
+        return []
+    return _refuse("team", "team_not_yours", f"This is none of your teams. {_SEE_POLICY}")
+
+
+def _check_kind(policy: Policy, asked: Asked) -> list[FieldError]:
     errors = []
-    if not _includes(policy.subscriptions, asked.subscription_id):
-        message = "The policy allows no HSM in this subscription."
-        errors += _refuse("subscriptionId", "subscription_not_allowed", message)
-    elif not _includes(grant.subscriptions, asked.subscription_id):
-        message = f"You may not ask for an HSM in this subscription. {_SEE_POLICY}"
-        errors += _refuse("subscriptionId", "subscription_not_allowed", message)
     if asked.location not in policy.locations:
         message = f"The policy allows no HSM in this region, but in: {_join(policy.locations)}."
         errors += _refuse("location", "location_not_allowed", message)

@@ -16,11 +16,13 @@ from local.azure.control.models import NewHold, NewToken
 from local.demo import ADMINISTRATOR
 from local.policy import TEAM_A
 from local.portal import Portal
-from local.stack import API_AUDIENCE, Stack
+from local.stack import API_AUDIENCE, Stack, register_application
 from tests.custodians import Custodian, request_for
+from tests.policies import ELSEWHERE
 
 ASKING = "00000000-0000-4000-8000-0000000000aa"
 APPROVING = "00000000-0000-4000-8000-0000000000bb"
+NOBODY = "99999999-9999-4999-8999-999999999999"
 GROUP = "rg-hsm"
 
 
@@ -199,6 +201,20 @@ def test_each_refusal_names_its_field(
     refused = adopt(stack, portal, theirs, **changes)
     problem = refused.json()
     assert (refused.status_code, problem["code"], problem["errors"][0]["field"]) == (status, code, field)
+
+
+@pytest.mark.parametrize(("group", "code"), [(ELSEWHERE, "subscription_not_allowed"), (NOBODY, "team_not_yours")])
+def test_who_may_not_ask_there_does_not_learn_what_there_is(
+    group: str, code: str, stack: Stack, theirs: str, custodians: list[Custodian]
+) -> None:
+    asking = Portal(stack, register_application(stack.control, "asking", ["Hsm.Request"], groups=[group]))
+    ours, nothing = f"{theirs}-a", f"{theirs}-b"
+    for name in (ours, theirs, nothing):
+        refused = adopt(stack, asking, name)
+        assert (refused.status_code, refused.json()["code"]) == (403, code), name
+    if group == NOBODY:
+        for name in (ours, nothing):
+            assert asking.put_hsm(name, request_for(stack, custodians)).json()["code"] == code
 
 
 def test_a_subscription_of_others_is_refused(stack: Stack, portal: Portal, hsm_name: str) -> None:
