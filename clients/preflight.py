@@ -1,6 +1,6 @@
 """What is checked before money is spent: by the API's dry run, and by the first step of every operation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -145,13 +145,22 @@ class Candidate:
 class Check(NamedTuple):
     """One thing that must hold; `run` raises ServiceError where it does not.
 
-    `needs` names the check without which it cannot be asked.
+    `needs` names the check without which it cannot be asked, `needs_allowed` the member of the request that the policy
+    must not refuse: Azure is not asked about what nobody may ask for.
     """
 
     name: str
     title: str
     run: Callable[[Candidate], None]
     needs: str | None = None
+    needs_allowed: str | None = None
+
+    def find_missing(self, candidate: Candidate, passed: Collection[str]) -> str | None:
+        """Name the check without which this cannot be asked and that did not pass; None if it can be asked."""
+        if self.needs is not None and self.needs not in passed:
+            return self.needs
+        refused = {error.field for error in candidate.refusals}
+        return "policy" if self.needs_allowed in refused else None
 
 
 def _check_request(candidate: Candidate) -> None:
@@ -256,7 +265,12 @@ def _check_limit(candidate: Candidate) -> None:
 CHECKS: Final = (
     Check("request", "The request keeps its own rules", _check_request),
     Check("policy", "The deployment's policy allows it", _check_policy),
-    Check("subscription", "The subscription is one of the tenant's", _check_subscription),
+    Check(
+        "subscription",
+        "The subscription is one of the tenant's",
+        _check_subscription,
+        needs_allowed="subscriptionId",
+    ),
     Check("provider", "The subscription is registered for Microsoft.KeyVault", _check_provider, "subscription"),
     Check("region", "Azure has Managed HSMs in the region", _check_region, "provider"),
     Check("permissions", "The service may make an HSM there", _check_permissions, "subscription"),

@@ -100,8 +100,9 @@ def _run(checks: list[Check], candidate: Candidate) -> list[CheckView]:
     views: list[CheckView] = []
     for check in checks:
         passed = {view.name for view in views if view.verdict == "Passed"}
-        if check.needs is not None and check.needs not in passed:
-            message = f"This cannot be checked while the check {check.needs} does not pass."
+        missing = check.find_missing(candidate, passed)
+        if missing is not None:
+            message = f"This cannot be checked while the check {missing} does not pass."
             views.append(CheckView(name=check.name, title=check.title, verdict="Skipped", message=message))
         else:
             views.append(_ask(check, candidate))
