@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime
 
@@ -36,6 +36,8 @@ class Claim(Model):
     says that it asks, by object id: it is asserted, not proved. `grant_ids` are the entries of the policy that allowed
     the request; `by_operator` says that it came from somebody who may act for every team. `request` is what the HSM is
     to be: of an adoption what it was found to be, of an update all of it, with `change`, which Azure makes in place.
+    `replaced` is the record, as JSON, of the operation that gave way to this one before it could be recorded: whoever
+    wins the claim writes it then, and where they die before that it is known from here.
     """
 
     hsm: str
@@ -53,6 +55,7 @@ class Claim(Model):
     state: Literal["running", "ended"] = "running"
     succeeded: bool | None = None
     cancel: Cancellation | None = None
+    replaced: dict[str, Any] | None = None
     trace: Trace = Trace()
 
     @property
