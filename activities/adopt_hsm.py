@@ -35,6 +35,7 @@ def _record(plan: Plan) -> HsmRecord:
         created_by=plan.operation_id,
         created_at=made_at,
         made_at=made_at,
+        adopted=True,
     )
 
 

@@ -6,11 +6,10 @@ from typing import Any
 from activities.context import claim_of, now
 from clients import archive
 from clients.preflight import CHECKS, Candidate
-from clients.wrapping_certificates import FoundKey
 from domain.custody import find_custody_warnings
 from domain.names import resource_id
 from domain.outcomes import Outcome, Work, done
-from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
+from domain.policy_rules import find_grant, monthly_cost
 from domain.records import Claim, PinnedKey, Plan
 from domain.settings import deployment_policy, settings
 from domain.wrapping_keys import WrappingCertificate
@@ -25,7 +24,7 @@ def preflight(work: Work) -> Outcome:
         candidate = _candidate(claim)
         for check in CHECKS:
             check.run(candidate)
-        plan = archive.create_plan(_pin(claim, candidate.require_keys()))
+        plan = archive.create_plan(_pin(claim, candidate))
     warnings = [warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings]
     approval: dict[str, Any] = {"approval": {"reasons": plan.approval_reasons}} if plan.approval_reasons else {}
     return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60, **approval)
@@ -45,7 +44,7 @@ def _candidate(claim: Claim) -> Candidate:
     )
 
 
-def _pin(claim: Claim, found: list[FoundKey]) -> Plan:
+def _pin(claim: Claim, candidate: Candidate) -> Plan:
     request = claim.whole_request
     keys = [
         PinnedKey(
@@ -55,10 +54,10 @@ def _pin(claim: Claim, found: list[FoundKey]) -> Plan:
             modulus_sha256=certificate.modulus_sha256,
             pem=certificate.pem,
         )
-        for asked, key in zip(request.security_domain.wrapping_keys, found, strict=True)
+        for asked, key in zip(request.security_domain.wrapping_keys, candidate.require_keys(), strict=True)
         if isinstance(certificate := key.certificate, WrappingCertificate)
     ]
-    reasons = find_approval_reasons(deployment_policy(), request.environment, request.sku, claim.kind)
+    reasons = candidate.approval_reasons
     pinned_at = now()
     expires_at = pinned_at + timedelta(hours=deployment_policy().approval.expires_after_hours)
     return Plan(

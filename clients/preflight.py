@@ -1,6 +1,6 @@
 """What is checked before money is spent: by the API's dry run, and by the first step of every operation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -24,9 +24,9 @@ from domain.asking import find_refusals, require_person
 from domain.caller import Principal
 from domain.errors import FieldError, ServiceError, refused_fields, service_error
 from domain.fields import OperationKind
-from domain.hsm import Hsm, find_differences
+from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
-from domain.policy_rules import Grant
+from domain.policy_rules import Grant, find_approval_reasons
 from domain.records import Claim, HsmRecord
 from domain.requests import HsmRequest, check_request
 from domain.settings import deployment_policy, settings
@@ -73,6 +73,20 @@ class Candidate:
             _, _, subscription_id, _, resource_group, *_ = self.record.resource_id.split("/")
             place = subscription_id, resource_group
         return resource_manager.find_hsm(*place, self.hsm)
+
+    @property
+    def approval_reasons(self) -> list[str]:
+        """Why the operation needs approval; none if it needs none."""
+        request = self.request
+        return find_approval_reasons(
+            deployment_policy(), request.environment, request.sku, self.kind, first_export=self.first_export
+        )
+
+    @property
+    def first_export(self) -> bool:
+        """Whether the team's HSM was taken over, and its security domain was never exported by this service."""
+        record = self.record
+        return record is not None and record.team == self.team and record.awaits_first_export
 
     @cached_property
     def refusals(self) -> list[FieldError]:
@@ -131,13 +145,22 @@ class Candidate:
 class Check(NamedTuple):
     """One thing that must hold; `run` raises ServiceError where it does not.
 
-    `needs` names the check without which it cannot be asked.
+    `needs` names the check without which it cannot be asked, `needs_allowed` the member of the request that the policy
+    must not refuse: Azure is not asked about what nobody may ask for.
     """
 
     name: str
     title: str
     run: Callable[[Candidate], None]
     needs: str | None = None
+    needs_allowed: str | None = None
+
+    def find_missing(self, candidate: Candidate, passed: Collection[str]) -> str | None:
+        """Name the check without which this cannot be asked and that did not pass; None if it can be asked."""
+        if self.needs is not None and self.needs not in passed:
+            return self.needs
+        refused = {error.field for error in candidate.refusals}
+        return "policy" if self.needs_allowed in refused else None
 
 
 def _check_request(candidate: Candidate) -> None:
@@ -148,7 +171,13 @@ def _check_policy(candidate: Candidate) -> None:
     errors = [error for error in candidate.refusals if not _is_of_key(error)]
     if errors:
         raise refused_fields(errors)
-    require_person(deployment_policy(), candidate.requester, candidate.request, candidate.kind)
+    require_person(
+        deployment_policy(),
+        candidate.requester,
+        candidate.request,
+        candidate.kind,
+        first_export=candidate.first_export,
+    )
 
 
 def _check_subscription(candidate: Candidate) -> None:
@@ -198,7 +227,7 @@ def _check_name(candidate: Candidate) -> None:
 
 
 def _check_existing(candidate: Candidate) -> None:
-    hsm, request = candidate.existing, candidate.request
+    hsm, record, request = candidate.existing, candidate.record, candidate.request
     if hsm is None:
         return
     wanted = resource_id(request.subscription_id, request.resource_group, candidate.hsm)
@@ -206,6 +235,8 @@ def _check_existing(candidate: Candidate) -> None:
         message = "The HSM is in another subscription or resource group, and cannot be moved here."
         raise refused_fields([FieldError(field="resourceGroup", message=message, code="hsm_differs")])
     differences = find_differences(hsm, request, own_identity().object_id)
+    if record is not None:
+        differences += find_environment_difference(record.request, request)
     if differences:
         raise refused_fields(differences)
 
@@ -234,7 +265,12 @@ def _check_limit(candidate: Candidate) -> None:
 CHECKS: Final = (
     Check("request", "The request keeps its own rules", _check_request),
     Check("policy", "The deployment's policy allows it", _check_policy),
-    Check("subscription", "The subscription is one of the tenant's", _check_subscription),
+    Check(
+        "subscription",
+        "The subscription is one of the tenant's",
+        _check_subscription,
+        needs_allowed="subscriptionId",
+    ),
     Check("provider", "The subscription is registered for Microsoft.KeyVault", _check_provider, "subscription"),
     Check("region", "Azure has Managed HSMs in the region", _check_region, "provider"),
     Check("permissions", "The service may make an HSM there", _check_permissions, "subscription"),

@@ -120,15 +120,32 @@ declare global {
     comment?: string;
   }
 
+  interface Change {
+    tags: Record<string, string>;
+    removedTags: string[];
+    network?: unknown;
+    publicNetworkAccess?: string;
+    purgeProtection?: boolean;
+    removesExpiry: boolean;
+  }
+
   interface Plan {
     resourceId: string;
     location: string;
     sku: string;
     environment?: string;
+    expiresAt?: string;
     monthlyCostUsd?: number;
     administrators: string[];
-    quorum: number;
+    purgeProtection: boolean;
+    softDeleteRetentionDays: number;
+    publicNetworkAccess: string;
+    network: unknown;
+    tags: Record<string, string>;
+    quorum?: number;
     wrappingKeys: Share[];
+    change?: Change;
+    found?: { madeAt: string; state: string };
   }
 
   interface OperationSummary extends OperationReference {

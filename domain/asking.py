@@ -53,17 +53,25 @@ def find_refusals(
     return find_violations(policy, grant, _describe(name, team, request, now, thumbprints), kind)
 
 
-def require_person(policy: Policy, requester: Principal, request: HsmSpecification, kind: OperationKind) -> None:
+def require_person(
+    policy: Policy,
+    requester: Principal,
+    request: HsmSpecification,
+    kind: OperationKind,
+    *,
+    first_export: bool = False,
+) -> None:
     """Require to know the person who asks, where approval is needed: nobody may approve what they asked for.
 
-    Raises ServiceError `requested_by_not_you`, `requested_by_missing`.
+    `first_export` is as in `find_approval_reasons`. Raises ServiceError `requested_by_not_you`, `requested_by_missing`.
     """
     if requester.kind == "person":
         if request.requested_by not in (None, requester.object_id):
             message = "A person asks for themselves: leave requestedBy out."
             raise refused_fields([FieldError(field="requestedBy", message=message, code="requested_by_not_you")])
         return
-    if request.requested_by is None and find_approval_reasons(policy, request.environment, request.sku, kind):
+    reasons = find_approval_reasons(policy, request.environment, request.sku, kind, first_export=first_export)
+    if request.requested_by is None and reasons:
         message = "This needs approval, so name the person who asks, by object id: they cannot approve it themselves."
         raise refused_fields([FieldError(field="requestedBy", message=message, code="requested_by_missing")])
 
@@ -82,6 +90,7 @@ def _describe(
         soft_delete_retention_days=request.soft_delete_retention_days,
         purge_protection=request.purge_protection,
         network_denies_by_default=request.network.default_action == "Deny",
+        network_ranges=request.network.ip_rules,
         administrators=request.administrators,
         tags=request.tags,
         expires_at=request.expires_at,

@@ -82,13 +82,17 @@ class HsmChange(Model):
 
 
 class InPlaceChange(Model):
-    """What an update changes in Azure: tags to set and to remove, and what the rest becomes; None stays as it is."""
+    """What an update changes in Azure: tags to set and to remove, and what the rest becomes; None stays as it is.
+
+    `removes_expiry` is for whoever approves: the expiry is kept by us alone, and what is gone shows in no request.
+    """
 
     tags: dict[str, str] = Field(default_factory=dict)
     removed_tags: list[str] = Field(default_factory=list)
     network: NetworkRequest | None = None
     public_network_access: Literal["Enabled", "Disabled"] | None = None
     purge_protection: Literal[True] | None = None
+    removes_expiry: bool = False
 
     @property
     def empty(self) -> bool:
@@ -122,7 +126,10 @@ def merge[Specification: HsmSpecification](change: HsmChange, before: Specificat
 
 
 def asked_of_azure(change: HsmChange, merged: HsmSpecification) -> InPlaceChange:
-    """Give the part of a change that Azure makes; `merged` is what the HSM is to be after it."""
+    """Give the part of a change that Azure makes; `merged` is what the HSM is to be after it.
+
+    It is read from the change alone: the same change sent again is the same.
+    """
     tags = change.tags or {}
     return InPlaceChange(
         tags={name: value for name, value in tags.items() if value is not None},
@@ -130,6 +137,7 @@ def asked_of_azure(change: HsmChange, merged: HsmSpecification) -> InPlaceChange
         network=merged.network if change.network is not None else None,
         public_network_access=change.public_network_access,
         purge_protection=change.purge_protection,
+        removes_expiry="expires_at" in change.model_fields_set and change.expires_at is None,
     )
 
 

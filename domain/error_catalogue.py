@@ -113,6 +113,7 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "retention_too_short": _policy("Deleted HSMs must be kept longer."),
     "purge_protection_required": _policy("HSMs of this environment must have purge protection."),
     "network_must_deny": _policy("HSMs of this environment must deny by default who may reach them."),
+    "network_too_open": _policy("HSMs of this environment may let in no more addresses than a /8 has."),
     "administrator_not_allowed": _policy("The caller may not name this administrator."),
     "expiry_required": _policy("HSMs of this environment must say when they expire."),
     "expiry_too_far": _policy("HSMs of this environment must expire sooner."),

@@ -67,6 +67,14 @@ def find_differences(hsm: Hsm, request: HsmSpecification, own_object_id: str) ->
     return errors
 
 
+def find_environment_difference(before: HsmSpecification, request: HsmSpecification) -> list[FieldError]:
+    """Name the environment where it is not that of our record: it decides rules and approval, and never changes."""
+    if before.environment == request.environment:
+        return []
+    message = "The HSM was made for another environment, whose rules it follows."
+    return [FieldError(field="environment", message=message, code="hsm_differs")]
+
+
 def reach(network: NetworkRequest) -> tuple[str, frozenset[str]]:
     """Give what network rules let in: two that give the same are the same to Azure."""
     return network.default_action, frozenset(network.ip_rules)

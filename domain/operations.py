@@ -100,6 +100,11 @@ def percent_done(steps: Sequence[str]) -> int:
     return min(99, done * 100 // len(steps))
 
 
+def replaced_operation(claim: Claim) -> Operation | None:
+    """Give the operation that gave way to that of a claim before it could be recorded."""
+    return Operation.model_validate(claim.replaced) if claim.replaced is not None else None
+
+
 def accepted_operation(claim: Claim) -> Operation:
     """Describe an operation that was accepted and has not begun."""
     return Operation(

@@ -139,7 +139,10 @@ class EnvironmentRules(_Part):
     )
     deny_by_default_network: bool = Field(
         default=False,
-        description="The network must deny by default. Always so in `production`; `false` is a mistake there.",
+        description=(
+            "The network must deny by default, and let in no more addresses than a /8 has. Always so in `production`; "
+            "`false` is a mistake there."
+        ),
     )
     expiry_required: bool = Field(
         default=False, description="`expiresAt` must be given. Always so in `ephemeral`; `false` is a mistake there."

@@ -1,5 +1,6 @@
 """What the policy says to one request: who may ask, what is refused, what needs approval."""
 
+import ipaddress
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ from domain.patterns import matches
 from domain.policy import EVERYTHING, LONGEST_NAME, LONGEST_TAG, ApprovalRules, EnvironmentRules, Policy
 from domain.wrapping_keys import wrapping_key_field
 
+# What denies by default and then lets in more than this denies nothing that matters.
+_WIDEST: Final = ipaddress.IPv4Network("0.0.0.0/8")
 _SEE_POLICY: Final = "GET /api/policy lists what you may name."
 
 
@@ -49,6 +52,7 @@ class Asked(NamedTuple):
     soft_delete_retention_days: int
     purge_protection: bool
     network_denies_by_default: bool
+    network_ranges: Sequence[str]
     administrators: Sequence[str]
     tags: Mapping[str, str]
     expires_at: datetime | None
@@ -100,8 +104,9 @@ def find_violations(policy: Policy, grant: Grant, asked: Asked, kind: OperationK
     """
     rules = policy.environments.get(asked.environment, EnvironmentRules())
     errors = [
-        *_check_team_and_environment(policy, grant, asked),
-        *_check_place(policy, grant, asked),
+        *_check_team(grant, asked),
+        *find_refused_places(policy, grant, asked.environment, asked.subscription_id),
+        *_check_kind(policy, asked),
         *_check_name(policy, asked),
         *_check_tags(policy, asked),
         *_check_deletion(policy, rules, asked),
@@ -135,24 +140,32 @@ def _includes(listed: Collection[str], value: str) -> bool:
     return EVERYTHING in listed or value in listed
 
 
-def _check_team_and_environment(policy: Policy, grant: Grant, asked: Asked) -> list[FieldError]:
+def find_refused_places(policy: Policy, grant: Grant, environment: str, subscription_id: str) -> list[FieldError]:
+    """Name the environment and the subscription where no HSM may be, or none of this caller's.
+
+    What is there need not be looked at for this.
+    """
     errors = []
-    if asked.team not in grant.teams:
-        errors += _refuse("team", "team_not_yours", f"This is none of your teams. {_SEE_POLICY}")
-    if asked.environment not in policy.environments:
+    if environment not in policy.environments:
         message = f"There is no such environment here. There are: {_join(policy.environments)}."
         errors += _refuse("environment", "environment_unknown", message)
+    if not _includes(policy.subscriptions, subscription_id):
+        message = "The policy allows no HSM in this subscription."
+        errors += _refuse("subscriptionId", "subscription_not_allowed", message)
+    elif not _includes(grant.subscriptions, subscription_id):
+        message = f"You may not ask for an HSM in this subscription. {_SEE_POLICY}"
+        errors += _refuse("subscriptionId", "subscription_not_allowed", message)
     return errors
 
 
-def _check_place(policy: Policy, grant: Grant, asked: Asked) -> list[FieldError]:
+def _check_team(grant: Grant, asked: Asked) -> list[FieldError]:
+    if asked.team in grant.teams:
+        return []
+    return _refuse("team", "team_not_yours", f"This is none of your teams. {_SEE_POLICY}")
+
+
+def _check_kind(policy: Policy, asked: Asked) -> list[FieldError]:
     errors = []
-    if not _includes(policy.subscriptions, asked.subscription_id):
-        message = "The policy allows no HSM in this subscription."
-        errors += _refuse("subscriptionId", "subscription_not_allowed", message)
-    elif not _includes(grant.subscriptions, asked.subscription_id):
-        message = f"You may not ask for an HSM in this subscription. {_SEE_POLICY}"
-        errors += _refuse("subscriptionId", "subscription_not_allowed", message)
     if asked.location not in policy.locations:
         message = f"The policy allows no HSM in this region, but in: {_join(policy.locations)}."
         errors += _refuse("location", "location_not_allowed", message)
@@ -196,10 +209,18 @@ def _check_deletion(policy: Policy, rules: EnvironmentRules, asked: Asked) -> li
 
 
 def _check_network(rules: EnvironmentRules, asked: Asked) -> list[FieldError]:
-    if asked.network_denies_by_default or not rules.deny_by_default_network:
+    if not rules.deny_by_default_network:
         return []
-    message = "In this environment the policy wants a network that denies by default."
-    return _refuse("network.defaultAction", "network_must_deny", message)
+    if not asked.network_denies_by_default:
+        message = "In this environment the policy wants a network that denies by default."
+        return _refuse("network.defaultAction", "network_must_deny", message)
+    ranges = ipaddress.collapse_addresses(ipaddress.IPv4Network(text) for text in asked.network_ranges)
+    if sum(each.num_addresses for each in ranges) > _WIDEST.num_addresses:
+        message = (
+            f"In this environment the ranges together may hold no more addresses than a /{_WIDEST.prefixlen} does."
+        )
+        return _refuse("network.ipRules", "network_too_open", message)
+    return []
 
 
 def _check_expiry(rules: EnvironmentRules, asked: Asked) -> list[FieldError]:
@@ -245,10 +266,14 @@ def _allows(grant: Grant, key: AskedKey) -> bool:
     return key.vault is not None and bool(grant.wrapping_thumbprints)
 
 
-def find_approval_reasons(policy: Policy, environment: str, sku: str, kind: OperationKind) -> list[str]:
+def find_approval_reasons(
+    policy: Policy, environment: str, sku: str, kind: OperationKind, *, first_export: bool = False
+) -> list[str]:
     """Say why an operation needs approval, a sentence for each reason; none if it needs none.
 
-    What it costs is a reason to approve what begins to cost, not a change of what is there.
+    What it costs is a reason to approve what begins to cost, not a change of what is there. `first_export` says that
+    the HSM was taken over and that this service never exported its security domain: whoever provisions it then takes
+    all that it holds, so that always needs approval.
     """
     reasons = []
     rules = policy.environments.get(environment, EnvironmentRules())
@@ -256,6 +281,8 @@ def find_approval_reasons(policy: Policy, environment: str, sku: str, kind: Oper
         reasons.append("Taking over an HSM that this service did not make always needs approval.")
     elif kind in policy.approval.kinds:
         reasons.append(f"The policy wants approval of every {kind}.")
+    if kind == "provision" and first_export:
+        reasons.append("The HSM was taken over; its security domain is exported for the first time.")
     if kind in rules.approval:
         reasons.append(f"The policy wants approval of every {kind} in the environment {environment}.")
     if kind != "update":

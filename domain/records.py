@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime
 
@@ -36,6 +36,8 @@ class Claim(Model):
     says that it asks, by object id: it is asserted, not proved. `grant_ids` are the entries of the policy that allowed
     the request; `by_operator` says that it came from somebody who may act for every team. `request` is what the HSM is
     to be: of an adoption what it was found to be, of an update all of it, with `change`, which Azure makes in place.
+    `replaced` is the record, as JSON, of the operation that gave way to this one before it could be recorded: whoever
+    wins the claim writes it then, and where they die before that it is known from here.
     """
 
     hsm: str
@@ -53,6 +55,7 @@ class Claim(Model):
     state: Literal["running", "ended"] = "running"
     succeeded: bool | None = None
     cancel: Cancellation | None = None
+    replaced: dict[str, Any] | None = None
     trace: Trace = Trace()
 
     @property
@@ -159,10 +162,10 @@ class ExportEntry(Model):
 class HsmRecord(Model):
     """An HSM that this service made or took over, and whose it is.
 
-    `request` is what it was last asked to be; of an HSM that was taken over what it was then, without a security
-    domain. `created_by` is the operation that made it or took it over, `created_at` when it was about to make it, or
-    when Azure says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`), which
-    tells it from another of the same name; None until it was seen ready.
+    `request` is what it was last asked to be; of an HSM that was taken over (`adopted`) what it was then, without a
+    security domain. `created_by` is the operation that made it or took it over, `created_at` when it was about to make
+    it, or when Azure says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`),
+    which tells it from another of the same name; None until it was seen ready.
     """
 
     hsm: str
@@ -173,7 +176,13 @@ class HsmRecord(Model):
     created_by: str
     created_at: AwareDatetime
     made_at: AwareDatetime | None = None
+    adopted: bool = False
     security_domain: Receipt | None = None
+
+    @property
+    def awaits_first_export(self) -> bool:
+        """Whether it was taken over, and its security domain was never exported by this service."""
+        return self.adopted and self.security_domain is None
 
 
 def whole(request: HsmRequest | HsmSpecification) -> HsmRequest:

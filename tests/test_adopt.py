@@ -16,11 +16,13 @@ from local.azure.control.models import NewHold, NewToken
 from local.demo import ADMINISTRATOR
 from local.policy import TEAM_A
 from local.portal import Portal
-from local.stack import API_AUDIENCE, Stack
+from local.stack import API_AUDIENCE, Stack, register_application
 from tests.custodians import Custodian, request_for
+from tests.policies import ELSEWHERE
 
 ASKING = "00000000-0000-4000-8000-0000000000aa"
 APPROVING = "00000000-0000-4000-8000-0000000000bb"
+NOBODY = "99999999-9999-4999-8999-999999999999"
 GROUP = "rg-hsm"
 
 
@@ -115,6 +117,9 @@ def test_an_hsm_is_taken_over_as_it_is(
     assert operation["status"] == "Succeeded", operation
     assert (operation["kind"], tuple(step["name"] for step in operation["steps"])) == ("adopt", STEPS["adopt"])
     assert operation["approval"]["required"]
+    plan = operation["plan"]
+    assert (plan["found"]["state"], plan["tags"]) == ("NotActivated", {"made-by": "somebody else"})
+    assert (plan["softDeleteRetentionDays"], plan["expiresAt"]) == (7, "2030-01-01T00:00:00Z")
     assert [warning["code"] for warning in operation["warnings"]] == ["security_domain_not_stored"]
     assert operation["requestedBy"] == ASKING
     made = somebody.managed_hsms.get(GROUP, theirs)
@@ -142,6 +147,26 @@ def test_what_was_taken_over_is_changed_as_any_other(
     body = request_for(stack, custodians, tags={"made-by": "somebody else", "owner": "team-a"})
     differs = portal.put_hsm(theirs, {**body, "softDeleteRetentionDays": 30})
     assert (differs.status_code, differs.json()["errors"][0]["field"]) == (409, "softDeleteRetentionDays")
+
+
+def test_the_security_domain_of_what_was_taken_over_is_not_exported_without_approval(
+    stack: Stack, portal: Portal, theirs: str, custodians: list[Custodian]
+) -> None:
+    assert approve(stack, portal, adopt(stack, portal, theirs).json()["id"])["status"] == "Succeeded"
+    assert portal.send("PATCH", f"hsms/{theirs}", json={"tags": {"owner": "team-a"}}).status_code == 202
+    portal.follow(portal.send("GET", f"hsms/{theirs}").json()["lastOperation"]["id"])
+    body = request_for(stack, custodians, tags={"made-by": "somebody else", "owner": "team-a"})
+    forecast = portal.send("POST", f"hsms/{theirs}/preflight", json={**body, "requestedBy": ASKING}).json()
+    reasons = ["The HSM was taken over; its security domain is exported for the first time."]
+    assert (forecast["verdict"], forecast["approval"]) == ("Passed", {"required": True, "reasons": reasons}), forecast
+    nobody = portal.put_hsm(theirs, body)
+    assert (nobody.status_code, nobody.json()["code"]) == (400, "requested_by_missing")
+    operation_id = portal.put_hsm(theirs, {**body, "requestedBy": ASKING}).json()["id"]
+    waiting = await_waiting(portal, operation_id)
+    assert waiting["approval"]["reasons"] == reasons
+    assert portal.send("POST", f"operations/{operation_id}/cancel").status_code == 202
+    assert portal.follow(operation_id)["status"] == "Canceled"
+    assert stack.control.exports(theirs) == []
 
 
 def test_what_azure_has_not_there_cannot_be_taken_over(stack: Stack, portal: Portal, theirs: str) -> None:
@@ -176,6 +201,20 @@ def test_each_refusal_names_its_field(
     refused = adopt(stack, portal, theirs, **changes)
     problem = refused.json()
     assert (refused.status_code, problem["code"], problem["errors"][0]["field"]) == (status, code, field)
+
+
+@pytest.mark.parametrize(("group", "code"), [(ELSEWHERE, "subscription_not_allowed"), (NOBODY, "team_not_yours")])
+def test_who_may_not_ask_there_does_not_learn_what_there_is(
+    group: str, code: str, stack: Stack, theirs: str, custodians: list[Custodian]
+) -> None:
+    asking = Portal(stack, register_application(stack.control, "asking", ["Hsm.Request"], groups=[group]))
+    ours, nothing = f"{theirs}-a", f"{theirs}-b"
+    for name in (ours, theirs, nothing):
+        refused = adopt(stack, asking, name)
+        assert (refused.status_code, refused.json()["code"]) == (403, code), name
+    if group == NOBODY:
+        for name in (ours, nothing):
+            assert asking.put_hsm(name, request_for(stack, custodians)).json()["code"] == code
 
 
 def test_a_subscription_of_others_is_refused(stack: Stack, portal: Portal, hsm_name: str) -> None:

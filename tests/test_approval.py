@@ -123,13 +123,17 @@ def test_what_was_rejected_is_not_what_the_hsm_is_compared_with(
     stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     stack.control.fail_provisioning(1)
-    body = request_for(stack, custodians)
-    assert portal.follow(portal.put_hsm(hsm_name, body).json()["id"])["status"] == "Failed"
+    body = guarded(stack, custodians)
+    waiting = ask(portal, hsm_name, body)
+    assert approver.decide(waiting, "approve").status_code == 200
+    assert portal.follow(waiting["id"])["status"] == "Failed"
     other = [*custodians[:2], make_custodian("Another")]
     waiting = ask(portal, hsm_name, guarded(stack, other))
     assert approver.decide(waiting, "reject").status_code == 200
     portal.follow(waiting["id"])
-    made = portal.follow(portal.put_hsm(hsm_name, body).json()["id"])
+    waiting = ask(portal, hsm_name, body)
+    assert approver.decide(waiting, "approve").status_code == 200
+    made = portal.follow(waiting["id"])
     assert made["status"] == "Succeeded", made
     assert portal.put_hsm(hsm_name, body).status_code == 200
 
@@ -220,6 +224,30 @@ def test_a_decision_is_made_once(
     assert portal.follow(waiting["id"])["status"] == "Succeeded"
     assert approver.decide(waiting, "approve").status_code == 200
     assert problem(approver.decide(waiting, "reject")) == (409, "approval_decided")
+
+
+def test_the_audit_log_tells_the_decision_that_holds_from_the_one_that_was_late(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    other, auditor = Person(stack, 3, ["Hsm.Approve"]), Person(stack, 9, ["Hsm.Audit"])
+    waiting = ask(portal, hsm_name, guarded(stack, custodians))
+    hold = stack.control.hold(
+        NewHold(service="blob_storage", method="PUT", path=f"/{waiting['id']}/approval.json", phase="before")
+    )
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(approver.decide, waiting, "approve")
+        assert stack.control.await_hold(hold, 30)
+        assert other.decide(waiting, "reject").status_code == 200
+        stack.control.release(hold)
+        assert problem(late.result()) == (409, "approval_decided")
+    assert portal.follow(waiting["id"])["error"]["code"] == "approval_rejected"
+    page = auditor.send("GET", "audit", params={"operation": waiting["id"], "maxpagesize": 200}).json()
+    decided = [(each["outcome"], each["actor"]["objectId"]) for each in page["value"] if each["kind"] == "decision"]
+    assert sorted(decided) == [
+        ("asked_approved", approver.object_id),
+        ("asked_rejected", other.object_id),
+        ("rejected", other.object_id),
+    ]
 
 
 def test_only_what_waits_can_be_decided_on(

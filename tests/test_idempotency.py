@@ -9,7 +9,8 @@ from azure.mgmt.keyvault import KeyVaultManagementClient
 from azure.mgmt.keyvault import models as arm
 from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 
-from local.azure.control.models import NewHold
+from local.azure.control.models import NewFault, NewHold
+from local.azure.core.faults import Reset
 from local.demo import ADMINISTRATOR
 from local.policy import TEAM_A
 from local.portal import Portal
@@ -88,6 +89,46 @@ def test_wrapping_keys_may_change_until_the_hsm_is_active(
     operation = portal.follow(portal.put_hsm(hsm_name, body).json()["id"])
     assert operation["status"] == "Succeeded", operation
     assert operation["result"]["securityDomain"]["thumbprints"] == [custodian.thumbprint for custodian in others]
+
+
+def test_the_environment_never_changes_once_the_hsm_exists(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    stack.control.fail_provisioning(1)
+    expires_at = "2030-01-01T00:00:00Z"
+    body = request_for(stack, custodians, environment="ephemeral", expiresAt=expires_at)
+    assert portal.follow(portal.put_hsm(hsm_name, body).json()["id"])["status"] == "Failed"
+    other = {**body, "environment": "development"}
+    refused = portal.put_hsm(hsm_name, other)
+    assert (refused.status_code, refused.json()["code"]) == (409, "hsm_differs")
+    assert [error["field"] for error in refused.json()["errors"]] == ["environment"]
+    tried = portal.send("POST", f"hsms/{hsm_name}/preflight", json=other).json()["checks"]
+    (existing,) = (check for check in tried if check["name"] == "existing")
+    assert (existing["verdict"], existing["code"], existing["field"]) == ("Failed", "hsm_differs", "environment")
+    assert portal.follow(portal.put_hsm(hsm_name, body).json()["id"])["status"] == "Succeeded"
+
+
+def test_a_claim_whose_answer_is_lost_is_won_all_the_same(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    lose_answer_to_claim(stack, hsm_name)
+    created = portal.send("PUT", f"hsms/{hsm_name}", json=body, headers={"If-None-Match": "*"})
+    assert created.status_code == 202, created.text
+    assert portal.follow(created.json()["id"])["status"] == "Succeeded"
+    await_instance(stack, hsm_name)
+    etag = portal.send("GET", f"hsms/{hsm_name}").headers["ETag"]
+    lose_answer_to_claim(stack, hsm_name)
+    change = {"tags": {"owner": "team-z"}}
+    changed = portal.send("PATCH", f"hsms/{hsm_name}", json=change, headers={"If-Match": etag})
+    assert changed.status_code == 202, changed.text
+    assert portal.follow(changed.json()["id"])["status"] == "Succeeded"
+    assert portal.send("GET", f"hsms/{hsm_name}").json()["tags"] == {"owner": "team-z"}
+
+
+def lose_answer_to_claim(stack: Stack, name: str) -> None:
+    lost = Reset(phase="after")
+    stack.control.inject_fault(NewFault(service="blob_storage", method="PUT", path=f"/claims/{name}", effect=lost))
 
 
 def test_an_hsm_that_is_not_ours_is_not_touched(

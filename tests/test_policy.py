@@ -54,6 +54,13 @@ TO_ALL: Final[dict[str, tuple[Callable[[dict[str, Any]], None], str, str]]] = {
         "network.defaultAction",
         "network_must_deny",
     ),
+    "production that denies nobody": (
+        set_to(
+            environment="production", purgeProtection=True, network={"defaultAction": "Deny", "ipRules": ["0.0.0.0/0"]}
+        ),
+        "network.ipRules",
+        "network_too_open",
+    ),
     "ephemeral without an end": (set_to(environment="ephemeral"), "expiresAt", "expiry_required"),
     "a team that is not one's own": (set_to(team="team-b"), "team", "team_not_yours"),
     "a team that there is not": (set_to(team="nobody"), "team", "team_not_yours"),

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from local.portal import Portal
-from local.stack import Stack
+from local.stack import Stack, register_application
 from tests import stored
 from tests.custodians import Custodian, make_custodian, request_for
+from tests.policies import ELSEWHERE
 from tests.test_provision import provision
 
 KEYS = "securityDomain.wrappingKeys"
@@ -100,6 +101,20 @@ def test_what_cannot_be_asked_is_skipped(
     assert verdicts(document, "Failed") == {"subscription": "subscription_not_ours"}
     skipped = {"provider", "region", "permissions", "name", "existing", "switches", "quota"}
     assert set(verdicts(document, "Skipped")) == skipped
+
+
+def test_azure_is_not_asked_about_a_subscription_that_the_policy_refuses(
+    stack: Stack, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    elsewhere = Portal(stack, register_application(stack.control, "elsewhere", ["Hsm.Request"], groups=[ELSEWHERE]))
+    foreign = stack.azure.endpoints.other_tenant_subscription_id
+    for subscription in (stack.azure.endpoints.subscription_id, foreign):
+        since = len(stack.control.journal())
+        document = preflight(elsewhere, hsm_name, request_for(stack, custodians, subscriptionId=subscription))
+        assert verdicts(document, "Failed") == {"policy": "subscription_not_allowed"}
+        skipped = {"subscription", "provider", "region", "permissions", "name", "existing", "switches", "quota"}
+        assert set(verdicts(document, "Skipped")) == skipped
+        assert stack.control.journal("resource_manager", since=since) == []
 
 
 def test_an_unregistered_subscription_is_not_registered_by_a_dry_run(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -220,6 +221,54 @@ def test_what_was_accepted_and_never_began_is_begun_by_the_same_request_and_give
     begun = abandon(stack, f"{hsm_name}-b", "01HZZZZZZZZZZZZZZZZZZZZZZZ", body)
     assert portal.put_hsm(f"{hsm_name}-b", body).json()["id"] == begun
     assert portal.follow(begun)["status"] == "Succeeded"
+
+
+def test_what_begins_after_all_is_not_said_to_have_failed(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    first = abandon(stack, hsm_name, "01HZZZZZZZZZZZZZZZZZZZZZZZ", body)
+    hold = stack.control.hold(NewHold(service="blob_storage", method="PUT", path=f"/claims/{hsm_name}", phase="before"))
+    recorded = stored.service(stack).get_blob_client("hsm-records", f"operations/{first}")
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(Portal(stack, stack.portal).put_hsm, hsm_name, {**body, "tags": {"owner": "team-b"}})
+        assert stack.control.await_hold(hold, 30)
+        assert portal.put_hsm(hsm_name, body).json()["id"] == first
+        assert not recorded.exists()
+        assert portal.operation(first)["status"] != "Failed"
+        ended = portal.follow(first)
+        stack.control.release(hold)
+        changed = late.result()
+    assert ended["status"] == "Succeeded", ended
+    assert portal.operation(first)["status"] == "Succeeded"
+    assert portal.follow(changed.json()["id"])["kind"] == "update"
+
+
+def test_what_gave_way_is_known_though_its_record_could_not_be_written(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    first = abandon(stack, hsm_name, "01HZZZZZZZZZZZZZZZZZZZZZZZ", body)
+    other = {**body, "tags": {"owner": "team-b"}}
+    silent = NewFault(
+        service="blob_storage",
+        method="PUT",
+        path=f"/hsm-records/operations/{first}",
+        count=1000,
+        effect=Answer(status=503),
+    )
+    fault = stack.control.inject_fault(silent)
+    refused = portal.put_hsm(hsm_name, other)
+    assert refused.status_code == 503, refused.text
+    recorded = stored.service(stack).get_blob_client("hsm-records", f"operations/{first}")
+    assert not recorded.exists()
+    shown = portal.operation(first)
+    assert (shown["status"], shown["error"]["code"]) == ("Failed", "operation_interrupted")
+    stack.control.remove_fault(fault)
+    second = provision(portal, hsm_name, other)
+    assert second["status"] == "Succeeded"
+    assert recorded.exists()
+    assert portal.operation(first) == shown
 
 
 def abandon(stack: Stack, name: str, ulid: str, body: dict[str, Any]) -> str:

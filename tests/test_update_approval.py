@@ -1,5 +1,6 @@
 """Where the policy wants approval of updates, nothing of a change reaches Azure before it is approved."""
 
+import json
 import os
 from collections.abc import Iterator
 
@@ -46,6 +47,33 @@ def find_tags(stack: Stack, name: str) -> dict[str, str]:
         hsm = client.managed_hsms.get("rg-hsm", name)
     assert hsm is not None
     return hsm.tags or {}
+
+
+def test_the_approver_sees_all_that_is_to_be_and_what_is_removed(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    network = {"defaultAction": "Deny", "ipRules": ["127.0.0.1/32"]}
+    body = request_for(stack, custodians, expiresAt="2030-01-01T00:00:00Z", network=network)
+    provision(stack, portal, hsm_name, body)
+    made = portal.send("GET", f"hsms/{hsm_name}").json()["lastOperation"]["id"]
+    shown = portal.operation(made)["plan"]
+    lasting = ("softDeleteRetentionDays", "tags", "network", "expiresAt", "administrators")
+    assert {name: shown[name] for name in lasting} == {name: body[name] for name in lasting}
+    assert (shown["purgeProtection"], shown["publicNetworkAccess"]) == (False, "Enabled")
+    assert "pem" not in json.dumps(shown)
+    asked = patch(portal, hsm_name, {"expiresAt": None, "tags": {"owner": None}, "requestedBy": REQUESTER})
+    plan = await_step(portal, asked.json()["id"], "await_approval")["plan"]
+    assert "expiresAt" not in plan
+    assert (plan["change"]["removesExpiry"], plan["change"]["removedTags"]) == (True, ["owner"])
+    assert portal.send("POST", f"operations/{asked.json()['id']}/cancel").status_code == 202
+    assert portal.follow(asked.json()["id"])["status"] == "Canceled"
+    never = {name: value for name, value in body.items() if name != "expiresAt"}
+    asked = portal.put_hsm(hsm_name, {**never, "requestedBy": REQUESTER})
+    plan = await_step(portal, asked.json()["id"], "await_approval")["plan"]
+    assert plan["change"]["removesExpiry"] is True
+    assert portal.send("POST", f"operations/{asked.json()['id']}/cancel").status_code == 202
+    assert portal.follow(asked.json()["id"])["status"] == "Canceled"
+    assert portal.send("GET", f"hsms/{hsm_name}").json()["expiresAt"] == "2030-01-01T00:00:00Z"
 
 
 def test_a_change_waits_for_its_approval(

@@ -15,7 +15,7 @@ SCOPE: Final = "access_as_user"
 _ROOT: Final = Path(__file__).parent.parent / "console"
 _TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _VIEWS: Final = (
-    "every", "filters", "fleet", "hsm", "operation", "operations", "people", "problem", "receipt", "tables",
+    "every", "filters", "fleet", "hsm", "operation", "operations", "people", "problem", "receipt", "settings", "tables",
 )  # fmt: skip
 
 # What is asked for, and the file that answers. What is not here does not exist, whatever lies in the folder.

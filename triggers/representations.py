@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from domain.adoption import FoundHsm
 from domain.approvals import Verdict
 from domain.caller import Principal
 from domain.changes import InPlaceChange
@@ -52,17 +53,27 @@ class PlannedKey(Model):
 
 
 class PlanView(Model):
-    """What an operation is going to do, with everything pinned; `change` is what an update changes in Azure."""
+    """What an operation is going to do, with everything pinned: all that an approval is of, but the keys themselves.
+
+    `change` is what an update changes, and `found` the HSM that an adoption takes over.
+    """
 
     resource_id: str
     location: str
     sku: str
     environment: str
+    expires_at: AwareDatetime | None = None
     monthly_cost_usd: float | None = None
     administrators: list[str]
+    purge_protection: bool
+    soft_delete_retention_days: int
+    public_network_access: Literal["Enabled", "Disabled"]
+    network: NetworkRequest
+    tags: dict[str, str]
     quorum: int | None = None
     wrapping_keys: list[PlannedKey]
     change: InPlaceChange | None = None
+    found: FoundHsm | None = None
 
 
 class ApprovalView(Model):

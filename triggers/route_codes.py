@@ -30,7 +30,8 @@ _POLICY: Final = (
     *("retention_out_of_range", "public_network_access_unsupported", "requested_by_missing", "requested_by_not_you"),
     *("team_missing", "team_not_yours", "environment_unknown", "subscription_not_allowed", "location_not_allowed"),
     *("sku_not_allowed", "name_not_allowed", "tag_required", "tag_not_allowed", "retention_too_short"),
-    *("purge_protection_required", "network_must_deny", "administrator_not_allowed", "expiry_required"),
+    *("purge_protection_required", "network_must_deny", "network_too_open", "administrator_not_allowed"),
+    "expiry_required",
     *("expiry_too_far", "expiry_in_past", "creation_stopped", "subscription_not_ours", "provider_not_registered"),
     "location_unsupported",
 )

@@ -9,6 +9,7 @@ import { operationsTable } from "./operations.js";
 import { person } from "./people.js";
 import { nothing, problem } from "./problem.js";
 import { receiptFacts } from "./receipt.js";
+import { network, tags } from "./settings.js";
 import { table } from "./tables.js";
 
 const REFRESH_SECONDS = 10;
@@ -108,21 +109,6 @@ function people(hsm) {
     ["Requester", person(hsm.requester)],
     ["Administrators", list((hsm.administrators ?? []).map(code))],
   ]));
-}
-
-/** @param {Record<string, string> | undefined} all */
-function tags(all) {
-  return list(Object.entries(all ?? {}).map(([name, value]) => `${name}: ${value}`));
-}
-
-/**
- * Show the network rules as they are named: what they are differs with what was asked for.
- * @param {unknown} rules
- */
-function network(rules) {
-  if (rules === undefined || rules === null) return null;
-  if (typeof rules !== "object") return String(rules);
-  return list(Object.entries(rules).map(([name, rule]) => `${name}: ${typeof rule === "string" ? rule : JSON.stringify(rule)}`));
 }
 
 /** @param {SecurityDomain} domain */

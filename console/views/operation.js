@@ -8,6 +8,7 @@ import { every } from "./every.js";
 import { person, requesterOf } from "./people.js";
 import { problem } from "./problem.js";
 import { receiptFacts } from "./receipt.js";
+import { network, tags } from "./settings.js";
 
 const POLL_SECONDS = 5;
 const TICK_MILLISECONDS = 1000;
@@ -159,11 +160,30 @@ function plan(plan) {
     ["Region", plan.location],
     ["SKU", plan.sku],
     ["Environment", plan.environment],
+    ["Expires", plan.expiresAt ? time(plan.expiresAt) : "never"],
     ["Costs a month", money(plan.monthlyCostUsd)],
-    ["Quorum", `${plan.quorum} of ${plan.wrappingKeys.length}`],
-    ["Custodians", list(plan.wrappingKeys.map((key) => key.custodian ?? null))],
+    ["Purge protection", plan.purgeProtection ? "on" : "off"],
+    ["Soft delete", `kept ${plan.softDeleteRetentionDays} days`],
+    ["Public access", plan.publicNetworkAccess],
+    ["Network", network(plan.network)],
+    ["Tags", tags(plan.tags)],
+    ["Quorum", plan.quorum ? `${plan.quorum} of ${plan.wrappingKeys.length}` : null],
+    ["Wrapping keys", list(plan.wrappingKeys.map((key) => element("span", {}, `${key.custodian ?? ""} `, code(key.thumbprint))))],
     ["Administrators", list(plan.administrators.map(code))],
     ["Resource", code(plan.resourceId)],
+    ["Found", plan.found ? element("span", {}, `${plan.found.state}, made `, time(plan.found.madeAt)) : null],
+  ]), plan.change ? change(plan.change) : null);
+}
+
+/** @param {Change} change */
+function change(change) {
+  return section("Change", facts([
+    ["Sets tags", tags(change.tags)],
+    ["Removes tags", list(change.removedTags)],
+    ["Sets the network", network(change.network)],
+    ["Sets public access", change.publicNetworkAccess],
+    ["Sets purge protection", change.purgeProtection ? "on" : null],
+    ["Removes the expiry", change.removesExpiry ? "yes" : null],
   ]));
 }
 

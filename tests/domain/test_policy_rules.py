@@ -47,6 +47,7 @@ ALLOWED = Asked(
     soft_delete_retention_days=7,
     purge_protection=False,
     network_denies_by_default=False,
+    network_ranges=[],
     administrators=[ADMINISTRATOR],
     tags={},
     expires_at=None,
@@ -320,6 +321,40 @@ def test_more_entries_never_refuse_more(policy_document: Document, data: st.Data
 @pytest.mark.parametrize("environment_name", ["development", "production", "unknown"])
 def test_only_adoption_needs_approval_if_the_policy_is_silent(kind: OperationKind, environment_name: str) -> None:
     assert bool(find_approval_reasons(read(), environment_name, "Standard_B1", kind)) is (kind == "adopt")
+
+
+@pytest.mark.parametrize(
+    ("ranges", "refused"),
+    [
+        ([], False),
+        (["203.0.113.0/24", "203.0.113.0/24"], False),
+        (["10.0.0.0/8", "10.1.0.0/16"], False),
+        (["10.0.0.0/7"], True),
+        (["0.0.0.0/0"], True),
+        (["0.0.0.0/1", "128.0.0.0/1"], True),
+        ([f"{first}.0.0.0/8" for first in range(256)], True),
+        (["10.0.0.0/8", "203.0.113.7/32"], True),
+    ],
+)
+@pytest.mark.parametrize("kind", get_args(OperationKind))
+def test_a_network_that_denies_by_default_does_not_let_everybody_in(
+    ranges: list[str], refused: bool, kind: OperationKind
+) -> None:
+    policy = read(**environment(denyByDefaultNetwork=True))
+    asked = ALLOWED._replace(network_denies_by_default=True, network_ranges=ranges)
+    found = find_violations(policy, find_grant(policy, [APPLICATION]), asked, kind)
+    assert ("network.ipRules", "network_too_open") in {(error.field, error.code) for error in found} or not refused
+    assert refused or not found
+    assert find_violations(read(), find_grant(policy, [APPLICATION]), asked, kind) == []
+
+
+@pytest.mark.parametrize("kind", get_args(OperationKind))
+def test_the_first_export_of_what_was_taken_over_needs_approval(kind: OperationKind) -> None:
+    silent, exporting = (
+        find_approval_reasons(read(), "development", "Standard_B1", kind, first_export=first) for first in (False, True)
+    )
+    first = ["The HSM was taken over; its security domain is exported for the first time."]
+    assert exporting == silent + (first if kind == "provision" else [])
 
 
 @pytest.mark.parametrize(

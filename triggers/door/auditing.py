@@ -37,7 +37,11 @@ def record_acceptance(claim: Claim) -> None:
 
 
 def record_wish(kind: Literal["decision", "cancel"], operation: Operation, call: Call, outcome: str) -> None:
-    """Record what somebody wants of an operation, before it is so; raises ServiceError `audit_unavailable`."""
+    """Record what somebody wants of an operation, before it is so, or that it is so.
+
+    `outcome` tells the one from the other: what begins with `asked` may not have come about. Raises ServiceError
+    `audit_unavailable`.
+    """
     append(
         AuditEvent(
             operation_id=operation.id,

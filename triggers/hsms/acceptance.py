@@ -14,14 +14,14 @@ from clients.ownership import (
 )
 from domain.changes import find_change
 from domain.errors import FieldError, refused_fields
-from domain.hsm import Hsm, find_differences
+from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
 from domain.operations import Operation
 from domain.records import HsmRecord
 from domain.requests import HsmRequest, HsmSpecification
 from triggers.door.calls import Call
 from triggers.hsms.claiming import Accepted, Last, Wanted, begin, find_last, join_running, try_until_settled
-from triggers.hsms.permissions import require_permission, settle_team
+from triggers.hsms.permissions import require_asker, require_permission, settle_team
 from triggers.hsms.views import DescribedHsm, view_hsm
 from triggers.operations.views import view_operation
 
@@ -65,6 +65,7 @@ def _try_to_accept(asked: _Asked) -> Accepted | None:
     if hsm is None:
         require_place(asked.name)
     request = asked.request
+    require_asker(asked.call, request, record)
     return begin(asked.call, asked.name, Wanted("provision", asked.team, request, request.digest()), last)
 
 
@@ -109,16 +110,21 @@ def _compare(asked: _Asked, last: Last, hsm: Hsm, record: HsmRecord) -> Accepted
         described = DescribedHsm(view_hsm(hsm, record, last.claim, last.operation), last.etag)
         return Accepted(view_operation(last.operation), described)
     require_permission(asked.call, asked.name, asked.team, request, "update")
+    removes_expiry = before.expires_at is not None and request.expires_at is None
+    change = change.model_copy(update={"removes_expiry": removes_expiry})
     return begin(asked.call, asked.name, Wanted("update", asked.team, request, request.digest(), change), last)
 
 
 def _require_changeable(before: HsmSpecification, hsm: Hsm, request: HsmRequest) -> None:
-    errors = find_differences(hsm, request, own_identity().object_id) + _find_domain_differences(before, request)
-    if before.environment != request.environment:
-        message = "The HSM was made for another environment, whose rules it follows."
-        errors.append(FieldError(field="environment", message=message, code="hsm_differs"))
+    errors = _find_lasting_differences(hsm, before, request) + _find_domain_differences(before, request)
     if errors:
         raise refused_fields(errors)
+
+
+def _find_lasting_differences(hsm: Hsm, before: HsmSpecification, request: HsmRequest) -> list[FieldError]:
+    """Name what differs and never changes, from the moment that the HSM exists."""
+    errors = find_differences(hsm, request, own_identity().object_id)
+    return errors + find_environment_difference(before, request)
 
 
 def _is_finished(hsm: Hsm, record: HsmRecord, operation: Operation) -> bool:
@@ -133,7 +139,7 @@ def _check_changes(hsm: Hsm, request: HsmRequest, record: HsmRecord) -> None:
 
     See docs/decisions/0001-keys-may-change-until-confirmed.md.
     """
-    errors = find_differences(hsm, request, own_identity().object_id)
+    errors = _find_lasting_differences(hsm, record.request, request)
     if hsm.active and record.security_domain is not None:
         errors += _find_domain_differences(record.request, request)
     if errors:

@@ -3,14 +3,13 @@
 from clients import archive, resource_manager
 from clients.ownership import find_usable_provider, hsm_exists, is_ours
 from domain.adoption import AdoptionRequest, parse_adoption, specify
-from domain.errors import FieldError, refused_fields, service_error
+from domain.errors import refused_fields, service_error
 from domain.hsm import Hsm
-from domain.policy import EVERYTHING
-from domain.policy_rules import describe_policy
+from domain.policy_rules import find_refused_places
 from domain.settings import deployment_policy
 from triggers.door.calls import Answer, Call
 from triggers.hsms.claiming import Accepted, Wanted, begin, find_last, join_running, try_until_settled
-from triggers.hsms.permissions import require_permission, settle_team
+from triggers.hsms.permissions import choose_team, require_permission, settle_team
 from triggers.hsms.resource import answer_accepted, hsm_name
 from triggers.hsms.views import hsm_not_found
 
@@ -18,6 +17,7 @@ from triggers.hsms.views import hsm_not_found
 def post_adoption(call: Call) -> Answer:
     """Accept that an HSM is taken over, or find the operation that does it."""
     name, request = hsm_name(call), parse_adoption(call.body)
+    _require_allowed(call, request)
     return answer_accepted(call, name, try_until_settled(lambda: _try_to_accept(call, name, request)))
 
 
@@ -36,9 +36,19 @@ def _try_to_accept(call: Call, name: str, request: AdoptionRequest) -> Accepted 
     running = join_running(call, last, same=same)
     if running is not None:
         return running
-    wanted = specify(_find(call, name, request, team), request)
+    wanted = specify(_find(name, request, team), request)
     require_permission(call, name, team, wanted, "adopt")
     return begin(call, name, Wanted("adopt", team, wanted, request.digest()), last)
+
+
+def _require_allowed(call: Call, request: AdoptionRequest) -> None:
+    """Judge what the request says by itself, before anything is looked up: what is there is of others, too."""
+    teamless = not call.grant.teams and not call.caller.operates
+    if teamless or (request.team is not None and not call.sees(request.team)):
+        choose_team(call, request.team)
+    errors = find_refused_places(deployment_policy(), call.grant, request.environment, request.subscription_id)
+    if errors:
+        raise refused_fields(errors)
 
 
 def _settle_team(call: Call, name: str, request: AdoptionRequest) -> str:
@@ -48,13 +58,8 @@ def _settle_team(call: Call, name: str, request: AdoptionRequest) -> str:
     return settle_team(call, name, request.team)
 
 
-def _find(call: Call, name: str, request: AdoptionRequest, team: str) -> Hsm:
-    """Find the HSM that is to be taken over, in a subscription where the caller may have one."""
-    allowed = describe_policy(deployment_policy(), call.grant).subscriptions
-    # Before Azure is asked: what it answers is of others, too.
-    if EVERYTHING not in allowed and request.subscription_id not in allowed:
-        message = "You may not ask for an HSM in this subscription. GET /api/policy lists what you may name."
-        raise refused_fields([FieldError(field="subscriptionId", message=message, code="subscription_not_allowed")])
+def _find(name: str, request: AdoptionRequest, team: str) -> Hsm:
+    """Find the HSM that is to be taken over."""
     find_usable_provider(request.subscription_id)
     hsm = resource_manager.find_hsm(request.subscription_id, request.resource_group, name)
     if hsm is None or hsm.provisioning_state == "Deleting":

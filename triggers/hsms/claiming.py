@@ -8,7 +8,7 @@ from clients import archive
 from domain.changes import InPlaceChange
 from domain.errors import service_error
 from domain.fields import OperationKind
-from domain.operations import Operation, accepted_operation
+from domain.operations import Operation, accepted_operation, replaced_operation
 from domain.records import Claim
 from domain.requests import HsmRequest, HsmSpecification
 from triggers.door.calls import Call
@@ -76,6 +76,7 @@ def join_running(call: Call, last: Last | None, *, same: bool) -> Accepted | Non
     if last is None or last.operation.ended:
         return None
     if same:
+        _record_replaced(last.claim)
         ensure_started(last.claim, call.client)
         return Accepted(describe_claimed_operation(last.claim, call.client))
     if is_abandoned(last.claim, call.client):
@@ -94,6 +95,15 @@ def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted 
     """Claim the name for a new operation and start it; None where somebody else changed the claim."""
     from ulid import ULID
 
+    replaced = None
+    if last is not None:
+        _record_replaced(last.claim)
+        if last.claim.running:
+            if not last.operation.ended and not is_abandoned(last.claim, call.client):
+                # The same request began it after all, since it was looked at.
+                return None
+            # It may not have been recorded: what is known of it must outlive its claim and its instance.
+            replaced = interrupted_operation(last.claim, call.client)
     claim = Claim(
         hsm=name,
         operation_id=f"{name}-{ULID()}",
@@ -107,14 +117,30 @@ def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted 
         change=wanted.change,
         digest=wanted.digest,
         claimed_at=datetime.now(UTC).replace(microsecond=0),
+        replaced=replaced.model_dump(mode="json", by_alias=True, exclude_none=True) if replaced else None,
         trace=call.trace,
     )
-    if last is not None and last.claim.running:
-        # It may not have been recorded: what is known of it must outlive its claim and its instance.
-        archive.write_operation(interrupted_operation(last.claim, call.client))
     # The claim, not the engine, decides: of two requests at the same instant one writes it, the other reads it.
     won = archive.create_claim(claim) if last is None else archive.replace_claim(claim, last.etag)
-    if not won:
+    if not won and not _is_held(claim):
         return None
+    _record_replaced(claim)
     ensure_started(claim, call.client)
     return Accepted(view_operation(accepted_operation(claim)))
+
+
+def _is_held(claim: Claim) -> bool:
+    """Say whether a claim is there all the same: the SDK sends a write again whose answer was lost."""
+    held = archive.find_claim(claim.hsm)
+    return held is not None and held.claim.operation_id == claim.operation_id
+
+
+def _record_replaced(claim: Claim) -> None:
+    """Record the operation that gave way to that of a claim which was won; it may be the same request that joins it.
+
+    Before the claim was won it might still have begun, and must not be said to have failed.
+    """
+    replaced = replaced_operation(claim)
+    # A record that is there is how it ended itself, in an activity that outlived its instance.
+    if replaced is not None and archive.find_operation(replaced.id) is None:
+        archive.write_operation(replaced)

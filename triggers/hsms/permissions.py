@@ -7,6 +7,7 @@ from clients.ownership import hsm_exists
 from domain.asking import require_allowed, require_person
 from domain.errors import FieldError, refused_fields
 from domain.fields import OperationKind
+from domain.records import HsmRecord
 from domain.requests import HsmSpecification
 from domain.settings import deployment_policy
 from triggers.door.calls import Call
@@ -17,6 +18,9 @@ def settle_team(call: Call, name: str, asked: str | None) -> str:
 
     Raises ServiceError `team_missing`, `team_not_yours`, and `hsm_exists` where the HSM is another team's.
     """
+    if not call.grant.teams and not call.caller.operates:
+        # Who may ask for nothing is not told either which HSMs there are.
+        return choose_team(call, asked)
     record = archive.find_hsm_record(name)
     if record is not None:
         if not call.sees(record.team) or asked not in (None, record.team):
@@ -45,6 +49,12 @@ def _only_team(call: Call) -> str:
         else ("team_not_yours", "The policy counts the caller to no team.")
     )
     raise refused_fields([FieldError(field="team", message=message, code=code)])
+
+
+def require_asker(call: Call, request: HsmSpecification, record: HsmRecord | None) -> None:
+    """Require to know who asks for a provision that needs approval by what is there; raises ServiceError."""
+    first_export = record is not None and record.awaits_first_export
+    require_person(deployment_policy(), call.caller.principal, request, "provision", first_export=first_export)
 
 
 def require_permission(call: Call, name: str, team: str, request: HsmSpecification, kind: OperationKind) -> None:

@@ -10,7 +10,7 @@ from clients.preflight import CHECKS, Candidate, Check, key_checks
 from domain.custody import find_custody_warnings
 from domain.errors import ErrorDetail, ServiceError
 from domain.model import Model
-from domain.policy_rules import find_approval_reasons, monthly_cost
+from domain.policy_rules import monthly_cost
 from domain.requests import HsmRequest, parse_request
 from domain.settings import deployment_policy
 from triggers.door.calls import Answer, Call
@@ -62,7 +62,7 @@ def preflight_hsm(call: Call) -> Answer:
     checks = _run([*CHECKS, *key_checks(candidate)], candidate) + _warn(request)
     failed = any(check.verdict == "Failed" for check in checks)
     policy = deployment_policy()
-    reasons = find_approval_reasons(policy, request.environment, request.sku, candidate.kind)
+    reasons = candidate.approval_reasons
     forecast = Preflight(
         verdict="Failed" if failed else "Passed",
         checks=checks,
@@ -100,8 +100,9 @@ def _run(checks: list[Check], candidate: Candidate) -> list[CheckView]:
     views: list[CheckView] = []
     for check in checks:
         passed = {view.name for view in views if view.verdict == "Passed"}
-        if check.needs is not None and check.needs not in passed:
-            message = f"This cannot be checked while the check {check.needs} does not pass."
+        missing = check.find_missing(candidate, passed)
+        if missing is not None:
+            message = f"This cannot be checked while the check {missing} does not pass."
             views.append(CheckView(name=check.name, title=check.title, verdict="Skipped", message=message))
         else:
             views.append(_ask(check, candidate))

@@ -40,9 +40,12 @@ def _decide(call: Call, verdict: Literal["approved", "rejected"]) -> Answer:
         wanted = Decision(
             decision=verdict, plan_sha256=pinned.sha256, by=call.caller.principal, at=now, comment=asked.comment
         )
-        record_wish("decision", operation, call, verdict)
+        record_wish("decision", operation, call, f"asked_{verdict}")
         decision = archive.create_decision(pinned.plan, wanted)
     _require_same(decision, verdict, call.caller)
+    # Of two decisions at the same instant only the one that holds gets here. Sent again it is recorded again: the first
+    # time we may have died before it was.
+    record_wish("decision", operation, call, decision.decision)
     # What counts is stored by now: whoever sends the same again raises a lost event again.
     wake(operation.id, call.client)
     return Answer(200, describe_operation(call, operation.id))

@@ -5,7 +5,7 @@ import azure.durable_functions as df
 from clients import archive
 from domain.errors import service_error
 from domain.names import hsm_of_operation
-from domain.operations import Operation
+from domain.operations import Operation, replaced_operation
 from domain.records import Claim, Plan
 from domain.steps import STEP_TITLES
 from triggers.door.calls import Call
@@ -38,10 +38,16 @@ def find_visible_operation(call: Call, operation_id: str) -> Operation:
         operation = find_operation_of(held.claim, call.client)
     elif held is not None:
         # Between the two looks it may have ended and been followed by another.
-        operation = archive.find_operation(operation_id)
+        operation = archive.find_operation(operation_id) or _find_replaced(held.claim, operation_id)
     if operation is None or not call.sees(operation.team):
         raise service_error("operation_not_found", "There is no such operation.", advice="Check the operation's id.")
     return operation
+
+
+def _find_replaced(claim: Claim, operation_id: str) -> Operation | None:
+    """Find an operation that gave way to that of a claim, whose owner died before it was recorded."""
+    replaced = replaced_operation(claim)
+    return replaced if replaced is not None and replaced.id == operation_id else None
 
 
 def describe_claimed_operation(claim: Claim, client: df.SyncDurableFunctionsClient) -> OperationView:
@@ -66,17 +72,20 @@ _TAKEN_OVER = (
     *("warnings", "downloads", "cancel", "error", "exists", "result"),
 )
 
+_TAKEN_OVER_OF_PLAN = (
+    *("location", "sku", "environment", "expires_at", "administrators", "purge_protection"),
+    *("soft_delete_retention_days", "public_network_access", "network", "tags"),
+)
+
 
 def _view_plan(plan: Plan) -> PlanView:
     return PlanView(
+        **{name: getattr(plan.request, name) for name in _TAKEN_OVER_OF_PLAN},
         resource_id=plan.resource_id,
-        location=plan.request.location,
-        sku=plan.request.sku,
-        environment=plan.request.environment,
         monthly_cost_usd=plan.monthly_cost_usd,
-        administrators=plan.request.administrators,
         quorum=plan.quorum,
         change=plan.change,
+        found=plan.found,
         wrapping_keys=[
             PlannedKey(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
             for key in plan.wrapping_keys
