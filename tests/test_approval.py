@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import requests
+from durabletask.client import TaskHubGrpcClient
 
-from local.azure.control.models import NewHold
+from local.azure.control.models import NewFault, NewHold
+from local.azure.core.faults import Answer
 from local.policy import TEAM_A, TEAM_B, policy
 from local.portal import Portal
 from local.stack import Stack, register_application, running_stack
@@ -339,6 +341,26 @@ def test_whoever_holds_the_hosts_key_approves_nothing(
     assert steps["create_resource_group"] == "NotStarted"
     assert "decision" not in operation["approval"]
     assert stack.control.hsms() == []
+    assert approver.decide(waiting, "approve").status_code == 200
+    assert portal.follow(waiting["id"])["status"] == "Succeeded"
+
+
+def test_whoever_holds_the_hosts_key_ends_no_operation(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    waiting = ask(portal, hsm_name, guarded(stack, custodians))
+    # The forged one cannot read the claim once, so that it fails, and has its failure recorded.
+    stack.control.inject_fault(
+        NewFault(
+            service="blob_storage", method="GET", path=f"/claims/{hsm_name}", count=1, effect=Answer(status=400)
+        )
+    )
+    forged = f"forged-failure-{hsm_name}"
+    assert durable(stack, f"orchestrators/hsm_provisioning/{forged}", waiting["id"]).ok
+    with TaskHubGrpcClient(host_address=stack.host.durable_address) as engine:
+        engine.wait_for_orchestration_completion(forged, timeout=60)
+    operation = portal.operation(waiting["id"])
+    assert (operation["status"], "error" in operation) == ("Running", False), operation
     assert approver.decide(waiting, "approve").status_code == 200
     assert portal.follow(waiting["id"])["status"] == "Succeeded"
 
