@@ -355,9 +355,7 @@ def test_whoever_holds_the_hosts_key_ends_no_operation(
     waiting = ask(portal, hsm_name, guarded(stack, custodians))
     # The forged one cannot read the claim once, so that it fails, and has its failure recorded.
     stack.control.inject_fault(
-        NewFault(
-            service="blob_storage", method="GET", path=f"/claims/{hsm_name}", count=1, effect=Answer(status=400)
-        )
+        NewFault(service="blob_storage", method="GET", path=f"/claims/{hsm_name}", count=1, effect=Answer(status=400))
     )
     forged = f"forged-failure-{hsm_name}"
     assert durable(stack, f"orchestrators/hsm_provisioning/{forged}", waiting["id"]).ok
