@@ -93,6 +93,25 @@ def test_while_azure_makes_the_hsm_it_can_be_canceled(
     assert (operation["status"], operation["exists"]["hsm"]["state"]) == ("Canceled", "Provisioning")
 
 
+def test_what_arm_accepted_and_does_not_show_yet_is_not_called_nothing(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    path = f"/managedHSMs/{hsm_name}"
+    asking = stack.control.hold(NewHold(service="resource_manager", method="PUT", path=path, phase="before"))
+    operation_id = portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"]
+    assert stack.control.await_hold(asking, 30)
+    assert cancel(portal, operation_id).json()["exists"]["hsm"]["state"] == "Unknown"
+    hidden = stack.control.inject_fault(
+        NewFault(service="resource_manager", method="GET", path=path, count=1000, effect=Answer(status=404))
+    )
+    stack.control.release(asking)
+    operation = portal.follow(operation_id)
+    stack.control.remove_fault(hidden)
+    assert (operation["status"], operation["exists"]["hsm"]["state"]) == ("Canceled", "Unknown")
+    assert operation["exists"]["hsm"]["resourceId"] == operation["plan"]["resourceId"]
+    assert [hsm["name"] for hsm in stack.control.hsms()] == [hsm_name]
+
+
 def test_from_the_download_on_it_is_too_late(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
