@@ -3,7 +3,7 @@
 from activities.context import approved_plan_of, now
 from clients import archive, resource_manager
 from clients.hsm_limit import require_place
-from clients.ownership import hsm_exists, is_ours, require_not_stopped
+from clients.ownership import hsm_exists, is_ours, require_free_name, require_not_stopped
 from domain.changes import find_change
 from domain.outcomes import Outcome, Work, done
 from domain.records import HsmRecord, Plan
@@ -22,6 +22,7 @@ def provision_hsm(work: Work) -> Outcome:
     require_not_stopped(hsm)
     if hsm is None:
         require_place(plan.hsm)
+        _require_replaceable(record, plan)
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
     if hsm is None:
         # A record of an HSM that is gone must not vouch for the new one: it names the old one's security domain.
@@ -34,6 +35,16 @@ def provision_hsm(work: Work) -> Outcome:
         if not change.empty:
             resource_manager.change_hsm(hsm, change)
     return done(resourceId=plan.resource_id)
+
+
+def _require_replaceable(record: HsmRecord | None, plan: Plan) -> None:
+    """Keep the record of an HSM that is gone, with the receipt of its security domain, until another can be made.
+
+    Raises ServiceError `hsm_exists`, `hsm_soft_deleted`. Once the record is this operation's, ARM may have been asked,
+    and the name is taken by what it makes.
+    """
+    if record is not None and record.created_by != plan.operation_id:
+        require_free_name(plan.request.subscription_id, plan.hsm)
 
 
 def _new_record(plan: Plan) -> HsmRecord:
