@@ -3,22 +3,26 @@
 from datetime import timedelta
 from typing import Any
 
-from activities.context import now
+from activities.context import claim_of, now
 from clients import archive
 from domain.adoption import FoundHsm
-from domain.asking import require_allowed
+from domain.asking import find_refusals
+from domain.errors import refused_fields
 from domain.hsm import Hsm
-from domain.outcomes import Outcome, done
+from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
 from domain.records import Claim, Notice, Plan
 from domain.requests import HsmRequest, HsmSpecification
 from domain.settings import deployment_policy, settings
 
 
-def check_policy(claim: Claim, request: HsmSpecification) -> None:
-    """Hold what an HSM is to be against the policy again: it may have changed, and a claim may have been forged."""
+def check_policy(claim: Claim, request: HsmSpecification, thumbprints: list[str] | None = None) -> None:
+    """Hold what an HSM is to be against the policy again: it may have changed, and a claim may have been forged.
+
+    `thumbprints` are those of the wrapping keys that were read. Raises ServiceError that names what is refused.
+    """
     policy = deployment_policy()
-    require_allowed(
+    errors = find_refusals(
         policy,
         find_grant(policy, claim.grant_ids),
         claim.hsm,
@@ -27,7 +31,18 @@ def check_policy(claim: Claim, request: HsmSpecification) -> None:
         now(),
         by_operator=claim.by_operator,
         kind=claim.kind,
+        thumbprints=thumbprints,
     )
+    if errors:
+        raise refused_fields(errors)
+
+
+def check_again(work: Work, plan: Plan) -> None:
+    """Hold a plan against the policy right before it is carried out: it may have waited for its approval for weeks.
+
+    Raises ServiceError as `check_policy` and `claim_of` do.
+    """
+    check_policy(claim_of(work, plan.kind, cancelable=True), plan.request, plan.thumbprints or None)
 
 
 def pin(

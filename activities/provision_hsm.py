@@ -1,6 +1,7 @@
 """Ask ARM for the HSM: from here on it costs money."""
 
 from activities.context import approved_plan_of, now
+from activities.pinning import check_again
 from clients import archive, resource_manager
 from clients.hsm_limit import require_place
 from clients.ownership import hsm_exists, is_ours, require_free_name, require_not_stopped
@@ -12,7 +13,8 @@ from domain.records import HsmRecord, Plan
 def provision_hsm(work: Work) -> Outcome:
     """Record that the HSM is ours, then ask for it; one that exists is asked for again only if it failed.
 
-    What Azure changes in place is changed where the request wants it otherwise.
+    One that does not exist is held against the policy once more, for the approval may have taken weeks. What Azure
+    changes in place is changed where the request wants it otherwise.
     """
     plan = approved_plan_of(work, cancelable=True)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
@@ -21,6 +23,7 @@ def provision_hsm(work: Work) -> Outcome:
         raise hsm_exists()
     require_not_stopped(hsm)
     if hsm is None:
+        check_again(work, plan)
         require_place(plan.hsm)
         _require_replaceable(record, plan)
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.

@@ -8,7 +8,8 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import pytest
 import requests
@@ -24,6 +25,7 @@ from tests.custodians import Custodian, make_custodian, request_for
 from tests.people import Person, await_step
 from tests.test_recovery import abandon
 
+SOON: Final = 8
 REQUESTER = "00000000-0000-4000-8000-0000000a0001"
 ENVIRONMENTS: dict[str, Any] = {"development": {}, "guarded": {"approval": ["provision"]}}
 
@@ -241,6 +243,22 @@ def test_only_what_waits_can_be_decided_on(
     assert again["id"] != waiting["id"]
     assert approver.decide(again, "reject").status_code == 200
     portal.follow(again["id"])
+
+
+def test_what_expired_while_it_waited_for_its_approval_is_not_made(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    waiting = ask(portal, hsm_name, guarded(stack, custodians, expiresAt=soon()))
+    time.sleep(SOON)
+    assert approver.decide(waiting, "approve").status_code == 200
+    operation = portal.follow(waiting["id"])
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "expiry_in_past")
+    assert stack.control.hsms() == []
+
+
+def soon() -> str:
+    """A time that has come after `SOON`, and not before what is asked for waits for approval."""
+    return (datetime.now(UTC) + timedelta(seconds=SOON)).isoformat()
 
 
 def test_a_certificates_new_version_after_approval_wraps_nothing(
