@@ -6,7 +6,7 @@ from typing import Any
 from activities.context import claim_of, now
 from clients import archive
 from domain.adoption import FoundHsm
-from domain.asking import find_refusals
+from domain.asking import find_refusals, require_person
 from domain.errors import refused_fields
 from domain.hsm import Hsm
 from domain.outcomes import Outcome, Work, done
@@ -16,11 +16,24 @@ from domain.requests import HsmRequest, HsmSpecification
 from domain.settings import deployment_policy, settings
 
 
-def check_policy(claim: Claim, request: HsmSpecification, thumbprints: list[str] | None = None) -> None:
+def check_policy(claim: Claim, request: HsmSpecification) -> None:
     """Hold what an HSM is to be against the policy again: it may have changed, and a claim may have been forged.
 
-    `thumbprints` are those of the wrapping keys that were read. Raises ServiceError that names what is refused.
+    Raises ServiceError that names what is refused; `requested_by_missing` where the policy wants approval by now.
     """
+    _require_allowed(claim, request)
+    require_person(deployment_policy(), claim.requester, request, claim.kind)
+
+
+def check_again(work: Work, plan: Plan) -> None:
+    """Hold a plan against the policy right before it is carried out: it may have waited for its approval for weeks.
+
+    Raises ServiceError that names what is refused, and as `claim_of` does.
+    """
+    _require_allowed(claim_of(work, plan.kind, cancelable=True), plan.request, plan.thumbprints or None)
+
+
+def _require_allowed(claim: Claim, request: HsmSpecification, thumbprints: list[str] | None = None) -> None:
     policy = deployment_policy()
     errors = find_refusals(
         policy,
@@ -35,14 +48,6 @@ def check_policy(claim: Claim, request: HsmSpecification, thumbprints: list[str]
     )
     if errors:
         raise refused_fields(errors)
-
-
-def check_again(work: Work, plan: Plan) -> None:
-    """Hold a plan against the policy right before it is carried out: it may have waited for its approval for weeks.
-
-    Raises ServiceError as `check_policy` and `claim_of` do.
-    """
-    check_policy(claim_of(work, plan.kind, cancelable=True), plan.request, plan.thumbprints or None)
 
 
 def pin(
