@@ -2,6 +2,7 @@
 
 from activities.context import approved_plan_of
 from activities.foreign_hsm import find_foreign_hsm
+from activities.pinning import check_again
 from clients import archive
 from domain.adoption import is_same, specify
 from domain.errors import ServiceError, service_error
@@ -10,7 +11,10 @@ from domain.records import HsmRecord, Plan
 
 
 def adopt_hsm(work: Work) -> Outcome:
-    """Look again whether it is the HSM that was pinned, as it was, then record it; in Azure nothing changes."""
+    """Look again whether it is the HSM that was pinned, as it was, then record it; in Azure nothing changes.
+
+    It is held against the policy once more, for its approval may have taken weeks.
+    """
     plan = approved_plan_of(work, "adopt", cancelable=True)
     hsm, found = find_foreign_hsm(plan.request, plan.hsm, plan.team)
     if (
@@ -19,6 +23,7 @@ def adopt_hsm(work: Work) -> Outcome:
         or not is_same(plan.request, specify(hsm, plan.request))
     ):
         raise _changed()
+    check_again(work, plan)
     # Idempotent: the record becomes what it already is.
     archive.write_hsm_record(_record(plan))
     return done(uri=hsm.uri, resourceId=hsm.resource_id)

@@ -1,18 +1,12 @@
 """Ask once whether the HSM is provisioned; the orchestrator waits."""
 
-from datetime import timedelta
-from typing import Final
-
-from activities.context import hsm_gone, now, plan_of
+from activities.context import approved_plan_of, hsm_gone, now
 from clients import archive, resource_manager
 from domain.errors import service_error
-from domain.hsm import Hsm
+from domain.hsm import APPEARS_WITHIN, Hsm
 from domain.outcomes import Outcome, Work, done, wait
 from domain.records import HsmRecord, Plan
 from domain.settings import settings
-
-# How long ARM may answer 404 after it accepted a PUT.
-APPEARS_WITHIN: Final = timedelta(minutes=5)
 
 
 def await_ready(work: Work) -> Outcome:
@@ -20,7 +14,7 @@ def await_ready(work: Work) -> Outcome:
 
     Records when Azure made it: from then on no other HSM of that name is taken for ours; and as what it was asked for.
     """
-    plan = plan_of(work, cancelable=True)
+    plan = approved_plan_of(work, cancelable=True)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
     if hsm is None or hsm.provisioning_state == "Deleting":
         return _await_appearance(plan)

@@ -1,6 +1,6 @@
 """Ask once whether Azure has changed the HSM; the orchestrator waits."""
 
-from activities.context import find_own_hsm, plan_of, record_missing
+from activities.context import approved_plan_of, find_own_hsm, record_missing
 from clients import archive
 from domain.changes import InPlaceChange, find_pending
 from domain.errors import service_error
@@ -13,7 +13,7 @@ def await_updated(work: Work) -> Outcome:
 
     Records what the HSM was asked to be.
     """
-    plan = plan_of(work, "update")
+    plan = approved_plan_of(work, "update")
     hsm = find_own_hsm(plan.hsm, plan.team)
     if hsm.provisioning_state == "Failed":
         raise service_error(

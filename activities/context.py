@@ -36,11 +36,7 @@ def claim_of(work: Work, kind: OperationKind | None = "provision", *, cancelable
         raise not_claimed()
     follow(held.claim.trace)
     if cancelable and held.claim.cancel is not None:
-        raise service_error(
-            "operation_canceled",
-            "The operation was canceled.",
-            advice="Nothing was deleted. Send the request again to go on from what exists.",
-        )
+        raise operation_canceled()
     return held.claim
 
 
@@ -106,6 +102,15 @@ def hsm_gone() -> ServiceError:
         "hsm_gone",
         "The HSM does not exist, or not any more: Azure did not make it, or somebody deleted it.",
         advice="A deleted HSM is billed until it is purged. Send the request again to make a new one.",
+    )
+
+
+def operation_canceled() -> ServiceError:
+    """Make the error of an operation that somebody asked to end."""
+    return service_error(
+        "operation_canceled",
+        "The operation was canceled.",
+        advice="Nothing was deleted. Send the request again to go on from what exists.",
     )
 
 

@@ -3,12 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
-from activities.context import now
+from activities.context import claim_of, now
 from clients import archive
 from domain.adoption import FoundHsm
-from domain.asking import require_allowed
+from domain.asking import find_refusals, require_person
+from domain.errors import refused_fields
 from domain.hsm import Hsm
-from domain.outcomes import Outcome, done
+from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
 from domain.records import Claim, Notice, Plan
 from domain.requests import HsmRequest, HsmSpecification
@@ -16,9 +17,25 @@ from domain.settings import deployment_policy, settings
 
 
 def check_policy(claim: Claim, request: HsmSpecification) -> None:
-    """Hold what an HSM is to be against the policy again: it may have changed, and a claim may have been forged."""
+    """Hold what an HSM is to be against the policy again: it may have changed, and a claim may have been forged.
+
+    Raises ServiceError that names what is refused; `requested_by_missing` where the policy wants approval by now.
+    """
+    _require_allowed(claim, request)
+    require_person(deployment_policy(), claim.requester, request, claim.kind)
+
+
+def check_again(work: Work, plan: Plan) -> None:
+    """Hold a plan against the policy right before it is carried out: it may have waited for its approval for weeks.
+
+    Raises ServiceError that names what is refused, and as `claim_of` does.
+    """
+    _require_allowed(claim_of(work, plan.kind, cancelable=True), plan.request, plan.thumbprints or None)
+
+
+def _require_allowed(claim: Claim, request: HsmSpecification, thumbprints: list[str] | None = None) -> None:
     policy = deployment_policy()
-    require_allowed(
+    errors = find_refusals(
         policy,
         find_grant(policy, claim.grant_ids),
         claim.hsm,
@@ -27,7 +44,10 @@ def check_policy(claim: Claim, request: HsmSpecification) -> None:
         now(),
         by_operator=claim.by_operator,
         kind=claim.kind,
+        thumbprints=thumbprints,
     )
+    if errors:
+        raise refused_fields(errors)
 
 
 def pin(

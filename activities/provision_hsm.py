@@ -1,9 +1,10 @@
 """Ask ARM for the HSM: from here on it costs money."""
 
 from activities.context import approved_plan_of, now
+from activities.pinning import check_again
 from clients import archive, resource_manager
 from clients.hsm_limit import require_place
-from clients.ownership import hsm_exists, is_ours, require_not_stopped
+from clients.ownership import hsm_exists, is_ours, require_free_name, require_not_stopped
 from domain.changes import find_change
 from domain.outcomes import Outcome, Work, done
 from domain.records import HsmRecord, Plan
@@ -12,7 +13,8 @@ from domain.records import HsmRecord, Plan
 def provision_hsm(work: Work) -> Outcome:
     """Record that the HSM is ours, then ask for it; one that exists is asked for again only if it failed.
 
-    What Azure changes in place is changed where the request wants it otherwise.
+    One that does not exist is held against the policy once more, for the approval may have taken weeks. What Azure
+    changes in place is changed where the request wants it otherwise.
     """
     plan = approved_plan_of(work, cancelable=True)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
@@ -21,7 +23,9 @@ def provision_hsm(work: Work) -> Outcome:
         raise hsm_exists()
     require_not_stopped(hsm)
     if hsm is None:
+        check_again(work, plan)
         require_place(plan.hsm)
+        _require_replaceable(record, plan)
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
     if hsm is None:
         # A record of an HSM that is gone must not vouch for the new one: it names the old one's security domain.
@@ -34,6 +38,16 @@ def provision_hsm(work: Work) -> Outcome:
         if not change.empty:
             resource_manager.change_hsm(hsm, change)
     return done(resourceId=plan.resource_id)
+
+
+def _require_replaceable(record: HsmRecord | None, plan: Plan) -> None:
+    """Keep the record of an HSM that is gone, with the receipt of its security domain, until another can be made.
+
+    Raises ServiceError `hsm_exists`, `hsm_soft_deleted`. Once the record is this operation's, ARM may have been asked,
+    and the name is taken by what it makes.
+    """
+    if record is not None and record.created_by != plan.operation_id:
+        require_free_name(plan.request.subscription_id, plan.hsm)
 
 
 def _new_record(plan: Plan) -> HsmRecord:

@@ -5,16 +5,20 @@ from activities.context import not_claimed
 from clients import archive
 from clients.existing import describe_existing
 from domain.errors import service_error
-from domain.names import hsm_of_operation
+from domain.names import hsm_of_operation, instance_id
 from domain.operations import Operation, accepted_operation
 from domain.outcomes import Outcome, Work, done
 from domain.trace import follow
 
 
 def record_operation(work: Work) -> Outcome:
-    """Write the operation's record, then end its claim: an operation whose claim ended can always be read."""
+    """Write the operation's record, then end its claim: an operation whose claim ended can always be read.
+
+    Raises ServiceError `not_claimed` for an orchestration that is not the one of this HSM.
+    """
     hsm = hsm_of_operation(work.operation_id)
-    if hsm is None:
+    # Whoever may start orchestrations by other means could have one fail, and end the claim of the real one by it.
+    if hsm is None or work.instance_id != instance_id(hsm):
         raise not_claimed()
     held = archive.find_claim(hsm)
     if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:

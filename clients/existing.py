@@ -1,16 +1,17 @@
 """What an operation that did not succeed leaves behind, as far as Azure says."""
 
 import logging
+from datetime import UTC, datetime
 from typing import Final
 
 from clients import archive, resource_manager
 from clients.ownership import is_ours
 from domain.errors import describe_unexpected
-from domain.hsm import Hsm
+from domain.hsm import APPEARS_WITHIN, Hsm
 from domain.names import resource_id
 from domain.operations import Existing, ExistingHsm, Operation
 from domain.policy_rules import monthly_cost
-from domain.records import Claim
+from domain.records import Claim, HsmRecord
 from domain.requests import HsmSpecification
 from domain.settings import deployment_policy
 
@@ -18,6 +19,10 @@ _log = logging.getLogger("hsm_provisioner.existing")
 _NOTHING: Final = "No HSM exists, and nothing is billed. Send the request again to start anew."
 _NOT_OURS: Final = "The HSM was not taken over, and nothing was changed. Send the request again to have it pinned anew."
 _BILLED: Final = "The HSM is billed. Send the request again to go on from here, or delete and purge it to end its cost."
+_ON_ITS_WAY: Final = (
+    "Azure shows no HSM yet, but may be making one, which is billed. Look again in some minutes, and send the request "
+    "again to go on from there."
+)
 _UNKNOWN: Final = "Azure did not say whether the HSM exists: it may, and be billed. Send the request again to resume."
 
 
@@ -29,13 +34,17 @@ def describe_existing(claim: Claim, operation: Operation) -> Existing:
     request = claim.request
     try:
         group = _find_resource_group(request) if operation.has_begun("create_resource_group") else None
-        hsm = _find_own_hsm(claim)
+        record = archive.find_hsm_record(claim.hsm)
+        hsm = _find_hsm(claim) if record else None
+        on_its_way = hsm is None and _may_be_on_its_way(record, operation)
+        # One of its name that is not ours is none of theirs, either.
+        hsm = hsm if hsm and is_ours(hsm, record, claim.team) else None
         cost = monthly_cost(deployment_policy(), hsm.sku) if hsm else None
     except Exception as error:  # noqa: BLE001 - whatever goes wrong, an operation must be recorded
         _log.warning("what exists after %s is not known: %s", operation.id, describe_unexpected(error))
-        asked_id = resource_id(request.subscription_id, request.resource_group, claim.hsm)
-        unknown = ExistingHsm(resource_id=asked_id, state="Unknown")
-        return Existing(hsm=unknown, resume=_UNKNOWN)
+        return Existing(hsm=_unknown_hsm(claim), resume=_UNKNOWN)
+    if on_its_way:
+        return Existing(resource_group=group, hsm=_unknown_hsm(claim), resume=_ON_ITS_WAY)
     if hsm is None:
         return Existing(resource_group=group, resume=_NOT_OURS if claim.kind == "adopt" else _NOTHING)
     existing = ExistingHsm(resource_id=hsm.resource_id, state=hsm.state)
@@ -47,9 +56,20 @@ def _find_resource_group(request: HsmSpecification) -> str | None:
     return request.resource_group if exists else None
 
 
-def _find_own_hsm(claim: Claim) -> Hsm | None:
-    request, record = claim.request, archive.find_hsm_record(claim.hsm)
-    if record is None:
-        return None
-    hsm = resource_manager.find_hsm(request.subscription_id, request.resource_group, claim.hsm)
-    return hsm if hsm is not None and is_ours(hsm, record, claim.team) else None
+def _find_hsm(claim: Claim) -> Hsm | None:
+    return resource_manager.find_hsm(claim.request.subscription_id, claim.request.resource_group, claim.hsm)
+
+
+def _may_be_on_its_way(record: HsmRecord | None, operation: Operation) -> bool:
+    """Say whether ARM may have been asked for an HSM that it does not show."""
+    if any(step.name == "provision_hsm" and step.status == "Running" for step in operation.steps):
+        return True
+    if record is None or record.created_by != operation.id or record.made_at is not None:
+        return False
+    return datetime.now(UTC) - record.created_at < APPEARS_WITHIN
+
+
+def _unknown_hsm(claim: Claim) -> ExistingHsm:
+    request = claim.request
+    asked_id = resource_id(request.subscription_id, request.resource_group, claim.hsm)
+    return ExistingHsm(resource_id=asked_id, state="Unknown")

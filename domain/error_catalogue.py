@@ -146,7 +146,8 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "operation_ended": _conflict("The operation has ended.", "Nothing is left to do."),
     "cancel_too_late": _conflict(
-        "From the download until it is verified the security domain must not be left alone.", "Wait for the end."
+        "The step that cannot be left alone has begun: the download, or the one that changes or takes over the HSM.",
+        "Wait for the end.",
     ),
     "approval_not_needed": _conflict("The operation does not wait for approval.", "Nothing is left to do."),
     "approval_decided": _conflict("The approval was decided already, otherwise.", "See the operation's approval."),

@@ -1,12 +1,16 @@
 """An HSM as Azure describes it, and whether it is still what a request asks for."""
 
-from typing import Literal
+from datetime import timedelta
+from typing import Final, Literal
 
 from pydantic import AwareDatetime
 
 from domain.errors import FieldError
 from domain.model import Model
 from domain.requests import HsmSpecification, NetworkRequest
+
+# How long ARM may answer 404 after it accepted a PUT.
+APPEARS_WITHIN: Final = timedelta(minutes=5)
 
 
 class Hsm(Model):

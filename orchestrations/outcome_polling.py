@@ -11,7 +11,8 @@ from orchestrations.story import MAXIMUM_TRIES, UNEXPECTED, unexpected_failure
 
 GROWTH: Final = 1.3
 SLOWEST: Final = 4
-# They only look: what acts is asked by the story itself.
+# They look at Azure and change nothing there, and what they write to our own records is of an approved plan: so whoever
+# starts this with any input can have done no more than the story would. What acts is asked by the story itself.
 POLLED: Final = frozenset({"await_ready", "await_activation", "await_updated"})
 
 

@@ -13,6 +13,9 @@ PREFLIGHT_DEADLINE: Final = timedelta(hours=1)
 MAXIMUM_TRIES: Final = 6
 FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 120.0
+# Far beyond the usual deadline; with these pauses that is some eighty tries, so the history stays short.
+RECORDED_WITHIN: Final = timedelta(hours=12)
+LONGEST_RECORDING_PAUSE: Final = 600.0
 
 # Only for what nobody expected (a bug, a worker that dies again and again): what is expected comes as an outcome.
 UNEXPECTED: Final = RetryPolicy(
@@ -112,14 +115,19 @@ class Story:
         return result
 
     def record(self) -> Generator[Any, Any]:
-        """Have the operation recorded, this last step as done: the record is the proof that it was."""
+        """Have the operation recorded, this last step as done: the record is the proof that it was.
+
+        Raises nothing. It is tried for hours, past the deadline and whatever the error: what is not recorded keeps its
+        claim and would be shown as interrupted, however well it ended.
+        """
         name = "record_operation"
         self._change(name, status="Running", startedAt=self._now())
         final = {**self._progress, "finishedAt": self._now(), "steps": [dict(step) for step in self._progress["steps"]]}
         final["steps"][-1].update(status="Succeeded", finishedAt=self._now(), attempts=1)
-        yield from self.step(name, progress=final)
+        outcome = yield from self._ask_until_recorded(name, self._work(progress=final))
+        status = "Succeeded" if outcome["status"] == "done" else "Failed"
         self._progress["finishedAt"] = final["finishedAt"]
-        self._publish()
+        self._change(name, status=status, finishedAt=self._now())
 
     def skip(self, name: str) -> None:
         """Say that a step was not needed."""
@@ -169,6 +177,19 @@ class Story:
                 return outcome
             yield self.pause(timedelta(seconds=max(pause, outcome["error"].get("retryAfter") or 0)))
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _ask_until_recorded(self, name: str, work: dict[str, Any]) -> Generator[Any, Any, dict[str, Any]]:
+        until = self._ctx.current_utc_datetime + RECORDED_WITHIN
+        pause = FIRST_PAUSE
+        while True:
+            self._change(name, attempts=self._step(name)["attempts"] + 1)
+            outcome = yield from self._ask(name, work)
+            if outcome["status"] == "done" or outcome["error"]["code"] == "not_claimed":
+                return outcome
+            if self._ctx.current_utc_datetime >= until:
+                return outcome
+            yield self.pause(timedelta(seconds=max(pause, outcome["error"].get("retryAfter") or 0)))
+            pause = min(pause * 2, LONGEST_RECORDING_PAUSE)
 
     def _ask(self, name: str, work: dict[str, Any]) -> Generator[Any, Any, dict[str, Any]]:
         try:

@@ -18,7 +18,9 @@ from local.policy import TEAM_A
 from local.portal import Portal
 from local.stack import API_AUDIENCE, Stack, register_application
 from tests.custodians import Custodian, request_for
+from tests.people import await_step
 from tests.policies import ELSEWHERE
+from tests.test_approval import SOON, soon
 
 ASKING = "00000000-0000-4000-8000-0000000000aa"
 APPROVING = "00000000-0000-4000-8000-0000000000bb"
@@ -131,6 +133,15 @@ def test_an_hsm_is_taken_over_as_it_is(
     assert "securityDomain" not in hsm
     again = adopt(stack, portal, theirs)
     assert (again.status_code, again.json()["code"]) == (409, "hsm_ours_already")
+
+
+def test_what_the_policy_refuses_by_now_is_not_taken_over(stack: Stack, portal: Portal, theirs: str) -> None:
+    operation_id = adopt(stack, portal, theirs, expiresAt=soon()).json()["id"]
+    await_step(portal, operation_id, "await_approval")
+    time.sleep(SOON)
+    operation = approve(stack, portal, operation_id)
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "expiry_in_past")
+    assert portal.send("GET", f"hsms/{theirs}").status_code == 404
 
 
 def test_what_was_taken_over_is_changed_as_any_other(

@@ -8,12 +8,15 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import pytest
 import requests
+from durabletask.client import TaskHubGrpcClient
 
-from local.azure.control.models import NewHold
+from local.azure.control.models import NewFault, NewHold
+from local.azure.core.faults import Answer
 from local.policy import TEAM_A, TEAM_B, policy
 from local.portal import Portal
 from local.stack import Stack, register_application, running_stack
@@ -22,6 +25,7 @@ from tests.custodians import Custodian, make_custodian, request_for
 from tests.people import Person, await_step
 from tests.test_recovery import abandon
 
+SOON: Final = 8
 REQUESTER = "00000000-0000-4000-8000-0000000a0001"
 ENVIRONMENTS: dict[str, Any] = {"development": {}, "guarded": {"approval": ["provision"]}}
 
@@ -269,6 +273,22 @@ def test_only_what_waits_can_be_decided_on(
     portal.follow(again["id"])
 
 
+def test_what_expired_while_it_waited_for_its_approval_is_not_made(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    waiting = ask(portal, hsm_name, guarded(stack, custodians, expiresAt=soon()))
+    time.sleep(SOON)
+    assert approver.decide(waiting, "approve").status_code == 200
+    operation = portal.follow(waiting["id"])
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "expiry_in_past")
+    assert stack.control.hsms() == []
+
+
+def soon() -> str:
+    """A time that has come after `SOON`, and not before what is asked for waits for approval."""
+    return (datetime.now(UTC) + timedelta(seconds=SOON)).isoformat()
+
+
 def test_a_certificates_new_version_after_approval_wraps_nothing(
     stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
 ) -> None:
@@ -321,11 +341,15 @@ def test_a_plan_that_was_changed_after_its_approval_is_not_carried_out(
 def test_a_plan_that_was_changed_after_the_hsm_was_made_downloads_nothing(
     stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
 ) -> None:
-    stack.control.change_timing(3, 0.6)
     waiting = ask(portal, hsm_name, guarded(stack, custodians))
+    # The first time the record is written the HSM is asked for, the second time it is ready.
+    ready = stack.control.hold(
+        NewHold(service="blob_storage", method="PUT", path=f"/hsms/{hsm_name}", phase="before", skip=1)
+    )
     assert approver.decide(waiting, "approve").status_code == 200
-    await_step(portal, waiting["id"], "await_ready")
+    assert stack.control.await_hold(ready, 30)
     change_plan(stack, hsm_name, waiting, monthlyCostUsd=1.0)
+    stack.control.release(ready)
     operation = portal.follow(waiting["id"])
     assert (operation["status"], operation["error"]["code"]) == ("Failed", "approval_missing")
     assert operation["exists"]["hsm"]["state"] == "NotActivated"
@@ -369,6 +393,59 @@ def test_whoever_holds_the_hosts_key_approves_nothing(
     assert stack.control.hsms() == []
     assert approver.decide(waiting, "approve").status_code == 200
     assert portal.follow(waiting["id"])["status"] == "Succeeded"
+
+
+def test_whoever_holds_the_hosts_key_ends_no_operation(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    waiting = ask(portal, hsm_name, guarded(stack, custodians))
+    # The forged one cannot read the claim once, so that it fails, and has its failure recorded.
+    stack.control.inject_fault(
+        NewFault(service="blob_storage", method="GET", path=f"/claims/{hsm_name}", count=1, effect=Answer(status=400))
+    )
+    forged = f"forged-failure-{hsm_name}"
+    assert durable(stack, f"orchestrators/hsm_provisioning/{forged}", waiting["id"]).ok
+    with TaskHubGrpcClient(host_address=stack.host.durable_address) as engine:
+        engine.wait_for_orchestration_completion(forged, timeout=60)
+    operation = portal.operation(waiting["id"])
+    assert (operation["status"], "error" in operation) == ("Running", False), operation
+    assert approver.decide(waiting, "approve").status_code == 200
+    assert portal.follow(waiting["id"])["status"] == "Succeeded"
+
+
+def test_whoever_holds_the_hosts_key_records_nothing_that_was_not_approved(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    stack.control.change_timing(2, 0.6)
+    made = ask(portal, hsm_name, guarded(stack, custodians, expiresAt="2030-01-01T00:00:00Z"))
+    assert approver.decide(made, "approve").status_code == 200
+    await_step(portal, made["id"], "await_ready")
+    assert portal.send("POST", f"operations/{made['id']}/cancel").status_code == 202
+    assert portal.follow(made["id"])["status"] == "Canceled"
+    await_state(portal, hsm_name, "NotActivated")
+    others = [*custodians[:2], make_custodian("Another")]
+    waiting = ask(portal, hsm_name, guarded(stack, others, expiresAt="2031-01-01T00:00:00Z"))
+    poll_once(stack, waiting, "await_ready")
+    assert portal.send("GET", f"hsms/{hsm_name}").json()["expiresAt"] == "2030-01-01T00:00:00Z"
+    assert approver.decide(waiting, "reject").status_code == 200
+    portal.follow(waiting["id"])
+
+
+def await_state(portal: Portal, name: str, state: str) -> None:
+    deadline = time.monotonic() + 60
+    while portal.send("GET", f"hsms/{name}").json()["state"] != state:
+        assert time.monotonic() < deadline, state
+        time.sleep(0.1)
+
+
+def poll_once(stack: Stack, operation: dict[str, Any], activity: str) -> None:
+    """Have an activity run for an operation, as whoever holds the host's key can."""
+    work = {"operationId": operation["id"], "instanceId": f"hsm-{operation['hsm']}"}
+    poll = {"activity": activity, "work": work, "pause": 0, "seconds": 60, "deadline": "2000-01-01T00:00:00+00:00"}
+    forged = f"forged-{activity}-{operation['hsm']}"
+    assert durable(stack, f"orchestrators/outcome_polling/{forged}", poll).ok
+    with TaskHubGrpcClient(host_address=stack.host.durable_address) as engine:
+        engine.wait_for_orchestration_completion(forged, timeout=60)
 
 
 def durable(stack: Stack, path: str, body: object) -> requests.Response:

@@ -1,5 +1,8 @@
 """Cancel: honoured before the next step until the security domain is downloaded, and never after."""
 
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
@@ -10,8 +13,10 @@ from local.azure.core.faults import Answer
 from local.policy import TEAM_B
 from local.portal import Portal
 from local.stack import Stack
+from tests import stored
 from tests.custodians import Custodian, request_for
 from tests.people import Person, await_step
+from tests.test_kill import await_worker
 from tests.test_recovery import abandon
 
 
@@ -88,6 +93,25 @@ def test_while_azure_makes_the_hsm_it_can_be_canceled(
     assert (operation["status"], operation["exists"]["hsm"]["state"]) == ("Canceled", "Provisioning")
 
 
+def test_what_arm_accepted_and_does_not_show_yet_is_not_called_nothing(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    path = f"/managedHSMs/{hsm_name}"
+    asking = stack.control.hold(NewHold(service="resource_manager", method="PUT", path=path, phase="before"))
+    operation_id = portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"]
+    assert stack.control.await_hold(asking, 30)
+    assert cancel(portal, operation_id).json()["exists"]["hsm"]["state"] == "Unknown"
+    hidden = stack.control.inject_fault(
+        NewFault(service="resource_manager", method="GET", path=path, count=1000, effect=Answer(status=404))
+    )
+    stack.control.release(asking)
+    operation = portal.follow(operation_id)
+    stack.control.remove_fault(hidden)
+    assert (operation["status"], operation["exists"]["hsm"]["state"]) == ("Canceled", "Unknown")
+    assert operation["exists"]["hsm"]["resourceId"] == operation["plan"]["resourceId"]
+    assert [hsm["name"] for hsm in stack.control.hsms()] == [hsm_name]
+
+
 def test_from_the_download_on_it_is_too_late(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
@@ -113,25 +137,77 @@ def test_from_the_download_on_it_is_too_late(
     assert (ended.status_code, ended.json()["code"]) == (409, "operation_ended")
 
 
-def test_a_cancel_that_loses_against_the_download_is_shown_and_not_honoured(
-    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
-) -> None:
-    certificate = stack.control.plant_certificate("custodians", hsm_name, custodians[2].pem)
+def fetching(stack: Stack, portal: Portal, name: str, custodians: list[Custodian]) -> tuple[str, str]:
+    """Ask for an HSM, and give its operation and a hold in which it fetches the wrapping keys."""
+    certificate = stack.control.plant_certificate("custodians", name, custodians[2].pem)
     unversioned, _, version = certificate.rpartition("/")
     body = request_for(stack, custodians)
     body["securityDomain"]["wrappingKeys"][2] = {"custodian": "Three", "certificateId": unversioned}
-    fetching = stack.control.hold(
-        NewHold(service="key_vault", method="GET", path=f"/certificates/{hsm_name}/{version}", phase="before")
+    hold = stack.control.hold(
+        NewHold(service="key_vault", method="GET", path=f"/certificates/{name}/{version}", phase="before")
     )
-    operation_id = portal.put_hsm(hsm_name, body).json()["id"]
-    assert stack.control.await_hold(fetching, 30)
+    operation_id = portal.put_hsm(name, body).json()["id"]
+    assert stack.control.await_hold(hold, 30)
     steps = {step["name"]: step["status"] for step in portal.operation(operation_id)["steps"]}
     assert steps["fetch_wrapping_keys"] == "Running"
+    return operation_id, hold
+
+
+def test_until_the_hsm_was_asked_for_its_security_domain_a_cancel_is_honoured(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    operation_id, hold = fetching(stack, portal, hsm_name, custodians)
     assert cancel(portal, operation_id).status_code == 202
-    stack.control.release(fetching)
+    stack.control.release(hold)
+    operation = portal.follow(operation_id)
+    assert (operation["status"], operation["error"]["code"]) == ("Canceled", "operation_canceled")
+    assert operation["exists"]["hsm"]["state"] == "NotActivated"
+    assert stack.control.exports(hsm_name) == []
+    assert not [path for path in stored.paths(stack, hsm_name) if "/exports/" in path]
+
+
+def test_a_cancel_that_loses_against_the_download_is_shown_and_not_honoured(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    operation_id, hold = fetching(stack, portal, hsm_name, custodians)
+    writing = stack.control.hold(
+        NewHold(service="blob_storage", method="PUT", path=f"/claims/{hsm_name}", phase="before")
+    )
+    stored_bytes = stack.control.hold(
+        NewHold(service="blob_storage", method="PUT", path=f"/{operation_id}/1/security-domain.json", phase="before")
+    )
+    with ThreadPoolExecutor(1) as pool:
+        canceling = pool.submit(cancel, portal, operation_id)
+        assert stack.control.await_hold(writing, 30)
+        stack.control.release(hold)
+        assert stack.control.await_hold(stored_bytes, 30)
+        stack.control.release(writing)
+        assert canceling.result().status_code == 202
+    # Killed, it begins anew, and sees the cancel: its security domain is not left alone for that.
+    os.kill(stack.host.worker_process_id(), signal.SIGKILL)
+    stack.control.release(stored_bytes, drop=True)
+    await_worker(stack)
     operation = portal.follow(operation_id)
     assert operation["status"] == "Succeeded", operation
     assert operation["cancel"]["by"]["objectId"] == stack.portal.object_id
+
+
+def test_a_change_that_was_asked_of_azure_is_not_canceled(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    assert portal.follow(portal.put_hsm(hsm_name, body).json()["id"])["status"] == "Succeeded"
+    changing = stack.control.hold(
+        NewHold(service="resource_manager", method="PATCH", path=f"/managedHSMs/{hsm_name}", phase="before")
+    )
+    change = portal.send("PATCH", f"hsms/{hsm_name}", json={"tags": {"owner": "team-z"}})
+    assert change.status_code == 202, change.text
+    assert stack.control.await_hold(changing, 30)
+    late = cancel(portal, change.json()["id"])
+    assert (late.status_code, late.json()["code"]) == (409, "cancel_too_late")
+    stack.control.release(changing)
+    operation = portal.follow(change.json()["id"])
+    assert (operation["status"], "cancel" in operation) == ("Succeeded", False)
 
 
 def test_who_may_cancel(

@@ -1,16 +1,23 @@
 """What the deployment's policy does not allow is refused by its field, before anything is created."""
 
+import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from local.azure.control.models import NewHold
 from local.demo import ADMINISTRATOR
+from local.policy import TEAM_B, caller, policy
 from local.portal import Portal
 from local.stack import Stack, register_application
+from tests import stored
 from tests.custodians import Custodian, request_for
+from tests.hosts import deployed
 from tests.policies import BOTH_TEAMS, ELSEWHERE, IMPATIENT, REQUESTS_PER_MINUTE, STRICT
 
 SOMEBODY: Final = "99999999-9999-4999-8999-999999999999"
@@ -142,6 +149,41 @@ def test_what_ephemeral_and_production_ask_for_is_enough(
     assert [portal.follow(operation)["status"] for operation in operations] == ["Succeeded"] * 2
     shown = portal.send("GET", f"hsms/{hsm_name}-1").json()
     assert shown["network"] == {"defaultAction": "Deny", "ipRules": ["127.0.0.1/32"]}
+
+
+BY_NOW = {
+    "another region": ({"locations": ["westeurope"]}, "location_not_allowed"),
+    "another team": ({"callers": [caller("team b", TEAM_B, ["team-b"])]}, "team_not_yours"),
+}
+
+
+@pytest.mark.parametrize(("changes", "code"), BY_NOW.values(), ids=BY_NOW)
+def test_what_the_policy_refuses_since_it_was_planned_is_not_made(
+    changes: dict[str, Any], code: str, stack: Stack, hsm_name: str, custodians: list[Custodian], tmp_path: Path
+) -> None:
+    body = request_for(stack, custodians, resourceGroup=f"rg-{hsm_name}")
+    planned = stack.control.hold(
+        NewHold(service="resource_manager", method="PUT", path=f"/resourcegroups/rg-{hsm_name}$", phase="before")
+    )
+    with deployed(stack, tmp_path / "host", {}) as before:
+        operation_id = Portal(before).put_hsm(hsm_name, body).json()["id"]
+        assert stack.control.await_hold(planned, 30)
+    stack.control.release(planned, drop=True)
+    with deployed(stack, tmp_path / "host", {"HSM_PROVISIONER_POLICY": policy(**changes)}):
+        ended = await_record(stack, operation_id)
+    assert (ended["status"], ended["error"]["code"]) == ("Failed", code)
+    assert stack.control.hsms() == []
+
+
+def await_record(stack: Stack, operation_id: str) -> dict[str, Any]:
+    """Read the record of an operation, which a caller that the policy does not name any more cannot see."""
+    blob = stored.service(stack).get_blob_client("hsm-records", f"operations/{operation_id}")
+    deadline = time.monotonic() + 60
+    while not blob.exists():
+        assert time.monotonic() < deadline, operation_id
+        time.sleep(0.2)
+    record: dict[str, Any] = json.loads(blob.download_blob().readall())
+    return record
 
 
 def test_a_flood_of_one_caller_is_held_back_and_nobody_else(

@@ -50,6 +50,20 @@ def provision(portal: Portal, name: str, body: dict[str, Any]) -> dict[str, Any]
     return portal.follow(response.json()["id"])
 
 
+def make(stack: Stack, client: KeyVaultManagementClient, group: str, name: str) -> None:
+    """Make an HSM that is not ours, in a resource group that is there."""
+    hsm = arm.ManagedHsm(
+        location="norwayeast",
+        sku=arm.ManagedHsmSku(family="B", name="Standard_B1"),
+        properties=arm.ManagedHsmProperties(
+            tenant_id=stack.azure.endpoints.tenant_id,
+            initial_admin_object_ids=[ADMINISTRATOR],
+            soft_delete_retention_in_days=7,
+        ),
+    )
+    client.managed_hsms.begin_create_or_update(group, name, hsm).result()
+
+
 def end_instance(engine: TaskHubGrpcClient, name: str, *, purge: bool) -> None:
     engine.terminate_orchestration(f"hsm-{name}")
     engine.wait_for_orchestration_completion(f"hsm-{name}", timeout=10)
@@ -117,25 +131,34 @@ def test_another_hsm_of_the_same_name_is_not_taken_for_ours(
     hsms = somebody.managed_hsms
     hsms.begin_delete("rg-hsm", hsm_name).result()
     hsms.begin_purge_deleted(hsm_name, "norwayeast").result()
-    hsms.begin_create_or_update(
-        "rg-hsm",
-        hsm_name,
-        arm.ManagedHsm(
-            location="norwayeast",
-            sku=arm.ManagedHsmSku(family="B", name="Standard_B1"),
-            properties=arm.ManagedHsmProperties(
-                tenant_id=stack.azure.endpoints.tenant_id,
-                initial_admin_object_ids=[ADMINISTRATOR],
-                soft_delete_retention_in_days=7,
-            ),
-        ),
-    ).result()
+    make(stack, somebody, "rg-hsm", hsm_name)
     refused = portal.put_hsm(hsm_name, body)
     assert (refused.status_code, refused.json()["code"]) == (409, "hsm_exists")
     shown = portal.send("GET", f"hsms/{hsm_name}").json()
     assert shown["state"] == "NotFound"
     assert "securityDomain" not in shown
     assert stack.control.exports(hsm_name) == []
+
+
+def test_the_receipt_of_an_hsm_that_is_gone_is_kept_until_another_can_be_made(
+    stack: Stack, portal: Portal, somebody: KeyVaultManagementClient, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    provision(portal, hsm_name, body)
+    provision(portal, f"{hsm_name}-b", {**body, "resourceGroup": f"rg-of-{hsm_name}"})
+    receipt = portal.send("GET", f"hsms/{hsm_name}/security-domain").json()["receipt"]
+    hsms = somebody.managed_hsms
+    hsms.begin_delete("rg-hsm", hsm_name).result()
+    hsms.begin_purge_deleted(hsm_name, "norwayeast").result()
+    preflight = stack.control.hold(NewHold(service="blob_storage", method="PUT", path="/plan.json", phase="before"))
+    operation_id = portal.put_hsm(hsm_name, body).json()["id"]
+    assert stack.control.await_hold(preflight, 30)
+    # The name was free when that was checked; now it is somebody's, in another resource group.
+    make(stack, somebody, f"rg-of-{hsm_name}", hsm_name)
+    stack.control.release(preflight)
+    operation = portal.follow(operation_id)
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "hsm_exists")
+    assert portal.send("GET", f"hsms/{hsm_name}/security-domain").json()["receipt"] == receipt
 
 
 def test_a_stored_security_domain_that_is_gone_is_downloaded_again(

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from durabletask.client import TaskHubGrpcClient
 
 from domain.steps import STEPS
 from local.azure.control.models import NewHold
+from local.policy import policy
 from local.portal import Portal
 from local.stack import Stack
 from orchestrations.hsm_provisioning import MAXIMUM_DOWNLOADS
 from tests.custodians import Custodian, request_for
+from tests.hosts import deployed
 from tests.test_idempotency import await_instance
 from tests.test_recovery import abandon
 
@@ -317,6 +320,25 @@ def test_an_hsm_that_is_not_active_can_be_changed_and_then_made(
     assert shown(portal, hsm_name)["state"] == "NotActivated"
     operation = follow(portal, portal.put_hsm(hsm_name, {**body, "tags": {"owner": "team-a", "stage": "2"}}))
     assert (operation["kind"], shown(portal, hsm_name)["state"]) == ("provision", "Active")
+
+
+def test_a_change_without_its_person_is_not_planned_once_the_policy_wants_approval(
+    stack: Stack, hsm_name: str, custodians: list[Custodian], tmp_path: Path
+) -> None:
+    with deployed(stack, tmp_path / "host", {}) as before:
+        portal = Portal(before)
+        operation = portal.follow(portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"])
+        assert operation["status"] == "Succeeded", operation
+        planning = stack.control.hold(
+            NewHold(service="blob_storage", method="PUT", path=f"/{hsm_name}/.*/plan.json", phase="before")
+        )
+        operation_id = patch(portal, hsm_name, {"tags": {"owner": "team-z"}}).json()["id"]
+        assert stack.control.await_hold(planning, 30)
+    stack.control.release(planning, drop=True)
+    wanting = {"HSM_PROVISIONER_POLICY": policy(approval={"kinds": ["update"]})}
+    with deployed(stack, tmp_path / "host", wanting) as after:
+        operation = Portal(after).follow(operation_id)
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "requested_by_missing")
 
 
 def test_a_provision_that_is_resumed_applies_what_changed(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,7 @@ from local.portal import Portal
 from local.stack import Stack, running_stack
 from tests.custodians import Custodian, request_for
 from tests.people import Person, await_step
-from tests.test_approval import REQUESTER, change_plan, problem
+from tests.test_approval import REQUESTER, SOON, change_plan, poll_once, problem, soon
 from tests.test_update import patch, provision
 
 
@@ -101,3 +102,31 @@ def test_a_change_waits_for_its_approval(
     assert find_tags(stack, hsm_name) == {"owner": "team-z"}
     whole = {**body, "tags": {"owner": "team-z"}, "requestedBy": REQUESTER}
     assert portal.put_hsm(hsm_name, whole).status_code == 200
+
+
+def test_whoever_holds_the_hosts_key_records_no_change_that_was_not_approved(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    provision(stack, portal, hsm_name, request_for(stack, custodians, expiresAt="2030-01-01T00:00:00Z"))
+    # Azure has nothing to change, so it looks as if it had been changed.
+    asked = patch(portal, hsm_name, {"expiresAt": None, "requestedBy": REQUESTER})
+    waiting = await_step(portal, asked.json()["id"], "await_approval")
+    poll_once(stack, waiting, "await_updated")
+    assert portal.send("GET", f"hsms/{hsm_name}").json()["expiresAt"] == "2030-01-01T00:00:00Z"
+    assert approver.decide(waiting, "approve").status_code == 200
+    assert portal.follow(waiting["id"])["status"] == "Succeeded"
+    assert "expiresAt" not in portal.send("GET", f"hsms/{hsm_name}").json()
+
+
+def test_a_change_that_the_policy_refuses_by_now_is_not_made(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    provision(stack, portal, hsm_name, request_for(stack, custodians))
+    change = {"tags": {"owner": "team-z"}, "expiresAt": soon(), "requestedBy": REQUESTER}
+    waiting = await_step(portal, patch(portal, hsm_name, change).json()["id"], "await_approval")
+    time.sleep(SOON)
+    assert approver.decide(waiting, "approve").status_code == 200
+    operation = portal.follow(waiting["id"])
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "expiry_in_past")
+    assert find_tags(stack, hsm_name) == {"owner": "team-a"}
+    assert "expiresAt" not in portal.send("GET", f"hsms/{hsm_name}").json()

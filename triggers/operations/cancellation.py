@@ -1,4 +1,4 @@
-"""Canceling an operation: written into its claim, which every step looks at until the security domain is downloaded."""
+"""Canceling an operation: written into its claim, at which steps look until one begins that cannot be left alone."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -7,6 +7,7 @@ from clients import archive
 from clients.archive import HeldClaim
 from clients.existing import describe_existing
 from domain.errors import ServiceError, service_error
+from domain.fields import OperationKind
 from domain.operations import Operation
 from domain.records import Cancellation, Claim
 from triggers.door.auditing import record_wish
@@ -18,6 +19,12 @@ from triggers.operations.views import find_visible_operation, view_operation
 from triggers.representations import OperationView
 
 ATTEMPTS: Final = 4
+# From the beginning of this step on, nothing looks at a cancel any more.
+_LAST_STEPS: Final[dict[OperationKind, str]] = {
+    "provision": "download_security_domain",
+    "update": "update_hsm",
+    "adopt": "adopt_hsm",
+}
 
 
 def cancel_operation(call: Call) -> Answer:
@@ -39,7 +46,7 @@ def cancel_operation(call: Call) -> Answer:
 def _cancel(call: Call, operation: Operation) -> Claim:
     for _ in range(ATTEMPTS):
         held = _find_running_claim(operation)
-        _require_before_download(held.claim, find_operation_of(held.claim, call.client))
+        _require_in_time(held.claim, find_operation_of(held.claim, call.client))
         if held.claim.cancel is not None:
             return held.claim
         cancel = Cancellation(by=call.caller.principal, at=datetime.now(UTC).replace(microsecond=0))
@@ -59,16 +66,25 @@ def _find_running_claim(operation: Operation) -> HeldClaim:
     return held
 
 
-def _require_before_download(claim: Claim, operation: Operation) -> None:
+def _require_in_time(claim: Claim, operation: Operation) -> None:
     if operation.ended:
         raise _ended()
-    if operation.has_begun("download_security_domain"):
-        error = service_error(
+    if operation.has_begun(_LAST_STEPS[claim.kind]):
+        raise Refusal(_too_late(claim.kind).detail, operation=show(_view(claim, operation)))
+
+
+def _too_late(kind: OperationKind) -> ServiceError:
+    if kind == "provision":
+        return service_error(
             "cancel_too_late",
             "The security domain is being downloaded: from then until it is verified nothing may stop.",
             advice="Wait for the end. The HSM exists and is billed; delete and purge it if nobody needs it.",
         )
-        raise Refusal(error.detail, operation=show(_view(claim, operation)))
+    return service_error(
+        "cancel_too_late",
+        "The change was asked for already." if kind == "update" else "The HSM is being taken over already.",
+        advice="Wait for the end, then ask for what it is to be instead." if kind == "update" else "Wait for the end.",
+    )
 
 
 def _view(claim: Claim, operation: Operation) -> OperationView:
