@@ -23,6 +23,7 @@ from local.portal import Portal
 from local.stack import Stack, register_application
 from tests import stored
 from tests.custodians import Custodian, request_for
+from tests.test_idempotency import await_instance
 
 OTHER_ADMINISTRATOR = "33333333-3333-3333-3333-333333333333"
 
@@ -260,6 +261,8 @@ def test_what_begins_after_all_is_not_said_to_have_failed(
         assert not recorded.exists()
         assert portal.operation(first)["status"] != "Failed"
         ended = portal.follow(first)
+        # Its claim ends after its record, and right before its instance.
+        await_instance(stack, hsm_name)
         stack.control.release(hold)
         changed = late.result()
     assert ended["status"] == "Succeeded", ended
