@@ -9,6 +9,8 @@ REQUEST_ROLE: Final = "Hsm.Request"
 APPROVE_ROLE: Final = "Hsm.Approve"
 OPERATE_ROLE: Final = "Hsm.Operate"
 AUDIT_ROLE: Final = "Hsm.Audit"
+# The API's one scope: that a client calls it on behalf of a person.
+SCOPE: Final = "access_as_user"
 ROLES: Final = (READ_ROLE, REQUEST_ROLE, APPROVE_ROLE, OPERATE_ROLE, AUDIT_ROLE)
 
 

@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 import azure.functions as func
 
+from domain.caller import SCOPE
 from domain.cloud import AUTHORITY
 from triggers.registration import blueprint
+from triggers.routes import API_VERSION
 
-API_VERSION: Final = "2026-11-01"
-SCOPE: Final = "access_as_user"
 _ROOT: Final = Path(__file__).parent.parent / "console"
 _TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _VIEWS: Final = (

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import azure.functions as func
 
-from domain.caller import Caller
+from domain.caller import SCOPE, Caller
 from domain.cloud import AUTHORITY
 from domain.errors import ServiceError, service_error
 from domain.settings import settings
@@ -16,7 +16,6 @@ from triggers.door.problems import Refusal
 if TYPE_CHECKING:
     from jwt import PyJWK, PyJWKClient
 
-SCOPE: Final = "access_as_user"
 _LEEWAY_SECONDS: Final = 60
 _MAXIMUM_TOKEN: Final = 16_384
 # How often keys are read again because a token names an unknown one: whoever sends such tokens makes us ask Entra.

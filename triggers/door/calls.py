@@ -9,6 +9,7 @@ from domain.caller import Caller
 from domain.policy_rules import Grant
 from domain.trace import Trace
 from triggers.door.conditions import Conditions
+from triggers.routes import API_VERSION
 
 
 class Call(NamedTuple):
@@ -43,6 +44,3 @@ class Answer(NamedTuple):
     status: int
     document: BaseModel | dict[str, Any] | None
     headers: dict[str, str] = {}  # noqa: RUF012 - nothing ever changes it
-
-
-API_VERSION = "2026-11-01"

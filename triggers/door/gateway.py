@@ -15,13 +15,13 @@ from domain.settings import SettingsInvalid, deployment_policy
 from domain.trace import CLIENT_REQUEST_ID, Trace, carrying, valid_traceparent
 from triggers.door.auditing import record_refusal
 from triggers.door.authentication import authenticate, require_role
-from triggers.door.calls import API_VERSION, Answer, Call
+from triggers.door.calls import Answer, Call
 from triggers.door.conditions import read_conditions
 from triggers.door.problems import Refusal, answer, problem
 from triggers.door.queries import read_query
 from triggers.door.rates import require_patience
 from triggers.door.repeats import carry_out_once, read_key
-from triggers.routes import Route, load
+from triggers.routes import API_VERSION, Route, load
 
 MAXIMUM_BODY: Final = 256 * 1024
 _log = logging.getLogger("hsm_provisioner.api")

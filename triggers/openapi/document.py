@@ -6,18 +6,18 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
+from domain.caller import SCOPE
 from domain.cloud import AUTHORITY
 from domain.error_catalogue import CATALOGUE, status_of
 from domain.settings import settings
-from triggers.door.authentication import SCOPE
-from triggers.door.calls import API_VERSION, Answer, Call
+from triggers.door.calls import Answer, Call
 from triggers.door.problems import show
 from triggers.openapi.examples import ANSWERS, REQUESTS
 from triggers.openapi.parameters import HEADERS, PARAMETERS, headers_of, parameters_of
 from triggers.openapi.schemas import Use, write_schemas
 from triggers.representations import Problem
 from triggers.route_codes import codes_by_status, codes_of
-from triggers.routes import ROUTES, Route, load, model_name
+from triggers.routes import API_VERSION, ROUTES, Route, load, model_name
 
 _DESCRIPTION: Final = """\
 Takes Azure Key Vault Managed HSMs from nothing to activated, with their security domains stored and verified.

@@ -3,9 +3,8 @@
 from http import HTTPStatus
 from typing import Any, Final
 
-from triggers.door.calls import API_VERSION
 from triggers.openapi.schemas import query_parameters
-from triggers.routes import Route, load, model_name
+from triggers.routes import API_VERSION, Route, load, model_name
 
 _HSM_NAME: Final = {"type": "string", "minLength": 3, "maxLength": 24, "pattern": "^[A-Za-z](-?[A-Za-z0-9])+$"}
 _OPERATION_ID: Final = {
