@@ -1,13 +1,14 @@
 """The OpenAPI document against the local host: no 5xx, no answer that is not in the document, with a token and without.
 
-`make test-api` runs it; API_EXAMPLES is how many cases there are of each call and kind, API_SEED repeats a run.
+`make test-api` runs it; API_EXAMPLES is how many cases there are of each call and kind. Each run has the same cases;
+another API_SEED makes others.
 """
 
 import os
-import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import FlakyStrategyDefinition
 from schemathesis import GenerationMode, Response
 from schemathesis.checks import CheckContext, not_a_server_error
 from schemathesis.schemas import APIOperation
@@ -36,7 +38,7 @@ from triggers.routes import ROUTES
 pytestmark = pytest.mark.api
 
 EXAMPLES: Final = int(os.environ.get("API_EXAMPLES") or 100)
-SEED: Final = int(os.environ.get("API_SEED") or random.randrange(10**6))
+SEED: Final = int(os.environ.get("API_SEED") or 1)
 ALL_ROLES: Final = ["Hsm.Read", "Hsm.Request", "Hsm.Approve", "Hsm.Operate", "Hsm.Audit"]
 SETTINGS: Final = settings(
     deadline=None,
@@ -159,18 +161,35 @@ def test_without_a_token_it_is_401(name: str, api: Api) -> None:
 
 
 def test_calls_in_sequence(api: Api) -> None:
-    """Calls follow each other as the document's links say, from the answer of one to the path of the next."""
+    """Calls follow each other as the document's links say, from the answer of one to the path of the next.
+
+    The API remembers what earlier sequences did: one that is drawn again may be answered otherwise, and then other
+    links can be followed. Hypothesis calls that a flaky definition and ends its run; what is left is drawn in another.
+    """
+    sequences = 0
+    wrong_answers: list[BaseException] = []
 
     class Sequence(api.schema.as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            nonlocal sequences
+            sequences += 1
+
         def call(self, case: AnyCase, **_arguments: Any) -> Response:
             api.fitting.fit(case, linked=True)
             return api.call(case)
 
         def validate_response(self, response: Response, case: AnyCase, **_arguments: Any) -> None:
-            case.validate_response(response, checks=CHECKS)
+            try:
+                case.validate_response(response, checks=CHECKS)
+            except BaseException as error:
+                wrong_answers.append(error)
+                raise
 
-    run = seed(SEED)(Sequence)
-    run.run(settings=settings(SETTINGS, max_examples=EXAMPLES, stateful_step_count=8))
+    while sequences < EXAMPLES:
+        run = seed(SEED + sequences)(Sequence)
+        with suppress(FlakyStrategyDefinition):
+            run.run(settings=settings(SETTINGS, max_examples=EXAMPLES - sequences, stateful_step_count=8))
+    assert not wrong_answers
     assert api.answers["get_operation", 200] > 0
     assert api.answers["get_hsm", 200] > 0
 
