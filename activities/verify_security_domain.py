@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from activities.context import now, plan_of, record_missing
+from activities.context import EXPORTING, now, plan_of, record_missing
 from clients import archive
 from clients.verification import check_stored, make_verification
 from domain.errors import service_error
@@ -21,7 +21,7 @@ class Downloaded(BaseModel):
 
 def verify_security_domain(work: Work) -> Outcome:
     """Hold the stored bytes against receipt and plan, and record them as the HSM's confirmed security domain."""
-    plan = plan_of(work)
+    plan = plan_of(work, EXPORTING)
     receipt = Downloaded.model_validate(work.progress).receipt
     checks = check_stored(plan.hsm, receipt, plan)
     faults = find_faults(checks)
