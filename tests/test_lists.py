@@ -87,6 +87,8 @@ def test_what_runs_is_shown_as_far_as_it_is(
     (shown,) = listed(portal, "operations", hsm=hsm_name)
     assert (shown["status"], shown["percentComplete"]) == ("Running", portal.operation(operation_id)["percentComplete"])
     assert shown["percentComplete"] > 0
+    assert shown["currentStep"] == {"name": "download_security_domain", "status": "Running"}
+    assert (shown["awaitingApproval"], portal.operation(operation_id)["currentStep"]) == (False, shown["currentStep"])
     assert [item["id"] for item in listed(portal, "operations", hsm=hsm_name, status="Running")] == [operation_id]
     assert listed(portal, "operations", hsm=hsm_name, status="Failed") == []
     (hsm,) = [item for item in listed(portal, "hsms", maxpagesize=200) if item["name"] == hsm_name]
@@ -96,6 +98,7 @@ def test_what_runs_is_shown_as_far_as_it_is(
     portal.follow(operation_id)
     (shown,) = listed(portal, "operations", hsm=hsm_name)
     assert (shown["id"], shown["status"]) == (operation_id, "Succeeded")
+    assert (shown["awaitingApproval"], "currentStep" in shown) == (False, False)
 
 
 def test_what_never_began_and_what_broke_are_told_apart(
@@ -107,6 +110,7 @@ def test_what_never_began_and_what_broke_are_told_apart(
     for status in ("NotStarted", None):
         (shown,) = listed(portal, "operations", hsm=hsm_name, **({"status": status} if status else {}))
         assert (shown["status"], shown["percentComplete"]) == ("NotStarted", 0)
+        assert (shown["awaitingApproval"], "currentStep" in shown) == (False, False)
     (hsm,) = listed(portal, "hsms", environment=environment)
     assert (hsm["state"], hsm["lastOperation"]["status"]) == ("NotCreated", "NotStarted")
     assert hsm == {key: value for key, value in portal.send("GET", f"hsms/{hsm_name}").json().items() if key in hsm}
@@ -383,6 +387,9 @@ WRONG = [
     ("hsms", "skip", "10"),
     ("hsms", "$filter", "state eq 'Active'"),
     ("operations", "status", "succeeded"),
+    ("operations", "awaitingApproval", "True"),
+    ("operations", "awaitingApproval", "1"),
+    ("operations", "awaiting_approval", "true"),
     ("operations", "hsm", "-"),
     ("operations", "requester", "somebody"),
     ("operations", "createdAfter", "1767225600"),
