@@ -434,6 +434,7 @@ WRONG = [
     ("operations", "requester", "somebody"),
     ("operations", "createdAfter", "1767225600"),
     ("operations", "createdAfter", "2026-11-01"),
+    ("operations", "createdAfter", "0001-01-01T00:00:00Z"),
     ("operations", "createdBefore", "2026-11-01T12:00:00"),
     ("operations", "createdBefore", "2026-13-01T12:00:00Z"),
     ("operations", "created_before", "2026-11-01T12:00:00Z"),
