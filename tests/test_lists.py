@@ -391,6 +391,14 @@ def test_no_record_is_read_for_a_list(stack: Stack, portal: Portal, fleet: list[
     assert not [path for path in asked if any(name in path for name in fleet)]
 
 
+def test_what_ended_is_not_listed_to_find_what_waits(stack: Stack, portal: Portal) -> None:
+    for awaiting, lists in (("true", 1), ("false", 2)):
+        since = len(stack.control.journal("blob_storage"))
+        listed(portal, "operations", awaitingApproval=awaiting)
+        asked = [entry["path"] for entry in stack.control.journal("blob_storage")[since:]]
+        assert asked.count("/hsm-records") == lists
+
+
 @pytest.mark.parametrize("health", ["Healthy", "Critical", "Excellent", None])
 def test_the_last_verification_is_shown(
     health: str | None,
