@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -103,6 +104,51 @@ def test_an_approved_plan_is_carried_out(
     assert operation["approval"] == decided
     written = decision_of(stack, hsm_name, waiting)
     assert (written["decision"], written["planSha256"]) == ("approved", approval["planSha256"])
+
+
+def test_an_approver_finds_what_waits_for_approval_and_nothing_else(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    waiting = [ask(portal, f"{hsm_name}-{letter}", guarded(stack, custodians)) for letter in "abc"]
+    ids = [operation["id"] for operation in waiting]
+    running = stack.control.hold(
+        NewHold(service="resource_manager", method="PUT", path=f"/resourcegroups/rg-{hsm_name}$", phase="before")
+    )
+    body = request_for(stack, custodians, resourceGroup=f"rg-{hsm_name}")
+    other = portal.put_hsm(f"{hsm_name}-d", body).json()["id"]
+    assert stack.control.await_hold(running, 60)
+    found = {operation["id"]: operation for operation in find(approver, awaitingApproval="true", maxpagesize=2)}
+    assert list(found) == ids[::-1]
+    for shown in (*waiting, *found.values()):
+        assert (shown["status"], shown["awaitingApproval"]) == ("Running", True)
+        assert shown["currentStep"] == {"name": "await_approval", "status": "Running"}
+    others = [operation["id"] for operation in find(approver, awaitingApproval="false", maxpagesize=100)]
+    assert other in others
+    assert not set(ids) & set(others)
+    assert find(approver, awaitingApproval="true", status="Failed") == []
+    assert find(Person(stack, 3, ["Hsm.Approve"], [TEAM_B]), awaitingApproval="true") == []
+    stack.control.release(running)
+    assert approver.decide(waiting[0], "approve").status_code == 200
+    assert approver.decide(waiting[1], "reject").status_code == 200
+    with TaskHubGrpcClient(host_address=stack.host.durable_address) as engine:
+        engine.terminate_orchestration(f"hsm-{hsm_name}-c")
+    ended = [portal.follow(identifier) for identifier in (*ids, other)]
+    assert [operation["status"] for operation in ended] == ["Succeeded", "Failed", "Failed", "Succeeded"]
+    for shown in (*ended, *find(approver)):
+        assert (shown["awaitingApproval"], "currentStep" in shown) == (False, False)
+    assert find(approver, awaitingApproval="true") == []
+
+
+def find(person: Person, **parameters: Any) -> list[dict[str, Any]]:
+    """List operations, page after page."""
+    found: list[dict[str, Any]] = []
+    asked = parameters
+    while True:
+        document = person.send("GET", "operations", params=asked).json()
+        found += document["value"]
+        if "nextLink" not in document:
+            return found
+        asked = dict(parse_qsl(urlsplit(document["nextLink"]).query))
 
 
 def test_a_rejected_plan_makes_nothing_and_the_same_request_needs_an_approval_of_its_own(
