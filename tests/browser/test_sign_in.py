@@ -5,8 +5,8 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from local.people import AUDITOR, NOBODY, OPERATOR, READER
-from local.stack import Stack
+from local.people import AUDITOR, NOBODY, OPERATOR, READER, Person
+from local.stack import API_AUDIENCE, Stack
 from tests.browser.chromium import ColorScheme, Tab, object_id
 from tests.browser.conftest import OpenTab
 
@@ -114,6 +114,15 @@ def test_who_reads_sees_their_roles_and_teams(tab: Tab) -> None:
     for text in (READER.name, "Hsm.Read", "team-a"):
         expect(about).to_contain_text(text)
     expect(tab.page.get_by_role("region", name="What to ask for")).to_have_count(0)
+    tab.check_accessibility()
+
+
+def test_who_is_of_no_team_is_told_whom_to_ask(tab: Tab, stack: Stack) -> None:
+    person = Person("Nora Newcomer", "nora@contoso.example", ["Hsm.Read"], [])
+    stack.control.create_person(person.name, person.username, app_roles={API_AUDIENCE: person.roles})
+    tab.sign_in(person)
+    tab.page.get_by_role("link", name="what to ask for").click()
+    expect(tab.page.get_by_role("region", name="What to ask for")).to_contain_text("policy")
     tab.check_accessibility()
 
 
