@@ -199,7 +199,7 @@ def _check_permissions(candidate: Candidate) -> None:
     if missing:
         raise service_error(
             "permission_missing",
-            f"The function's identity may not: {', '.join(missing)}.",
+            f"The service's identity may not: {', '.join(missing)}.",
             advice="Give it the roles that docs/operators.md names on this subscription, then send the request again.",
         )
 
