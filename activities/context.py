@@ -1,9 +1,10 @@
 """What every activity begins with: the claim that gives it the right to act, and the plan that says on what."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 from clients import archive, resource_manager
-from clients.archive import PinnedPlan
+from clients.archive import HeldClaim, PinnedPlan
 from clients.ownership import hsm_exists, is_ours
 from domain.approvals import require_approved
 from domain.errors import ServiceError, service_error
@@ -13,6 +14,8 @@ from domain.names import hsm_of_operation, instance_id
 from domain.outcomes import Work
 from domain.records import Claim, ExportEntry, Plan
 from domain.trace import follow
+
+_ATTEMPTS: Final = 4
 
 
 def now() -> datetime:
@@ -27,6 +30,33 @@ def claim_of(work: Work, kind: OperationKind | None = "provision", *, cancelable
     orchestration by other means than the API gets nothing done, nor does one of another kind. `operation_canceled`
     where somebody asked for that and the step can be left: `cancelable`.
     """
+    claim = _hold(work, kind).claim
+    if cancelable and claim.cancel is not None:
+        raise operation_canceled()
+    return claim
+
+
+def commit(work: Work, kind: OperationKind) -> None:
+    """Have no cancel accepted from here on: what comes next cannot be left alone.
+
+    The claim's ETag decides whether a cancel came before: ServiceError `operation_canceled` then. Raises
+    `record_changed`, and as `claim_of` does.
+    """
+    for _ in range(_ATTEMPTS):
+        held = _hold(work, kind)
+        # Idempotent: whoever committed was not canceled, and is not any more.
+        if held.claim.committed_at is not None:
+            return
+        if held.claim.cancel is not None:
+            raise operation_canceled()
+        if archive.replace_claim(held.claim.model_copy(update={"committed_at": now()}), held.etag):
+            return
+    raise service_error(
+        "record_changed", "The claim was changed meanwhile.", advice="It is tried again.", retryable=True
+    )
+
+
+def _hold(work: Work, kind: OperationKind | None) -> HeldClaim:
     hsm = hsm_of_operation(work.operation_id)
     held = archive.find_claim(hsm) if hsm else None
     if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:
@@ -35,9 +65,7 @@ def claim_of(work: Work, kind: OperationKind | None = "provision", *, cancelable
     if work.instance_id != instance_id(held.claim.hsm) or kind not in (None, held.claim.kind):
         raise not_claimed()
     follow(held.claim.trace)
-    if cancelable and held.claim.cancel is not None:
-        raise operation_canceled()
-    return held.claim
+    return held
 
 
 def pinned_plan_of(work: Work, kind: OperationKind | None = "provision", *, cancelable: bool = False) -> PinnedPlan:
