@@ -47,6 +47,13 @@ def test_every_call_is_described_once() -> None:
     assert sorted(described) == sorted(route.name for route in ROUTES)
 
 
+def test_every_schema_and_call_has_one_plain_name() -> None:
+    assert all(re.fullmatch(r"[A-Z][A-Za-z]+", name) for name in DOCUMENT["components"]["schemas"])
+    assert {"NetworkRequest", "NetworkView"} <= set(DOCUMENT["components"]["schemas"])
+    verbs = {"get", "list", "put", "patch", "adopt", "preflight", "verify", "approve", "reject", "cancel"}
+    assert {route.name.partition("_")[0] for route in ROUTES} == verbs
+
+
 def test_everything_that_is_referred_to_exists_and_all_of_it_is_used() -> None:
     used = references(DOCUMENT)
     for reference in used:

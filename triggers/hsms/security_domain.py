@@ -77,7 +77,7 @@ def get_security_domain(call: Call) -> Answer:
     return Answer(200, view)
 
 
-def verify_stored_security_domain(call: Call) -> Answer:
+def verify_security_domain(call: Call) -> Answer:
     """Verify what is stored now, and record how it was found."""
     name = hsm_name(call)
     kept = _find(call, name)

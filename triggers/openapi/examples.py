@@ -44,7 +44,7 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
         "tags": {"costCenter": "4712"},
         "network": {"defaultAction": "Deny", "ipRules": ["203.0.113.0/24"]},
     },
-    "post_adoption": {
+    "adopt_hsm": {
         "subscriptionId": _SUBSCRIPTION,
         "resourceGroup": "rg-hsm",
         "environment": "production",
