@@ -123,6 +123,18 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "creation_stopped": _policy("The operators have stopped the creation of HSMs."),
     "destruction_and_export_stopped": _policy("The operators have stopped destruction and export."),
     # What there is.
+    "path_not_found": ErrorKind(
+        404,
+        retryable=False,
+        meaning="This API has no such path.",
+        advice="GET /api/openapi.json lists all paths.",
+    ),
+    "method_not_allowed": ErrorKind(
+        405,
+        retryable=False,
+        meaning="The path does not take this method.",
+        advice="Use a method that Allow names; GET /api/openapi.json describes each.",
+    ),
     "hsm_not_found": ErrorKind(
         404, retryable=False, meaning="There is no HSM of that name, or it is another team's.", advice="Check the name."
     ),

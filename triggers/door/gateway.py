@@ -29,15 +29,23 @@ _log = logging.getLogger("hsm_provisioner.api")
 
 def respond(route: Route, request: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
     """Answer a request: what a handler gives, or problem details."""
+    called = f"{route.method} {route.path}"
+    return answer_as(called, request, lambda trace: _answer(route, request, client, trace))
+
+
+def answer_as(
+    called: str, request: func.HttpRequest, make_answer: Callable[[Trace], func.HttpResponse]
+) -> func.HttpResponse:
+    """Answer a request with the ids by which it can be found, and log it as a call of this name."""
     trace = _read_trace(request)
     with carrying(trace):
-        response = _answer(route, request, client, trace)
+        response = make_answer(trace)
     request_id = str(ULID())
     response.headers["x-ms-request-id"] = request_id
     if trace.client_request_id:
         response.headers["x-ms-client-request-id"] = trace.client_request_id
     # Of the request only what was checked is logged: the route's own words, and ids.
-    _log.info("%s %s -> %s request_id=%s %s", route.method, route.path, response.status_code, request_id, trace)
+    _log.info("%s -> %s request_id=%s %s", called, response.status_code, request_id, trace)
     return response
 
 
