@@ -49,7 +49,6 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "api_version_missing": _field("The query has no api-version."),
     "api_version_unsupported": _field("This api-version is not served."),
     "invalid_parameter": _field("A parameter of the query is unknown or has a wrong value."),
-    "invalid_continuation": _field("This is not where a page begins."),
     "invalid_header": _field("A header has a wrong value."),
     "body_missing": _field("The request has no body."),
     "body_not_utf8": _field("The body is not UTF-8."),

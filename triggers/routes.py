@@ -184,7 +184,6 @@ ROUTES: Final = (
         roles=(AUDIT_ROLE,),
         query="triggers.audit:AuditQuery",
         answers={200: "triggers.audit:AuditPage"},
-        codes=("invalid_continuation",),
     ),
     Route(
         name="list_operations",
