@@ -1,10 +1,14 @@
 """The OpenAPI document as it is served; its examples are sent, and answered as it says."""
 
 import json
-from typing import Any
+import re
+from collections.abc import Iterator
+from typing import Any, Final
 
 import pytest
 
+from domain.error_catalogue import CATALOGUE
+from domain.steps import STEP_TITLES
 from local.portal import Portal
 from local.stack import Stack
 from tests.api.test_tokens import minted, send
@@ -22,6 +26,54 @@ def test_the_document_is_open_to_all_and_known_by_its_etag(portal: Portal) -> No
     again = portal.send("GET", "openapi.json", headers={**nobody, "If-None-Match": etag})
     assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", etag)
     assert portal.send("GET", "openapi.json", headers={**nobody, "If-None-Match": '"other"'}).status_code == 200
+
+
+PYTHON: Final = re.compile(r"\b(?:None|True|False)\b|\b[a-z0-9]+(?:_[a-z0-9]+)+\b")
+
+
+@pytest.fixture
+def document(portal: Portal) -> dict[str, Any]:
+    found: dict[str, Any] = portal.send("GET", "openapi.json").json()
+    return found
+
+
+def test_every_schema_member_and_parameter_is_described(document: dict[str, Any]) -> None:
+    parts = dict(described_parts(document))
+    assert len(parts) > 300
+    assert [name for name, part in parts.items() if len(part.get("description", "")) < 5] == []
+    assert [name for name, part in parts.items() if part["description"][-1] not in ".)"] == []
+
+
+def test_what_is_described_is_said_in_words_of_the_wire(document: dict[str, Any]) -> None:
+    words = {word for text in texts(document) for word in PYTHON.findall(text)}
+    assert words <= {*CATALOGUE, *STEP_TITLES, "access_as_user"}
+
+
+def described_parts(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Everything that must have a description."""
+    for name, schema in document["components"]["schemas"].items():
+        yield name, schema
+        for member, part in schema.get("properties", {}).items():
+            yield f"{name}.{member}", part
+    for kind in ("parameters", "headers"):
+        yield from document["components"][kind].items()
+    for path, methods in document["paths"].items():
+        for method, call in methods.items():
+            yield f"{method} {path}", call
+            for parameter in call["parameters"]:
+                if "$ref" not in parameter:
+                    yield f"{method} {path} {parameter['name']}", parameter
+
+
+def texts(part: object) -> Iterator[str]:
+    """All that is said of anything to people."""
+    if isinstance(part, list):
+        for item in part:
+            yield from texts(item)
+    elif isinstance(part, dict):
+        yield from (part[name] for name in ("description", "summary") if isinstance(part.get(name), str))
+        for value in part.values():
+            yield from texts(value)
 
 
 def test_the_example_is_accepted_and_shown_as_in_the_examples(

@@ -182,7 +182,8 @@ def test_the_pattern_of_operations_is_that_of_the_code(text: str) -> None:
 def test_bounds_are_in_the_schema() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     request, domain = schemas["HsmRequest"]["properties"], schemas["SecurityDomainRequest"]["properties"]
-    assert request["softDeleteRetentionDays"] == {"default": 90, "minimum": 7, "maximum": 90, "type": "integer"}
+    retention = {"default": 90, "minimum": 7, "maximum": 90, "type": "integer"}
+    assert request["softDeleteRetentionDays"].items() >= retention.items()
     assert (domain["wrappingKeys"]["minItems"], domain["wrappingKeys"]["maxItems"]) == (3, 10)
     assert schemas["WrappingKeyRequest"]["oneOf"] == [{"required": ["certificateId"]}, {"required": ["pem"]}]
     assert set(schemas["HsmRequest"]["required"]) == {
@@ -192,6 +193,6 @@ def test_bounds_are_in_the_schema() -> None:
 
 def test_answers_leave_out_what_has_no_value() -> None:
     view = DOCUMENT["components"]["schemas"]["OperationView"]
-    assert view["properties"]["finishedAt"] == {"format": "date-time", "type": "string"}
+    assert view["properties"]["finishedAt"].items() >= {"format": "date-time", "type": "string"}.items()
     assert "finishedAt" not in view["required"]
     assert {"steps", "warnings", "downloads"} <= set(view["required"])
