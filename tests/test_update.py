@@ -88,7 +88,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(
     hsm = shown(portal, hsm_name)
     assert hsm["tags"] == {"Owner": "team-a2", "costCenter": "42"}
     assert (hsm["network"], hsm["purgeProtection"]) == (NETWORK, True)
-    assert (hsm["expiresAt"], hsm["lastOperation"]["kind"]) == ("2030-01-01T00:00:00Z", "update")
+    assert (hsm["expiresAt"], hsm["lastOperation"]["kind"]) == ("2030-01-01T00:00:00.000Z", "update")
     assert hsm["securityDomain"]
     whole = {**body, **change, "tags": {"Owner": "team-a2"}}
     assert portal.put_hsm(hsm_name, whole).status_code == 200

@@ -12,8 +12,9 @@ from domain.error_catalogue import CATALOGUE
 from domain.fields import Guid, Location
 from domain.names import hsm_of_operation, normalise_hsm_name
 from domain.requests import AddressRange, CertificateIdText, HsmRequest
+from triggers.door.problems import show
 from triggers.openapi.document import make_document
-from triggers.openapi.examples import ANSWERS, REQUESTS
+from triggers.openapi.examples import ANSWERS, ANSWERS_OF_CALLS, REQUESTS
 from triggers.route_codes import codes_by_status
 from triggers.routes import ROUTES, Route, load, model_name
 
@@ -111,7 +112,19 @@ def test_an_example_of_an_answer_is_one(name: str) -> None:
     models = {model for route in ROUTES for status, model in route.answers.items() if model_name(route, status) == name}
     (model,) = models
     kind: type[BaseModel] = load(str(model))
-    assert kind.model_validate(ANSWERS[name]).model_dump(mode="json", by_alias=True, exclude_none=True) == ANSWERS[name]
+    assert show(kind.model_validate(ANSWERS[name])) == ANSWERS[name]
+
+
+@pytest.mark.parametrize("call", ANSWERS_OF_CALLS, ids=str)
+def test_an_example_of_a_calls_answer_is_one(call: tuple[str, int]) -> None:
+    (model,) = (route.answers[call[1]] for route in ROUTES if route.name == call[0])
+    kind: type[BaseModel] = load(str(model))
+    assert show(kind.model_validate(ANSWERS_OF_CALLS[call])) == ANSWERS_OF_CALLS[call]
+
+
+def test_every_answer_with_a_body_has_an_example() -> None:
+    shown = {model_name(route, status) for route in ROUTES for status in route.answers}
+    assert shown == {*ANSWERS, "ApiDescription", ""}
 
 
 def schema_of(kind: Any) -> dict[str, Any]:
