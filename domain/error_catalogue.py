@@ -55,7 +55,10 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "body_not_json": _field("The body is not JSON."),
     "body_too_large": ErrorKind(413, retryable=False, meaning="The body is larger than 256 KB.", advice=_CORRECT),
     "content_type_unsupported": ErrorKind(
-        415, retryable=False, meaning="The body is not said to be JSON.", advice="Send Content-Type: application/json."
+        415,
+        retryable=False,
+        meaning="The body is not said to be of a media type that the call takes.",
+        advice="Send Content-Type: application/json, or application/merge-patch+json with a PATCH.",
     ),
     "invalid_field": _field("A field is unknown, missing, or has a wrong value."),
     "hsm_name_invalid": _field("The name is not one that an HSM can have."),

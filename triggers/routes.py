@@ -43,6 +43,16 @@ class Route(NamedTuple):
         return self.method != "GET"
 
     @property
+    def replaces(self) -> bool:
+        """Whether it says what is to be, so that the same call twice is the same as once."""
+        return self.method in ("PUT", "PATCH")
+
+    @property
+    def media_types(self) -> tuple[str, ...]:
+        """As what its body may be sent."""
+        return ("application/merge-patch+json", "application/json") if self.method == "PATCH" else ("application/json",)
+
+    @property
     def owned(self) -> bool:
         """Whether what it is about belongs to a team."""
         return self.tag in ("hsms", "operations")

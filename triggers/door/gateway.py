@@ -165,10 +165,16 @@ def _read_body(route: Route, request: func.HttpRequest) -> bytes:
         message = f"The body is larger than {MAXIMUM_BODY // 1024} KB."
         raise refused_fields([FieldError(field="body", message=message, code="body_too_large")])
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind not in ("application/json", "application/merge-patch+json"):
-        message = "The body of a request is application/json."
-        raise refused_fields([FieldError(field="Content-Type", message=message, code="content_type_unsupported")])
+    if kind not in route.media_types:
+        raise _unsupported(route)
     return body
+
+
+def _unsupported(route: Route) -> Refusal:
+    """Name what the call takes; of a PATCH in the header of RFC 5789, section 3.1, too."""
+    message = f"The body of this request is {' or '.join(route.media_types)}."
+    error = refused_fields([FieldError(field="Content-Type", message=message, code="content_type_unsupported")])
+    return Refusal(error.detail, {"Accept-Patch": ", ".join(route.media_types)} if route.method == "PATCH" else None)
 
 
 def _base(request: func.HttpRequest) -> str:

@@ -29,6 +29,11 @@ precisions. Every error is `application/problem+json` with a stable `code`; code
 A path that is not here is answered with 404 `path_not_found`, a method that a path has not with 405
 `method_not_allowed`, which `Allow` goes with."""
 
+_REPEATABLE: Final = (
+    "Sent again it is carried out once: it needs no `Idempotency-Key`, and one is not looked at. `If-Match` keeps one "
+    "that comes late from undoing what was changed meanwhile."
+)
+
 # Where in an answer stands what the path of another call leaves open: that call can follow.
 _LEADS_TO: Final = {
     "OperationView": {"id": "$response.body#/id", "name": "$response.body#/hsm"},
@@ -90,7 +95,7 @@ def _operation(route: Route, places: dict[Use, dict[str, Any]], audience: str) -
         "operationId": route.name,
         "tags": [route.tag],
         "summary": route.summary,
-        "description": _who(route),
+        "description": " ".join(filter(None, (_who(route), _REPEATABLE if route.replaces else ""))),
         "security": [{"entra": [f"{audience}/{SCOPE}"]}, {"entra": [f"{audience}/.default"]}, {"token": []}]
         if route.roles
         else [],
@@ -102,12 +107,8 @@ def _operation(route: Route, places: dict[Use, dict[str, Any]], audience: str) -
         media: dict[str, Any] = {"schema": places[load(route.body), "validation"]}
         if route.name in REQUESTS:
             media["example"] = REQUESTS[route.name]
-        operation["requestBody"] = {"required": True, "content": {_media_type(route): media}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(route.media_types, media)}
     return operation
-
-
-def _media_type(route: Route) -> str:
-    return "application/merge-patch+json" if route.method == "PATCH" else "application/json"
 
 
 def _who(route: Route) -> str:
