@@ -54,7 +54,7 @@ def test_the_approver_sees_all_that_is_to_be_and_what_is_removed(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     network = {"defaultAction": "Deny", "ipRules": ["127.0.0.1/32"]}
-    body = request_for(stack, custodians, expiresAt="2030-01-01T00:00:00Z", network=network)
+    body = request_for(stack, custodians, expiresAt="2030-01-01T00:00:00.000Z", network=network)
     provision(stack, portal, hsm_name, body)
     made = portal.send("GET", f"hsms/{hsm_name}").json()["lastOperation"]["id"]
     shown = portal.operation(made)["plan"]

@@ -204,6 +204,12 @@ def test_bounds_are_in_the_schema() -> None:
     }
 
 
+def test_a_time_of_a_query_has_no_keywords_that_json_schema_does_not_know() -> None:
+    parameters = operation(next(route for route in ROUTES if route.name == "list_operations"))["parameters"]
+    (schema,) = (item["schema"] for item in parameters if item.get("name") == "createdAfter")
+    assert schema == {"type": "string", "format": "date-time"}
+
+
 def test_answers_leave_out_what_has_no_value() -> None:
     view = DOCUMENT["components"]["schemas"]["OperationView"]
     assert view["properties"]["finishedAt"].items() >= {"format": "date-time", "type": "string"}.items()

@@ -88,6 +88,9 @@ def _parameter(name: str, schema: dict[str, Any], *, required: bool) -> dict[str
         schema = {**choices[0], **schema}
     elif choices:
         schema["anyOf"] = choices
+    for word in ("ge", "le"):
+        # JSON Schema has no bounds for times: these are pydantic's own words.
+        schema.pop(word, None)
     written: dict[str, Any] = {"name": name, "in": "query", "required": required, "schema": schema}
     description = schema.pop("description", None)
     return {**written, "description": description} if description else written
