@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from clients import archive, resource_manager
-from clients.archive import PinnedPlan
+from clients.archive import HeldClaim, PinnedPlan
 from clients.ownership import hsm_exists, is_ours
 from domain.approvals import require_approved
 from domain.errors import ServiceError, service_error
@@ -19,6 +19,7 @@ type Kinds = OperationKind | tuple[OperationKind, ...] | None
 
 EXPORTING: Final = ("provision", "rewrap")
 """The kinds of operations that export a security domain."""
+_ATTEMPTS: Final = 4
 
 
 def now() -> datetime:
@@ -33,6 +34,33 @@ def claim_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False)
     orchestration by other means than the API gets nothing done, nor does one of another kind. `operation_canceled`
     where somebody asked for that and the step can be left: `cancelable`.
     """
+    claim = _hold(work, kind).claim
+    if cancelable and claim.cancel is not None:
+        raise operation_canceled()
+    return claim
+
+
+def commit(work: Work, kind: Kinds) -> None:
+    """Have no cancel accepted from here on: what comes next cannot be left alone.
+
+    The claim's ETag decides whether a cancel came before: ServiceError `operation_canceled` then. Raises
+    `record_changed`, and as `claim_of` does.
+    """
+    for _ in range(_ATTEMPTS):
+        held = _hold(work, kind)
+        # Idempotent: whoever committed was not canceled, and is not any more.
+        if held.claim.committed_at is not None:
+            return
+        if held.claim.cancel is not None:
+            raise operation_canceled()
+        if archive.replace_claim(held.claim.model_copy(update={"committed_at": now()}), held.etag):
+            return
+    raise service_error(
+        "record_changed", "The claim was changed meanwhile.", advice="It is tried again.", retryable=True
+    )
+
+
+def _hold(work: Work, kind: Kinds) -> HeldClaim:
     hsm = hsm_of_operation(work.operation_id)
     held = archive.find_claim(hsm) if hsm else None
     if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:
@@ -42,9 +70,7 @@ def claim_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False)
     if work.instance_id != instance_id(held.claim.hsm) or (kinds is not None and held.claim.kind not in kinds):
         raise not_claimed()
     follow(held.claim.trace)
-    if cancelable and held.claim.cancel is not None:
-        raise operation_canceled()
-    return held.claim
+    return held
 
 
 def pinned_plan_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False) -> PinnedPlan:

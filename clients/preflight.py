@@ -20,6 +20,7 @@ from clients.ownership import (
 )
 from clients.resource_manager import Provider
 from clients.wrapping_certificates import FoundKey, find_wrapping_key
+from domain.administration import find_administration_warnings
 from domain.asking import find_refusals, require_person
 from domain.caller import Principal
 from domain.errors import FieldError, ServiceError, refused_fields, service_error
@@ -27,8 +28,8 @@ from domain.fields import OperationKind
 from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
 from domain.policy_rules import Grant, find_approval_reasons
-from domain.records import Claim, HsmRecord
-from domain.requests import HsmRequest, check_request
+from domain.records import Claim, HsmRecord, Notice
+from domain.requests import HsmRequest
 from domain.settings import deployment_policy, settings
 from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wrapping_keys, wrapping_key_field
 
@@ -87,6 +88,11 @@ class Candidate:
         """Whether the team's HSM was taken over, and its security domain was never exported by this service."""
         record = self.record
         return record is not None and record.team == self.team and record.awaits_first_export
+
+    @property
+    def administration_warnings(self) -> list[Notice]:
+        """Why the service may not be allowed to activate the HSM that is there."""
+        return find_administration_warnings(self.existing, own_identity().object_id)
 
     @cached_property
     def refusals(self) -> list[FieldError]:
@@ -164,10 +170,6 @@ class Check(NamedTuple):
         return "policy" if self.needs_allowed in refused else None
 
 
-def _check_request(candidate: Candidate) -> None:
-    check_request(candidate.request, candidate.now)
-
-
 def _check_policy(candidate: Candidate) -> None:
     errors = [error for error in candidate.refusals if not _is_of_key(error)]
     if errors:
@@ -198,7 +200,7 @@ def _check_permissions(candidate: Candidate) -> None:
     if missing:
         raise service_error(
             "permission_missing",
-            f"The function's identity may not: {', '.join(missing)}.",
+            f"The service's identity may not: {', '.join(missing)}.",
             advice="Give it the roles that docs/operators.md names on this subscription, then send the request again.",
         )
 
@@ -264,7 +266,6 @@ def _check_limit(candidate: Candidate) -> None:
 
 
 CHECKS: Final = (
-    Check("request", "The request keeps its own rules", _check_request),
     Check("policy", "The deployment's policy allows it", _check_policy),
     Check(
         "subscription",

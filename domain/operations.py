@@ -1,6 +1,6 @@
 """An operation as a person sees it: all its steps from the first moment, and how it ended."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from pydantic import AwareDatetime, Field
@@ -30,28 +30,46 @@ class Step(Model):
     finished_at: AwareDatetime | None = None
 
 
+class CurrentStep(Model):
+    """The step that an operation is at: it runs, or waits for Azure or for somebody."""
+
+    name: str
+    """Its stable name."""
+    status: StepStatus
+    """How it stands."""
+
+
 class OperationResult(Model):
     """What a successful operation has made of the HSM."""
 
     resource_id: str
+    """The Azure resource id of the HSM."""
     uri: str
+    """The address at which the HSM is used."""
     security_domain: Receipt | None = None
+    """The security domain that was stored. Absent where the operation stored none."""
 
 
 class ExistingHsm(Model):
-    """An HSM that an operation which did not succeed leaves behind; its state is Unknown where Azure did not say."""
+    """An HSM that an operation which did not succeed leaves behind."""
 
     resource_id: str
+    """The Azure resource id of the HSM."""
     state: str
+    """What Azure says of it, such as `Active`; `Unknown` where Azure did not answer."""
 
 
 class Existing(Model):
     """What exists after an operation that did not succeed, what it costs in a month, and how to go on."""
 
     resource_group: str | None = None
+    """The resource group that exists. Absent where there is none."""
     hsm: ExistingHsm | None = None
+    """The HSM that exists. Absent where there is none."""
     monthly_cost_usd: float | None = None
+    """What that costs in a month, in US dollars. Absent where nothing does, or nobody knows."""
     resume: str
+    """How to go on, in words for people."""
 
 
 class Operation(Model):
@@ -89,6 +107,16 @@ class Operation(Model):
         return any(mine.name == step and mine.status not in ("NotStarted", "Skipped") for mine in self.steps)
 
     @property
+    def current_step(self) -> CurrentStep | None:
+        """The step that it is at; None where it has not begun, is over, or is between two tries."""
+        return None if self.ended else find_current_step((step.name, step.status) for step in self.steps)
+
+    @property
+    def awaiting_approval(self) -> bool:
+        """Whether it waits for somebody's approval."""
+        return is_approval(self.current_step)
+
+    @property
     def percent_complete(self) -> int:
         """How much of it is done: by steps, for nobody knows how long Azure takes."""
         return 100 if self.status == "Succeeded" else percent_done([step.status for step in self.steps])
@@ -98,6 +126,17 @@ def percent_done(steps: Sequence[str]) -> int:
     """Give how much of an operation that has not succeeded is done, by the statuses of its steps."""
     done = sum(status in ("Succeeded", "Skipped") for status in steps)
     return min(99, done * 100 // len(steps))
+
+
+def find_current_step(steps: Iterable[tuple[str, str]]) -> CurrentStep | None:
+    """Find the step, by the names and statuses of all, that an operation is at which has not ended."""
+    running = (CurrentStep(name=name, status="Running") for name, status in steps if status == "Running")
+    return next(running, None)
+
+
+def is_approval(step: CurrentStep | None) -> bool:
+    """Say whether an operation that is at this step waits for somebody's approval."""
+    return step is not None and step.name == "await_approval"
 
 
 def replaced_operation(claim: Claim) -> Operation | None:

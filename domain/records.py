@@ -19,14 +19,18 @@ class Notice(Model):
     """Something accepted that a person may want to change."""
 
     code: str
+    """What it is: a stable code."""
     message: str
+    """What it is, in words for people."""
 
 
 class Cancellation(Model):
     """Who asked for an operation to be canceled, and when."""
 
     by: Principal
+    """Who asked."""
     at: AwareDatetime
+    """When."""
 
 
 class Claim(Model):
@@ -37,7 +41,8 @@ class Claim(Model):
     the request; `by_operator` says that it came from somebody who may act for every team. `request` is what the HSM is
     to be: of an adoption what it was found to be, of an update all of it, with `change`, which Azure makes in place.
     `replaced` is the record, as JSON, of the operation that gave way to this one before it could be recorded: whoever
-    wins the claim writes it then, and where they die before that it is known from here.
+    wins the claim writes it then, and where they die before that it is known from here. `committed_at` is when the
+    operation came to what cannot be left alone: it is written under the claim's ETag, as `cancel` is, and never both.
     """
 
     hsm: str
@@ -55,6 +60,7 @@ class Claim(Model):
     state: Literal["running", "ended"] = "running"
     succeeded: bool | None = None
     cancel: Cancellation | None = None
+    committed_at: AwareDatetime | None = None
     replaced: dict[str, Any] | None = None
     trace: Trace = Trace()
 
@@ -83,7 +89,9 @@ class Replaced(Model):
     """The stored security domain whose place another one takes: it stays where it is, and its keys still open it."""
 
     operation_id: str
+    """The operation that stored it."""
     sha256: str
+    """The SHA-256 of its bytes, in hex."""
 
 
 class Plan(Model):
@@ -129,35 +137,43 @@ class Plan(Model):
 
 
 class Receipt(Model):
-    """What is known of one stored download of a security domain, without a byte of it.
-
-    `export` is the number, in the journal of the HSM's exports, of the request that these bytes answer; `alone` says
-    that no earlier request could take effect after it; `size` is in bytes.
-    """
+    """What is known of one stored download of a security domain, without a byte of it."""
 
     operation_id: str
+    """The operation that downloaded it."""
     attempt: int
+    """Which of that operation's downloads it was, counted from 1."""
     blob_url: str
+    """The address of the blob that holds it."""
     etag: str
+    """The ETag of that blob, which was written once."""
     sha256: str
+    """The SHA-256 of the stored bytes, in hex."""
     size: int
+    """How many bytes they are."""
     quorum: int
+    """How many of the wrapping keys together open it."""
     thumbprints: list[str]
+    """The SHA-256 thumbprints of the wrapping certificates, in the order of the request."""
     export: int
+    """The number, among all exports of the HSM that this service asked for, of the one that these bytes answer."""
     alone: bool
+    """Whether no earlier export could still take effect after this one."""
     stored_at: AwareDatetime
+    """When it was stored."""
 
 
 class Download(Model):
-    """How one attempt to download the security domain ended; only a confirmed one counts.
-
-    `sha256` is of the stored bytes, whose receipt lies beside them; None where none were stored.
-    """
+    """How one attempt to download the security domain ended; only a confirmed one counts."""
 
     attempt: int
+    """Which of the operation's attempts it was, counted from 1."""
     outcome: Literal["Confirmed", "ExportFailed", "Ambiguous", "Superseded", "Unconfirmed"]
+    """How it ended."""
     export: int | None = None
+    """The number of the export that it asked for. Absent where it asked for none."""
     sha256: str | None = None
+    """The SHA-256 of the stored bytes, in hex. Absent where none were stored."""
 
 
 class ExportEntry(Model):

@@ -21,7 +21,9 @@ class RewrapRequest(Model):
     """The body of `POST /api/hsms/{name}/security-domain/rewrap`: the new custodians and their quorum."""
 
     security_domain: SecurityDomainRequest
+    """To whom the security domain is encrypted from now on, and how many of them open it."""
     requested_by: Guid | None = None
+    """The Entra object id of the person for whom an application asks. A person leaves it out."""
 
 
 def parse_rewrap(body: bytes) -> RewrapRequest:

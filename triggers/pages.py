@@ -15,14 +15,15 @@ from triggers.routes import API_VERSION
 _ROOT: Final = Path(__file__).parent.parent / "console"
 _TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _VIEWS: Final = (
-    "every", "filters", "fleet", "hsm", "operation", "operations", "people", "problem", "receipt", "settings", "tables",
+    "copying", "every", "filters", "fleet", "hsm", "operation", "operations", "people", "problem", "receipt",
+    "settings", "tables", "you",
 )  # fmt: skip
 
 # What is asked for, and the file that answers. What is not here does not exist, whatever lies in the folder.
 CONSOLE_FILES: Final = {
     "": "index.html",
     **{name: name for name in ("icon.svg", "style.css")},
-    **{f"{name}.js": f"{name}.js" for name in ("api", "dom", "format", "main", "session", "status")},
+    **{f"{name}.js": f"{name}.js" for name in ("api", "caller", "dom", "format", "main", "session", "status")},
     **{f"views/{name}.js": f"views/{name}.js" for name in _VIEWS},
     "vendor/msal-browser.min.js": "vendor/msal-browser.min.js",
 }
@@ -53,9 +54,11 @@ class _Page(NamedTuple):
     etag: str
 
 
-@blueprint.route(
-    route="console/{*path}", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS
-)
+CONSOLE_PATH: Final = "console/{*path}"
+DOCS_PATH: Final = "docs/{*path}"
+
+
+@blueprint.route(route=CONSOLE_PATH, trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def get_console(request: func.HttpRequest) -> func.HttpResponse:
     """Serve the console, and how it signs people in."""
     path = request.route_params.get("path", "")
@@ -64,7 +67,7 @@ def get_console(request: func.HttpRequest) -> func.HttpResponse:
     return _serve(request, CONSOLE_FILES.get(path), CONSOLE_POLICY)
 
 
-@blueprint.route(route="docs/{*path}", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@blueprint.route(route=DOCS_PATH, trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def get_docs(request: func.HttpRequest) -> func.HttpResponse:
     """Serve Swagger UI over the API's OpenAPI document."""
     return _serve(request, DOCS_FILES.get(request.route_params.get("path", "")), DOCS_POLICY)

@@ -48,12 +48,16 @@ CHECKS: Final = {
 
 
 class Check(Model):
-    """One check; `message` says what it found, in words that hold nothing of the content."""
+    """One check of a security domain."""
 
     name: str
+    """Its stable name."""
     title: str
+    """What is checked, in words for people."""
     verdict: CheckVerdict
+    """How it came out. One is skipped where it cannot be made, or it is not known what must be."""
     message: str | None = None
+    """What it found, in words that hold nothing of the content. Absent where it passed."""
 
 
 class PinnedCertificate(NamedTuple):

@@ -78,7 +78,7 @@ def body_of(route: Route, thing: Thing) -> dict[str, Any] | None:
         return thing.body
     if route.name == "patch_hsm":
         return {"tags": thing.body["tags"]}
-    if route.name == "post_adoption":
+    if route.name == "adopt_hsm":
         return {name: thing.body[name] for name in ("subscriptionId", "resourceGroup", "environment")}
     return {"planSha256": "0" * 64} if route.body else None
 
@@ -99,7 +99,7 @@ def check_it_does_not_exist(route: Route, thing: Thing, response: requests.Respo
 
 
 ENDED: Final = {
-    "post_adoption": "hsm_ours_already",
+    "adopt_hsm": "hsm_ours_already",
     "approve_operation": "approval_not_needed",
     "reject_operation": "approval_not_needed",
     "cancel_operation": "operation_ended",

@@ -4,7 +4,16 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from domain.fields import Guid, Location
@@ -33,10 +42,20 @@ def _moment(text: object) -> object:
     return text
 
 
+def _truth(text: object) -> object:
+    # Of itself pydantic takes "on", "Y" and "1" for true, too, which the API's document does not.
+    if text not in ("true", "false"):
+        code, message = "invalid_parameter", "This is true or false."
+        raise PydanticCustomError(code, message)
+    return text
+
+
 # What lies further off is nobody's, and cannot be moved by a clock's error.
 _EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
 _LATEST: Final = datetime(9998, 1, 1, tzinfo=UTC)
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment), Field(ge=_EARLIEST, le=_LATEST)]
+# In the link to the next page it is written as it is read.
+Truth = Annotated[bool, BeforeValidator(_truth), PlainSerializer(lambda truth: "true" if truth else "false")]
 Team = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 
 
@@ -46,8 +65,11 @@ class ListQuery(Model):
     model_config = ConfigDict(validate_by_name=False)
 
     orderby: str
+    """By what the list is ordered."""
     maxpagesize: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = 50
+    """How many items a page holds at most."""
     continuation_token: Annotated[str, Field(max_length=LONGEST_TOKEN)] | None = None
+    """Where the page begins: only `nextLink` says it. Absent: with the first."""
 
     @field_validator("continuation_token")
     @classmethod
@@ -72,28 +94,38 @@ class ListQuery(Model):
 
 
 class HsmListQuery(ListQuery):
-    """Which HSMs, and in which order. `state` is as the list shows it."""
+    """Which HSMs, and in which order."""
 
     orderby: Literal["name", "name desc", "createdAt", "createdAt desc", "monthlyCostUsd", "monthlyCostUsd desc"] = (
         "name"
     )
+    """By what the list is ordered; `desc` turns the order."""
     state: Annotated[str, Field(pattern=r"^[A-Za-z]{1,40}$")] | None = None
+    """Only HSMs in this state, as the list shows it. Absent: in any."""
     team: Team | None = None
+    """Only HSMs of this team. Absent: of all teams of the caller."""
     environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")] | None = None
+    """Only HSMs of this environment. Absent: of all."""
     location: Location | None = None
+    """Only HSMs in this Azure region. Absent: in all."""
 
 
 class OperationListQuery(ListQuery):
-    """Which operations, the newest first unless asked otherwise.
-
-    `requester` is an Entra object id. `created_after` is the first moment that counts, `created_before` the first that
-    does not any more.
-    """
+    """Which operations, the newest first unless asked otherwise."""
 
     orderby: Literal["createdAt", "createdAt desc"] = "createdAt desc"
+    """By what the list is ordered; `desc` turns the order."""
     hsm: Annotated[str, AfterValidator(_hsm_name)] | None = None
+    """Only operations on the HSM of this name. Absent: on all."""
     status: OperationStatus | None = None
+    """Only operations of this status. Absent: of any."""
+    awaiting_approval: Truth | None = None
+    """`true`: only operations that wait for somebody's approval. `false`: only all others. Absent: both."""
     team: Team | None = None
+    """Only operations of this team. Absent: of all teams of the caller."""
     requester: Guid | None = None
+    """Only operations whose request was sent by this Entra object id. Absent: by anybody."""
     created_after: Moment | None = None
+    """Only operations that were accepted at this time or later (RFC 3339). Absent: from the first on."""
     created_before: Moment | None = None
+    """Only operations that were accepted before this time (RFC 3339). Absent: up to now."""

@@ -60,7 +60,6 @@ def view_operation(operation: Operation) -> OperationView:
     pinned = archive.find_pinned_plan(operation.hsm, operation.id)
     return OperationView(
         **{name: getattr(operation, name) for name in _TAKEN_OVER},
-        percent_complete=operation.percent_complete,
         steps=[StepView(**dict(step), title=STEP_TITLES[step.name]) for step in operation.steps],
         plan=_view_plan(pinned.plan) if pinned else None,
         approval=_view_approval(pinned) if pinned else None,
@@ -69,6 +68,7 @@ def view_operation(operation: Operation) -> OperationView:
 
 _TAKEN_OVER = (
     *("id", "kind", "hsm", "team", "requester", "requested_by", "status", "created_at", "finished_at"),
+    *("current_step", "awaiting_approval", "percent_complete"),
     *("warnings", "downloads", "cancel", "error", "exists", "result"),
 )
 
