@@ -15,10 +15,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from domain.security_domain.document import PARTS, EncryptedData, tell
 from domain.security_domain.documents import read_document
 from domain.security_domain.encoding import encode
-from domain.security_domain.envelopes import ENCRYPTION, KEY_BYTES, Envelope, read_envelope, seal_envelope
+from domain.security_domain.envelopes import (
+    ENCRYPTION,
+    KEY_BYTES,
+    UNKNOWN_TO_TOOLS,
+    Envelope,
+    read_envelope,
+    seal_envelope,
+)
 from domain.security_domain.errors import SecurityDomainError
 from domain.security_domain.opening import derive_data_key
 from domain.security_domain.shares import MASTER_KEY_BYTES
+from domain.wrapping_keys import KEY_SIZES
 
 WRAPPING: Final = "RSA-OAEP-256"
 # 32 bytes fill two blocks, and the padding a third.
@@ -70,19 +78,20 @@ def read_transfer_key(text: str) -> TransferKey:
     Raises SecurityDomainError `transfer_key_unreadable`.
     """
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import Encoding
 
     try:
-        if "-----BEGIN" in text:
-            certificate = x509.load_pem_x509_certificate(text.encode())
-        else:
+        if text.lstrip().startswith("{"):
             jwk = _Jwk.model_validate(read_document(text.encode(), "a transfer key"))
             certificate = x509.load_der_x509_certificate(base64.b64decode(jwk.x5c[0], validate=True))
+        else:
+            certificate = x509.load_pem_x509_certificate(text.encode())
         key = certificate.public_key()
-    except (ValueError, ValidationError, SecurityDomainError):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, SecurityDomainError):
         raise _unreadable() from None
-    if not isinstance(key, RSAPublicKey):
+    if not isinstance(key, RSAPublicKey) or key.key_size not in KEY_SIZES:
         raise _unreadable()
     der = certificate.public_bytes(Encoding.DER)
     digest = hashlib.sha256(der)
@@ -152,7 +161,8 @@ def _read(compact: str, what: str, expected: Mapping[str, str]) -> Envelope:
         envelope = read_envelope(compact)
     except ValueError as error:
         raise _malformed(f"{what}: {error}") from None
-    if any(envelope.header.get(name) != value for name, value in expected.items()):
+    header = envelope.header
+    if any(header.get(name) != value for name, value in expected.items()) or header.keys() & UNKNOWN_TO_TOOLS:
         raise _malformed(f"{what}: its header is not as it must be")
     return envelope
 
