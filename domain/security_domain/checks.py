@@ -269,8 +269,8 @@ def _check_certificates(domain: SecurityDomain, certificates: Sequence[PinnedCer
     missing = list((wanted - found).elements())
     foreign = (found - wanted).total()
     told = [f"no share for the certificate {thumbprint}" for thumbprint in missing]
-    told += [f"{foreign} shares for other certificates"] if foreign else []
-    return _Finding("Failed", f"There are {_list(told, '; ')}.")
+    told += [f"{foreign} {'share' if foreign == 1 else 'shares'} for other certificates"] if foreign else []
+    return _Finding("Failed", f"It has {_list(told, '; ')}.")
 
 
 def _thumbprint_of_text(der: bytes) -> str:

@@ -99,7 +99,10 @@ def read_transfer_key(text: str) -> TransferKey:
 
 
 def make_restore_blob(data: Mapping[str, bytes], key: TransferKey) -> str:
-    """Encrypt an HSM's secrets under a new master key, and that to the transfer key."""
+    """Encrypt an HSM's secrets under a new master key, and that to the transfer key.
+
+    Raises SecurityDomainError `transfer_key_unreadable` where nothing can be encrypted to it: its numbers are damaged.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
@@ -109,7 +112,10 @@ def make_restore_blob(data: Mapping[str, bytes], key: TransferKey) -> str:
     if not isinstance(public_key, RSAPublicKey):
         raise _unreadable()
     master_key, content_key = secrets.token_bytes(MASTER_KEY_BYTES), secrets.token_bytes(KEY_BYTES)
-    wrapped = public_key.encrypt(content_key, OAEP(MGF1(hashes.SHA256()), hashes.SHA256(), None))
+    try:
+        wrapped = public_key.encrypt(content_key, OAEP(MGF1(hashes.SHA256()), hashes.SHA256(), None))
+    except ValueError:
+        raise _unreadable() from None
     header = {"alg": WRAPPING, "enc": ENCRYPTION, "kid": "not used"}
     blob = {
         "EncData": {
