@@ -79,7 +79,7 @@ def read_security_domain(content: bytes) -> SecurityDomain:
 def require_version_2(document: dict[str, Any]) -> None:
     """Raise SecurityDomainError `version_1` or `version_unknown` for any other version."""
     version = document.get("version")
-    if "SplitKeys" in document or version is True or version == 1:
+    if "SplitKeys" in document or version == 1:
         raise SecurityDomainError(
             "version_1", "It is version 1 of the format, which this does not open: download the security domain anew."
         )
