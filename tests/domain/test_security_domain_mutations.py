@@ -242,6 +242,7 @@ def with_one_text(count: int, member: str, text: str) -> bytes:
 
 HUGE: Final = {
     "too large": b" " * (LARGEST + 1),
+    "whole but for its size": read_case("three-of-quorum-two").content + b" " * LARGEST,
     "deep lists": nested("[", "]"),
     "deep objects": nested('{"a":', "}"),
     "digits": b'{"version": ' + b"9" * (LARGEST - 20) + b"}",

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.security_domain.document import PARTS
-from domain.security_domain.envelopes import open_envelope, read_envelope
+from domain.security_domain.envelopes import ENCRYPTION, open_envelope, read_envelope, seal_envelope
 from domain.security_domain.errors import SecurityDomainError
 from domain.security_domain.opening import derive_data_key, open_part
 from domain.security_domain.restoring import TransferKey, check_restore_blob, make_restore_blob, read_transfer_key
@@ -26,8 +26,7 @@ from local.azure.managed_hsm.transfer_key import TransferKey as KeyPair
 from local.azure.managed_hsm.transfer_key import open_restore_blob
 from tests.domain.mutations import mutate
 from tests.domain.named_errors import find_error
-from tests.security_domain_opener import decode
-from tests.vectors.reading import read, read_json, read_key, unwrap_with
+from tests.vectors.reading import form, read, read_json, read_key, unwrap_with
 
 FOLDER: Final = "three-of-quorum-two"
 PLAINTEXTS: Final = {
@@ -137,6 +136,43 @@ def test_what_is_wrong_with_a_restore_blob_is_named(change: Callable[[Any], obje
     assert "secret_name" not in error.message
 
 
+WRAPPED: Final = {"alg": "RSA-OAEP-256", "enc": ENCRYPTION, "kid": "not used"}
+PART: Final = {"alg": "dir", "enc": ENCRYPTION, "kid": "hsm_backup"}
+
+
+@pytest.mark.parametrize(
+    ("header", "content", "encrypted_key", "why"),
+    [
+        ({**WRAPPED, "alg": "RSA-OAEP"}, bytes(32), bytes(512), "its header is not as it must be"),
+        ({**WRAPPED, "enc": "A128CBC-HS256"}, bytes(32), bytes(512), "its header is not as it must be"),
+        ({**WRAPPED, "zip": "DEF"}, bytes(32), bytes(512), "its header is not as it must be"),
+        (WRAPPED, bytes(16), bytes(512), "the length that the transfer key makes it"),
+        (WRAPPED, bytes(64), bytes(512), "the length that the transfer key makes it"),
+        (WRAPPED, bytes(32), bytes(256), "the length that the transfer key makes it"),
+        (WRAPPED, bytes(32), b"", "the length that the transfer key makes it"),
+        ({**PART, "alg": "RSA-OAEP-256"}, b"", b"", "its header is not as it must be"),
+        ({**PART, "kid": "other"}, b"", b"", "its header is not as it must be"),
+        ({**PART, "crit": "x"}, b"", b"", "its header is not as it must be"),
+        (PART, b"", bytes(512), "a part has an encrypted key"),
+    ],
+    ids=map(str, range(11)),
+)
+def test_what_is_wrong_with_its_envelopes_is_told(
+    header: dict[str, str], content: bytes, encrypted_key: bytes, why: str
+) -> None:
+    made = seal_envelope(content, header, bytes(64), encrypted_key)
+
+    def change(blob: Any) -> None:
+        if header["kid"] == WRAPPED["kid"]:
+            blob["WrappedKey"]["enc_key"] = made
+        else:
+            blob["EncData"]["data"][0]["compact_jwe"] = made
+
+    error = check(changed(change))
+    assert error is not None
+    assert why in error.message
+
+
 def test_the_security_domain_itself_is_not_taken_for_a_restore_blob() -> None:
     error = check(read(f"{FOLDER}/security-domain.json").encode())
     assert error is not None
@@ -161,18 +197,6 @@ def test_what_we_make_has_the_form_of_the_azure_cli_s_and_another_key_each_time(
     assert len(made) == len(vector)
     assert made != again
     assert form(json.loads(made)) == form(json.loads(vector))
-
-
-def form(value: Any) -> Any:
-    """Give names, order, lengths and headers of a document, and nothing of what is encrypted."""
-    if isinstance(value, dict):
-        return [(name, form(item)) for name, item in value.items()]
-    if isinstance(value, list):
-        return [form(item) for item in value]
-    if isinstance(value, str) and value.count(".") == 4:
-        first, *others = value.split(".")
-        return decode(first), [len(part) for part in others]
-    return value
 
 
 def test_the_local_azure_takes_what_we_make() -> None:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from domain.security_domain.checks import Pinned, PinnedCertificate
 from domain.security_domain.opening import Unwrap
 from domain.wrapping_keys import WrappingCertificate, read_pem
+from tests.security_domain_opener import decode
 from tests.vectors.generate import FOLDER
 
 
@@ -57,3 +58,15 @@ def unwrap_with(key: RSAPrivateKey) -> Unwrap:
         return key.decrypt(ciphertext, OAEP(MGF1(digest), digest, None))
 
     return unwrap
+
+
+def form(value: Any) -> Any:
+    """Give names, order, lengths and headers of a document, and nothing of what is encrypted."""
+    if isinstance(value, dict):
+        return [(name, form(item)) for name, item in value.items()]
+    if isinstance(value, list):
+        return [form(item) for item in value]
+    if isinstance(value, str) and value.count(".") == 4:
+        first, *others = value.split(".")
+        return decode(first), [len(part) for part in others]
+    return value
