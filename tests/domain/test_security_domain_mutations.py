@@ -262,7 +262,7 @@ HUGE: Final = {
 @pytest.mark.parametrize("content", HUGE.values(), ids=HUGE)
 def test_what_is_huge_is_told_soon_and_in_few_words(content: bytes) -> None:
     started = time.process_time()
-    checks = check_security_domain(content, read_case("three-of-quorum-two").pinned)
+    checks = check_security_domain(content, read_case("three-of-quorum-two").pinned._replace(sha256=None))
     assert time.process_time() - started < 3
     assert find_faults(checks)
     assert all(len(check.message or "") <= LONGEST_MESSAGE for check in checks)
