@@ -16,8 +16,8 @@ from domain.security_domain.document import (
     read_security_domain,
 )
 from domain.security_domain.documents import read_document
-from domain.security_domain.encoding import encode
-from domain.security_domain.envelopes import ENCRYPTION, Envelope, read_envelope
+from domain.security_domain.encoding import decode, encode
+from domain.security_domain.envelopes import ENCRYPTION, UNKNOWN_TO_TOOLS, Envelope, read_envelope
 from domain.security_domain.errors import SecurityDomainError
 
 QUORUMS: Final = range(2, 11)
@@ -168,9 +168,19 @@ def _check_quorum(quorum: int, shares: int) -> _Finding:
 def _check_shares(thumbprints: Sequence[str]) -> _Finding:
     if len(thumbprints) not in SHARES:
         return _Finding("Failed", f"There are {len(thumbprints)} shares; an HSM makes 3 to 10.")
+    misnamed = [number for number, thumbprint in enumerate(thumbprints, 1) if not _is_thumbprint(thumbprint)]
+    if misnamed:
+        return _Finding("Failed", f"share {misnamed[0]}: it names its certificate by no SHA-256 in base64url.")
     if len(set(thumbprints)) < len(thumbprints):
         return _Finding("Failed", "Two shares are for the same certificate.")
     return _PASSED
+
+
+def _is_thumbprint(text: str) -> bool:
+    try:
+        return len(decode(text)) == hashlib.sha256().digest_size
+    except ValueError:
+        return False
 
 
 def _check_parts(tags: Sequence[str]) -> _Finding:
@@ -224,7 +234,7 @@ def _find_datum_fault(envelope: Envelope | _Finding, tag: str) -> _Finding | Non
 
 def _find_header_fault(envelope: Envelope) -> _Finding | None:
     unknown = envelope.header.keys() - {"alg", "enc", "kid"}
-    if unknown & {"zip", "crit", "epk", "p2s", "b64"}:
+    if unknown & UNKNOWN_TO_TOOLS:
         return _Finding("Failed", "its header asks for what no restore tool does")
     return _Finding("Warning", "its header has members that the format does not have") if unknown else None
 
@@ -263,8 +273,8 @@ def _check_certificates(domain: SecurityDomain, certificates: Sequence[PinnedCer
     missing = list((wanted - found).elements())
     foreign = (found - wanted).total()
     told = [f"no share for the certificate {thumbprint}" for thumbprint in missing]
-    told += [f"{foreign} shares for other certificates"] if foreign else []
-    return _Finding("Failed", f"There are {_list(told, '; ')}.")
+    told += [f"{foreign} {'share' if foreign == 1 else 'shares'} for other certificates"] if foreign else []
+    return _Finding("Failed", f"It has {_list(told, '; ')}.")
 
 
 def _thumbprint_of_text(der: bytes) -> str:

@@ -79,7 +79,7 @@ def read_security_domain(content: bytes) -> SecurityDomain:
 def require_version_2(document: dict[str, Any]) -> None:
     """Raise SecurityDomainError `version_1` or `version_unknown` for any other version."""
     version = document.get("version")
-    if "SplitKeys" in document or version is True or version == 1:
+    if "SplitKeys" in document or version == 1:
         raise SecurityDomainError(
             "version_1", "It is version 1 of the format, which this does not open: download the security domain anew."
         )
@@ -88,9 +88,13 @@ def require_version_2(document: dict[str, Any]) -> None:
 
 
 def tell(error: ValidationError) -> list[str]:
-    """Say which members are wrong and how, never their values; the first five of them."""
+    """Say which members are wrong and how, never their values nor a name that they made up; the first five of them."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
-    told = [f"{'.'.join(map(str, detail['loc']))[:100]}: {detail['type']}" for detail in details[:5]]
+    told = []
+    for detail in details[:5]:
+        kind = detail["type"]
+        place = detail["loc"][:-1] if kind == "extra_forbidden" else detail["loc"]
+        told.append(f"{'.'.join(map(str, place)) or 'the document'}: {kind}")
     return told + ([f"{len(details) - 5} more"] if len(details) > 5 else [])
 
 

@@ -11,6 +11,8 @@ ENCRYPTION: Final = "A256CBC-HS512"
 KEY_BYTES: Final = 64
 VECTOR_BYTES: Final = 16
 TAG_BYTES: Final = 32
+UNKNOWN_TO_TOOLS: Final = frozenset({"zip", "crit", "epk", "p2s", "b64"})
+"""Members of a header that change what the content means, and that no restore tool heeds."""
 _PARTS: Final = 5
 
 

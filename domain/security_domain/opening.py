@@ -43,7 +43,8 @@ def open_share(domain: SecurityDomain, thumbprint: str, unwrap: Unwrap) -> Share
 def open_data(domain: SecurityDomain, shares: Sequence[Share]) -> dict[str, bytes]:
     """Decrypt the HSM's secrets, by their tags.
 
-    Raises SecurityDomainError: `shares_too_few`, `shares_repeated`, `shares_contradict`, `part_damaged`.
+    Raises SecurityDomainError: `quorum_impossible`, `shares_too_few`, `shares_repeated`, `shares_contradict`,
+    `part_damaged`.
     """
     master_key = combine_shares(shares, domain.shared_keys.required)
     return {

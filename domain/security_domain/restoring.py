@@ -15,10 +15,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from domain.security_domain.document import PARTS, EncryptedData, tell
 from domain.security_domain.documents import read_document
 from domain.security_domain.encoding import encode
-from domain.security_domain.envelopes import ENCRYPTION, KEY_BYTES, Envelope, read_envelope, seal_envelope
+from domain.security_domain.envelopes import (
+    ENCRYPTION,
+    KEY_BYTES,
+    UNKNOWN_TO_TOOLS,
+    Envelope,
+    read_envelope,
+    seal_envelope,
+)
 from domain.security_domain.errors import SecurityDomainError
 from domain.security_domain.opening import derive_data_key
 from domain.security_domain.shares import MASTER_KEY_BYTES
+from domain.wrapping_keys import KEY_SIZES
 
 WRAPPING: Final = "RSA-OAEP-256"
 # 32 bytes fill two blocks, and the padding a third.
@@ -70,19 +78,20 @@ def read_transfer_key(text: str) -> TransferKey:
     Raises SecurityDomainError `transfer_key_unreadable`.
     """
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import Encoding
 
     try:
-        if "-----BEGIN" in text:
-            certificate = x509.load_pem_x509_certificate(text.encode())
-        else:
+        if text.lstrip().startswith("{"):
             jwk = _Jwk.model_validate(read_document(text.encode(), "a transfer key"))
             certificate = x509.load_der_x509_certificate(base64.b64decode(jwk.x5c[0], validate=True))
+        else:
+            certificate = x509.load_pem_x509_certificate(text.encode())
         key = certificate.public_key()
-    except (ValueError, ValidationError, SecurityDomainError):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, SecurityDomainError):
         raise _unreadable() from None
-    if not isinstance(key, RSAPublicKey):
+    if not isinstance(key, RSAPublicKey) or key.key_size not in KEY_SIZES:
         raise _unreadable()
     der = certificate.public_bytes(Encoding.DER)
     digest = hashlib.sha256(der)
@@ -90,7 +99,10 @@ def read_transfer_key(text: str) -> TransferKey:
 
 
 def make_restore_blob(data: Mapping[str, bytes], key: TransferKey) -> str:
-    """Encrypt an HSM's secrets under a new master key, and that to the transfer key."""
+    """Encrypt an HSM's secrets under a new master key, and that to the transfer key.
+
+    Raises SecurityDomainError `transfer_key_unreadable` where nothing can be encrypted to it: its numbers are damaged.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
@@ -100,7 +112,10 @@ def make_restore_blob(data: Mapping[str, bytes], key: TransferKey) -> str:
     if not isinstance(public_key, RSAPublicKey):
         raise _unreadable()
     master_key, content_key = secrets.token_bytes(MASTER_KEY_BYTES), secrets.token_bytes(KEY_BYTES)
-    wrapped = public_key.encrypt(content_key, OAEP(MGF1(hashes.SHA256()), hashes.SHA256(), None))
+    try:
+        wrapped = public_key.encrypt(content_key, OAEP(MGF1(hashes.SHA256()), hashes.SHA256(), None))
+    except ValueError:
+        raise _unreadable() from None
     header = {"alg": WRAPPING, "enc": ENCRYPTION, "kid": "not used"}
     blob = {
         "EncData": {
@@ -152,7 +167,8 @@ def _read(compact: str, what: str, expected: Mapping[str, str]) -> Envelope:
         envelope = read_envelope(compact)
     except ValueError as error:
         raise _malformed(f"{what}: {error}") from None
-    if any(envelope.header.get(name) != value for name, value in expected.items()):
+    header = envelope.header
+    if any(header.get(name) != value for name, value in expected.items()) or header.keys() & UNKNOWN_TO_TOOLS:
         raise _malformed(f"{what}: its header is not as it must be")
     return envelope
 

@@ -13,6 +13,7 @@ from domain.security_domain.errors import SecurityDomainError
 FIELD: Final = 257
 MASTER_KEY_BYTES: Final = 32
 LARGEST_HOLDER: Final = 126
+SMALLEST_QUORUM: Final = 2
 _FORM: Final = f"<{MASTER_KEY_BYTES}H"
 SHARE_BYTES: Final = struct.calcsize(_FORM)
 
@@ -50,8 +51,11 @@ def write_share(share: Share) -> bytes:
 def combine_shares(shares: Sequence[Share], quorum: int) -> bytes:
     """Compute the master key from a quorum of shares; more than that are held against each other.
 
-    Raises SecurityDomainError: `shares_too_few`, `shares_repeated`, `shares_contradict`.
+    Raises SecurityDomainError: `quorum_impossible`, `shares_too_few`, `shares_repeated`, `shares_contradict`.
     """
+    if quorum < SMALLEST_QUORUM:
+        # Of one share the key would be the share itself, of none a known one.
+        raise SecurityDomainError("quorum_impossible", "A quorum of fewer than 2 shares protects nothing.")
     holders = [share.holder for share in shares]
     if len(set(holders)) < len(holders):
         raise SecurityDomainError("shares_repeated", "Two of the shares are of the same holder.")
