@@ -1,0 +1,51 @@
+"""What is asked of the person at the terminal; pass phrases come from there and from nowhere else."""
+
+import getpass
+import sys
+import warnings
+from typing import Final
+
+from custodian.errors import CustodianError
+
+# NIST SP 800-63B-4, 3.1.1.2: where a pass phrase is all that protects.
+SHORTEST: Final = 15
+_ATTEMPTS: Final = 3
+
+
+def ask_pass_phrase(prompt: str) -> bytes:
+    """Ask without showing what is typed; raises CustodianError `no_terminal`."""
+    try:
+        with warnings.catch_warnings():
+            # Where there is no terminal, getpass would read from anywhere, and show it.
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass(prompt).encode()
+    except (EOFError, getpass.GetPassWarning):
+        raise CustodianError("no_terminal", "A pass phrase is typed at a terminal, and there is none.") from None
+
+
+def ask_new_pass_phrase(what: str) -> bytes:
+    """Ask twice; raises CustodianError `pass_phrase_not_set` where three attempts are not enough."""
+    for _ in range(_ATTEMPTS):
+        first = ask_pass_phrase(f"New pass phrase of {what} (at least {SHORTEST} characters): ")
+        if len(first.decode()) < SHORTEST:
+            _tell(f"That is too short: at least {SHORTEST} characters, for instance five words.")
+        elif ask_pass_phrase("The same again: ") != first:
+            _tell("These were two different ones.")
+        else:
+            return first
+    raise CustodianError("pass_phrase_not_set", "No pass phrase was set, and nothing was made.")
+
+
+def ask_line(prompt: str) -> str:
+    """Ask for something that may be seen; raises CustodianError `no_terminal`."""
+    if not sys.stdin.isatty():
+        raise CustodianError("no_terminal", "This is typed at a terminal, and there is none.")
+    # What a program reads is on standard output.
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
