@@ -1,6 +1,7 @@
 """`python -m custodian COMMAND`: see `--help` and docs/custodians.md."""
 
 import io
+import logging
 import os
 import sys
 from contextlib import suppress
@@ -40,6 +41,8 @@ def _close_leaks() -> None:
     """Close the ways by which what a process holds reaches a disk unasked, as far as that is possible."""
     # Python's TLS writes its keys where this says.
     os.environ.pop("SSLKEYLOGFILE", None)
+    # What libraries log is not ours to judge.
+    logging.disable()
     with suppress(ImportError, OSError, ValueError):
         # Not on Windows.
         import resource

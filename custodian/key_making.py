@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 SIZES: Final = (2048, 3072, 4096)
 _PUBLIC_EXPONENT: Final = 65537
-# OWASP's number for PBKDF2 with HMAC-SHA256.
-_ROUNDS: Final = 600_000
 _LIFE_OF_KEY: Final = timedelta(days=3652)
 _LIFE_OF_OPENING: Final = timedelta(days=7)
 _LONGEST_NAME: Final = 64
@@ -69,7 +67,7 @@ def make_new_key(arguments: Namespace) -> Result:
 
 def prepare_opening(arguments: Namespace) -> Result:
     """Make the one-time key of a machine on which a security domain will be opened."""
-    name = f"One-time key of an opening, {datetime.now(UTC):%Y-%m-%d}"
+    name = f"One-time key of an opening on {datetime.now(UTC):%Y-%m-%d}"
     pair = _make_pair(arguments.file, name, max(SIZES), _LIFE_OF_OPENING)
     lines = [
         *make_pairs(
@@ -112,7 +110,6 @@ def _seal(key: "RSAPrivateKey", certificate: "Certificate", pass_phrase: bytes) 
 
     encryption = (
         PrivateFormat.PKCS12.encryption_builder()
-        .kdf_rounds(_ROUNDS)
         .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
         .hmac_hash(hashes.SHA256())
         .build(pass_phrase)

@@ -7,8 +7,8 @@ from typing import Final
 
 from custodian.errors import CustodianError
 
-# NIST SP 800-63B-4, 3.1.1.2: where a pass phrase is all that protects.
-SHORTEST: Final = 15
+# Length is what protects a PKCS#12 file: its MAC, which cryptography makes by 2,048 rounds, lets anyone guess quickly.
+SHORTEST: Final = 20
 _ATTEMPTS: Final = 3
 
 
@@ -28,7 +28,7 @@ def ask_new_pass_phrase(what: str) -> bytes:
     for _ in range(_ATTEMPTS):
         first = ask_pass_phrase(f"New pass phrase of {what} (at least {SHORTEST} characters): ")
         if len(first.decode()) < SHORTEST:
-            _tell(f"That is too short: at least {SHORTEST} characters, for instance five words.")
+            _tell(f"That is too short: at least {SHORTEST} characters, for instance six words.")
         elif ask_pass_phrase("The same again: ") != first:
             _tell("These were two different ones.")
         else:
