@@ -31,7 +31,7 @@ def drill(arguments: Namespace) -> Result:
     stored = read_stored_domain(arguments.file)
     shares = open_shares(arguments, stored)
     sizes = _measure(open_data(stored.domain, [opened.share for opened in shares]))
-    lines = [*_about(stored), *_list(stored, shares, sizes), "", *_DRILLED]
+    lines = [*make_pairs(_about(stored)), *_list(stored, shares, sizes), "", *_DRILLED]
     return Result(lines, _describe(stored, shares, sizes))
 
 
@@ -47,7 +47,7 @@ def open_own(arguments: Namespace) -> Result:
     write_new(arguments.output, write_document(envelope).encode())
     share = f"{stored.number_of(opened.thumbprint)} of {len(stored.domain.shared_keys.enc_shares)}, {opened.thumbprint}"
     about = [("share", share), ("opened by", key.name), ("for", recipient.sha256), ("envelope", str(arguments.output))]
-    lines = [*_about(stored), *make_pairs(about), "", "Only that machine opens the envelope. Send it there."]
+    lines = [*make_pairs([*_about(stored), *about]), "", "Only that machine opens the envelope. Send it there."]
     document = {name: value for name, value in envelope.items() if name != "jwe"}
     return Result(lines, {**document, "output": str(arguments.output)})
 
@@ -68,7 +68,7 @@ def restore(arguments: Namespace) -> Result:
         ("restore blob", str(arguments.output)),
         ("SHA-256", sha256_of(blob)),
     ]
-    lines = [*_about(stored), *_list(stored, shares, sizes), "", *make_pairs(made), "", *_NOT_VERIFIED]
+    lines = [*make_pairs(_about(stored)), *_list(stored, shares, sizes), "", *make_pairs(made), "", *_NOT_VERIFIED]
     document = {
         **_describe(stored, shares, sizes),
         "transferKeySha256": transfer_key.sha256,
@@ -123,9 +123,9 @@ def _measure(data: Mapping[str, bytes]) -> dict[str, int]:
     return {tag: len(content) for tag, content in data.items()}
 
 
-def _about(stored: StoredDomain) -> list[str]:
+def _about(stored: StoredDomain) -> list[tuple[str, str]]:
     quorum = f"{stored.domain.shared_keys.required} of {len(stored.domain.shared_keys.enc_shares)}"
-    return make_pairs([("file", stored.file), ("SHA-256", stored.sha256), ("quorum", quorum)])
+    return [("file", stored.file), ("SHA-256", stored.sha256), ("quorum", quorum)]
 
 
 def _list(stored: StoredDomain, shares: Sequence[OpenedShare], sizes: Mapping[str, int]) -> list[str]:
