@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from custodian.errors import CustodianError
 from custodian.files import read_file
@@ -12,6 +12,9 @@ from domain.security_domain.encoding import encode
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
     from cryptography.x509 import Certificate
+
+
+SHORTEST_KEY: Final = 2048
 
 
 class NamedCertificate(NamedTuple):
@@ -58,7 +61,7 @@ def read_certificate(path: Path) -> NamedCertificate:
 
 
 def public_key_of(certificate: NamedCertificate) -> "RSAPublicKey":
-    """Give the public key; raises CustodianError `key_not_rsa`."""
+    """Give the public key; raises CustodianError `key_not_rsa`, where it is too short as well."""
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -67,8 +70,8 @@ def public_key_of(certificate: NamedCertificate) -> "RSAPublicKey":
         key = x509.load_der_x509_certificate(certificate.der).public_key()
     except (ValueError, UnsupportedAlgorithm):
         key = None
-    if not isinstance(key, RSAPublicKey):
-        raise CustodianError("key_not_rsa", f"{certificate.source} has no RSA key.")
+    if not isinstance(key, RSAPublicKey) or key.key_size < SHORTEST_KEY:
+        raise CustodianError("key_not_rsa", f"{certificate.source} has no RSA key of {SHORTEST_KEY} bits or more.")
     return key
 
 

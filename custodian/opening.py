@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from custodian.certificates import NamedCertificate, read_certificate
+from custodian.certificates import SHORTEST_KEY, NamedCertificate, read_certificate
 from custodian.errors import CustodianError
 from custodian.files import group_sha256, read_file, read_sha256, require_new, sha256_of, write_new
 from custodian.given_keys import open_shares, read_certificates, read_own_key
@@ -112,6 +112,8 @@ def _read_transfer_key(arguments: Namespace) -> TransferKey:
     except UnicodeDecodeError:
         text = ""
     key = read_transfer_key(text)
+    if key.modulus_bytes * 8 < SHORTEST_KEY:
+        raise CustodianError("transfer_key_unreadable", f"{path.name} is no transfer key of an HSM: it is too short.")
     if key.sha256 != expected:
         raise CustodianError(
             "transfer_key_differs", f"{path.name} has the SHA-256 {key.sha256}, not the one that you gave: stop here."

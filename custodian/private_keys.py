@@ -78,6 +78,7 @@ def _is_of(certificate: "Certificate", key: "RSAPrivateKey") -> bool:
 
 def _read_pem(path: Path, content: bytes) -> tuple[Any, "Sequence[Certificate]"]:
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     found = _PEM_KEY.search(content)
@@ -92,11 +93,12 @@ def _read_pem(path: Path, content: bytes) -> tuple[Any, "Sequence[Certificate]"]
         return load_pem_private_key(block, None), certificates
     except TypeError:
         return _ask(path, lambda pass_phrase: load_pem_private_key(block, pass_phrase)), certificates
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise _unreadable(path) from None
 
 
 def _read_pkcs12(path: Path, content: bytes) -> tuple[Any, "Sequence[Certificate]"]:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
 
     # A DER sequence; anything else would look like a wrong pass phrase.
@@ -104,6 +106,8 @@ def _read_pkcs12(path: Path, content: bytes) -> tuple[Any, "Sequence[Certificate
         raise _unreadable(path)
     try:
         key, certificate, others = load_key_and_certificates(content, None)
+    except UnsupportedAlgorithm:
+        raise _unreadable(path) from None
     except ValueError:
         key, certificate, others = _ask(path, lambda pass_phrase: load_key_and_certificates(content, pass_phrase))
     return key, [*([certificate] if certificate else []), *others]
