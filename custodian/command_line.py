@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from custodian.errors import CustodianError
 from custodian.inspection import inspect
@@ -24,6 +24,10 @@ exit codes: 0 done; 1 not done, because of how it was used or of this machine; 2
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **settings: Any) -> None:
+        # A name cut short may mean something else in the next version.
+        super().__init__(allow_abbrev=False, **settings)
+
     def error(self, message: str) -> NoReturn:
         raise CustodianError("usage", f"{message}. See {self.prog} --help.")
 

@@ -18,7 +18,7 @@ def ask_pass_phrase(prompt: str) -> bytes:
         with warnings.catch_warnings():
             # Where there is no terminal, getpass would read from anywhere, and show it.
             warnings.simplefilter("error", getpass.GetPassWarning)
-            return getpass.getpass(prompt).encode()
+            return getpass.getpass(prompt).encode(errors="surrogateescape")
     except (EOFError, getpass.GetPassWarning):
         raise CustodianError("no_terminal", "A pass phrase is typed at a terminal, and there is none.") from None
 
@@ -27,7 +27,7 @@ def ask_new_pass_phrase(what: str) -> bytes:
     """Ask twice; raises CustodianError `pass_phrase_not_set` where three attempts are not enough."""
     for _ in range(_ATTEMPTS):
         first = ask_pass_phrase(f"New pass phrase of {what} (at least {SHORTEST} characters): ")
-        if len(first.decode()) < SHORTEST:
+        if len(first.decode(errors="replace")) < SHORTEST:
             _tell(f"That is too short: at least {SHORTEST} characters, for instance six words.")
         elif ask_pass_phrase("The same again: ") != first:
             _tell("These were two different ones.")

@@ -86,6 +86,7 @@ def test_nothing_is_overwritten(tmp_path: Path, there: str, dangling: bool) -> N
         (["ada.p12", "--name", "Ada", "--bits", "1024"], "usage"),
         (["ada.p12"], "usage"),
         (["ada.p12", "--name", "Ada", "--password", "x"], "usage"),
+        (["ada.p12", "--na", "Ada"], "usage"),
     ],
 )
 def test_refuses_what_makes_no_key(tmp_path: Path, arguments: list[str], code: str) -> None:

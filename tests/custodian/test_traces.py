@@ -182,6 +182,17 @@ def test_the_search_finds_every_kind_of_secret(ceremony: Ceremony) -> None:
             assert find_secrets(ceremony, nothing, before) == [str(ceremony.folder / "leak")]
 
 
+@pytest.mark.parametrize("module", ["resource", "termios"])
+def test_it_runs_where_a_module_of_this_system_is_missing(ceremony: Ceremony, module: str) -> None:
+    program = (
+        f"import sys; sys.modules['{module}'] = None; import runpy; runpy.run_module('custodian', run_name='__main__')"
+    )
+    command = [sys.executable, "-c", program, "drill", DOMAIN, "--key", "katherine.pem", "--key", "0.pem"]
+    key = ceremony.custodians[0].key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (ceremony.folder / "0.pem").write_bytes(key)
+    subprocess.run(command, cwd=ceremony.folder, env=plain_environment(), check=True, capture_output=True)
+
+
 def test_a_fault_of_the_tool_shows_where_it_is_and_nothing_else(ceremony: Ceremony) -> None:
     program = "\n".join(
         [
