@@ -19,6 +19,7 @@ from local.azure.control.models import MadeApplication
 from local.azure.launch import LocalAzure, start_local_azure
 from local.azure.managed_hsm.security_domain import make_security_domain, new_domain
 from tests.custodian.terminal import Ended, plain_environment, run, run_at_terminal
+from tests.custodian.watching import watch
 from tests.custodians import make_custodian
 
 VAULT = "custodians-vault"
@@ -36,14 +37,17 @@ class Vaulted(NamedTuple):
     certificates: list[x509.Certificate]
 
     def run(self, *arguments: str | Path, application: MadeApplication | None = None, **variables: str) -> Ended:
-        signed_in = application or self.custodian
-        sign_in = {
-            "AZURE_TENANT_ID": self.azure.endpoints.tenant_id,
-            "AZURE_CLIENT_ID": signed_in.client_id,
-            "AZURE_CLIENT_SECRET": signed_in.client_secret,
-        }
-        environment = plain_environment(**{**self.azure.environment(), **sign_in, **variables})
+        environment = plain_environment(**{**self.sign_in(application or self.custodian), **variables})
         return run(*arguments, folder=self.folder, environment=environment)
+
+    def sign_in(self, application: MadeApplication) -> dict[str, str]:
+        """Give the variables by which the Azure SDKs find the local Azure, and sign in there."""
+        return {
+            **self.azure.environment(),
+            "AZURE_TENANT_ID": self.azure.endpoints.tenant_id,
+            "AZURE_CLIENT_ID": application.client_id,
+            "AZURE_CLIENT_SECRET": application.client_secret,
+        }
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +113,16 @@ def test_a_challenge_is_answered_from_the_vault_and_no_session_key_is_written(va
     assert checked.code == 0, checked
     assert checked.document()["proof"] == prove(nonce, challenge.id, sha256, challenge.thumbprint)
     assert not log.exists()
+
+
+def test_it_talks_to_nobody_else_and_writes_nothing(vaulted: Vaulted) -> None:
+    command = ("check-share", "security-domain.json", "--key-vault-key", vaulted.key_ids[0])
+    watched = watch(vaulted.folder, *command, **vaulted.sign_in(vaulted.custodian))
+    assert watched.ended.code == 0, watched.ended
+    assert watched.wrote <= {"/dev/null"}
+    # The SDKs say in a header what machine it is.
+    assert watched.programs in ([], [["uname", "-p"]])
+    assert watched.addresses == {"127.0.0.1"}
 
 
 def test_a_key_of_another_domain_opens_nothing(vaulted: Vaulted) -> None:

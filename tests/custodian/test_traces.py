@@ -1,13 +1,9 @@
 """What the tool holds reaches no disk, no argument, no environment and no other process: watched as it runs."""
 
 import base64
-import json
-import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -16,55 +12,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from domain.share_checks import new_nonce
 from local.azure.managed_hsm.transfer_key import make_transfer_key
-from local.child_process import REPOSITORY
 from tests.custodian.conftest import PASS_PHRASE, Ceremony
 from tests.custodian.terminal import Ended, plain_environment, run
+from tests.custodian.watching import WATCH, Watched, watch
 from tests.security_domain_opener import combine_shares, open_share
 
-WATCH = Path(__file__).parent / "watch"
 DOMAIN = "security-domain.json"
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-
-
-class Watched(NamedTuple):
-    """What a process did: the files that it opened to write, to read, and all else."""
-
-    ended: Ended
-    wrote: set[str]
-    read: set[str]
-    others: list[str]
-    had: str
-    core_limit: list[int]
-
-
-def watch(ceremony: Ceremony, *arguments: str, typed: Sequence[str] = ()) -> Watched:
-    log, home = ceremony.folder / "watch.log", ceremony.folder / "home"
-    home.mkdir(exist_ok=True)
-    log.write_bytes(b"")
-    environment = plain_environment(
-        PYTHONPATH=f"{WATCH}:{REPOSITORY}", WATCH_LOG=str(log), HOME=str(home), TMPDIR=str(home)
-    )
-    ended = run(*arguments, folder=ceremony.folder, typed=typed, environment=environment)
-    events: list[tuple[str, list[Any]]] = [json.loads(line) for line in log.read_text().splitlines()]
-    log.unlink()
-    assert list(home.iterdir()) == []
-    # A number is a file that was opened, and written down, already.
-    opened = [details for event, details in events if event == "open" and isinstance(details[0], str)]
-    (end,) = [details for event, details in events if event == "end"]
-    return Watched(
-        ended,
-        wrote={str(path) for path, _, flags in opened if flags & WRITING},
-        read={str(path) for path, _, flags in opened if not flags & WRITING and is_ours(str(path), ceremony)},
-        others=[event for event, _ in events if event not in {"open", "end"}],
-        had=json.dumps(end),
-        core_limit=end[2],
-    )
-
-
-def is_ours(path: str, ceremony: Ceremony) -> bool:
-    """Say whether a path lies in the ceremony's folder, in which the tool runs."""
-    absolute = ceremony.folder / path
-    return absolute.parent == ceremony.folder and absolute.is_file()
 
 
 def spellings(secret: bytes) -> list[bytes]:
@@ -138,7 +91,7 @@ def test_a_command_leaves_no_trace(ceremony: Ceremony, opening: tuple[Path, dict
     before = {path for path in ceremony.folder.rglob("*") if path.is_file()}
     arguments, pass_phrases, outputs = COMMANDS[name]
     given = [words.get(argument, argument) for argument in arguments]
-    watched = watch(ceremony, name, *given, typed=[PASS_PHRASE] * pass_phrases)
+    watched = watch(ceremony.folder, name, *given, typed=[PASS_PHRASE] * pass_phrases)
     assert watched.ended.code == (2 if name == "inspect" else 0), watched.ended
     assert watched.wrote - {"/dev/tty"} == outputs
     assert watched.read <= {*given, *outputs}
@@ -173,7 +126,7 @@ def test_the_watch_sees_what_it_is_for(ceremony: Ceremony) -> None:
 def test_the_search_finds_every_kind_of_secret(ceremony: Ceremony) -> None:
     key = ceremony.custodians[0].key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     der = base64.b64decode(b"".join(line for line in key.splitlines() if not line.startswith(b"-")))
-    nothing = Watched(Ended(0, "", ""), set(), set(), [], "", [0, 0])
+    nothing = Watched(Ended(0, "", ""), set(), set(), [], set(), [], "", [0, 0])
     before = {path for path in ceremony.folder.rglob("*") if path.is_file()}
     assert find_secrets(ceremony, nothing, before) == []
     for secret in [der, *secrets_of(ceremony)]:
