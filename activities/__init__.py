@@ -20,6 +20,7 @@ ACTIVITIES: Final = (
     "await_updated",
     "preflight_adoption",
     "adopt_hsm",
+    "preflight_rewrap",
     "record_operation",
 )
 

@@ -4,7 +4,7 @@ An answer that never reached the store (the worker was killed) is accounted for:
 that is written down in the journal of its exports, and what became of it after.
 """
 
-from activities.context import approved_plan_of, claim_of, export_entry, now, operation_canceled
+from activities.context import EXPORTING, approved_plan_of, claim_of, export_entry, now, operation_canceled
 from clients import archive, managed_hsm, resource_manager
 from clients.archive import StoredDomain
 from clients.export_journal import begin_export, has_asked, note_export
@@ -21,7 +21,7 @@ def download_security_domain(work: Work) -> Outcome:
     Waits where the HSM refuses because an activation runs: it can be downloaded once that has ended. A cancel is
     honoured until the HSM was asked for the first time, and never after.
     """
-    plan = approved_plan_of(work)
+    plan = approved_plan_of(work, EXPORTING)
     _honour_cancel(work)
     confirmed = _find_confirmed(plan)
     if confirmed is not None:
@@ -45,7 +45,7 @@ def _honour_cancel(work: Work) -> None:
     A cancel is accepted as long as the step before this one is shown as running. Once this operation has asked, its
     security domain must not be left alone.
     """
-    claim = claim_of(work)
+    claim = claim_of(work, EXPORTING)
     if claim.cancel is not None and not has_asked(claim.hsm, work.operation_id):
         raise operation_canceled()
 

@@ -105,3 +105,13 @@ def require_not_stopped(hsm: Hsm | None) -> None:
             "The operators have stopped destruction and export, so the HSM could not be activated.",
             advice="Ask the platform's operators when it goes on, then send the request again.",
         )
+
+
+def require_export_allowed() -> None:
+    """Raise ServiceError `destruction_and_export_stopped` where the operators' switch stands on that."""
+    if settings().stop_destruction_and_export:
+        raise service_error(
+            "destruction_and_export_stopped",
+            "The operators have stopped destruction and export.",
+            advice="Ask the platform's operators when it goes on, then send the request again.",
+        )

@@ -138,6 +138,7 @@ class Candidate:
             self.request,
             self.now,
             by_operator=self.by_operator,
+            kind=self.kind,
             thumbprints=thumbprints,
         )
 
@@ -286,6 +287,9 @@ CHECKS: Final = (
 Azure's SDK registers a provider by itself when ARM says that it is missing: `provider` goes before all that asks
 Microsoft.KeyVault.
 """
+
+REWRAP_CHECKS: Final = tuple(check for check in CHECKS if check.name in ("policy", "subscription"))
+"""What is checked besides the wrapping keys where only these are new."""
 
 
 def key_checks(candidate: Candidate) -> list[Check]:

@@ -5,23 +5,28 @@ from datetime import UTC, datetime
 from clients import archive
 from clients.wrapping_certificates import read_wrapping_certificate
 from domain.errors import ServiceError
-from domain.records import PinnedKey, Plan, Receipt, sha256_of
-from domain.security_domain import find_faults
+from domain.records import PinnedKey, Plan, Receipt
+from domain.security_domain.checks import Check, Pinned, PinnedCertificate, check_security_domain, find_faults
 from domain.verifications import CertificateState, ShareState, Verification, judge_quorum
-from domain.wrapping_keys import WrappingCertificate, read_der
+from domain.wrapping_keys import WrappingCertificate, read_der, read_pem
 
 
-def find_stored_faults(hsm: str, receipt: Receipt, plan: Plan) -> list[str]:
+def check_stored(hsm: str, receipt: Receipt, plan: Plan) -> list[Check]:
     """Read the stored bytes back and hold them against receipt and plan; the texts hold nothing of them."""
     stored = archive.find_security_domain_of(receipt, hsm)
-    if stored is None:
-        return ["it is not there"]
-    faults = [] if sha256_of(stored.content) == receipt.sha256 else ["its SHA-256 is not the receipt's"]
-    return faults + find_faults(stored.content, plan.thumbprints, plan.whole_request.security_domain.quorum)
+    keys = [read_pem(key.pem) for key in plan.wrapping_keys]
+    certificates = [
+        PinnedCertificate(key.thumbprint, key.der, key.modulus_bytes)
+        for key in keys
+        if isinstance(key, WrappingCertificate)
+    ]
+    pinned = Pinned(receipt.sha256, plan.whole_request.security_domain.quorum, certificates)
+    return check_security_domain(stored.content if stored else None, pinned)
 
 
-def make_verification(hsm: str, receipt: Receipt, plan: Plan, faults: list[str]) -> Verification:
+def make_verification(hsm: str, receipt: Receipt, plan: Plan, checks: list[Check]) -> Verification:
     """Look what became of the wrapping keys, and say how far the security domain is from being lost."""
+    faults = find_faults(checks)
     shares = _find_shares(plan.wrapping_keys)
     certificates = [share.certificate for share in shares]
     return Verification(
@@ -29,6 +34,7 @@ def make_verification(hsm: str, receipt: Receipt, plan: Plan, faults: list[str])
         sha256=receipt.sha256,
         verified_at=datetime.now(UTC).replace(microsecond=0),
         faults=faults,
+        checks=checks,
         quorum_health=judge_quorum(receipt.quorum, certificates, intact=not faults),
         shares=shares,
     )

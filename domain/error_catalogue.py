@@ -140,6 +140,9 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "hsm_exists": _conflict("An HSM of this name exists that is not this team's.", "Choose another name."),
     "hsm_ours_already": _conflict("The HSM is this team's already.", "Read it; PUT and PATCH change it."),
+    "security_domain_missing": _conflict(
+        "This service has no security domain of the HSM.", "Send a PUT with wrapping keys: it exports one."
+    ),
     "hsm_differs": _conflict("The HSM exists, and what differs cannot be changed.", "See errors for what differs."),
     "hsm_soft_deleted": _conflict(
         "A deleted HSM still has the name, and is still billed.", "Recover it or purge it, or choose another name."
@@ -210,6 +213,10 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         "Azure could not change the HSM.", "See in Azure what is wrong with it, then send the request again."
     ),
     "hsm_gone": _failure("The HSM does not exist, or not any more."),
+    "hsm_not_active": _failure("The HSM is not active, so nothing of it can be exported again."),
+    "rewrap_changes_nothing": _failure(
+        "The stored security domain is encrypted to exactly these certificates already.", "Nothing is to be done."
+    ),
     "export_failed": _failure("The HSM did not confirm the export of its security domain, several times."),
     "export_refused": _failure("The HSM refused to hand out its security domain because an export was under way."),
     "export_ambiguous": _failure("The HSM was asked for its security domain by somebody else as well, several times."),

@@ -120,7 +120,8 @@ def find_violations(policy: Policy, grant: Grant, asked: Asked, kind: OperationK
 
 
 # The members of a request that an operation on an HSM which is there decides: an update those that change in place,
-# an adoption what it takes over. An adoption's approver sees the administrators; its tags and name are as they are.
+# a re-wrap the wrapping keys, an adoption what it takes over. An adoption's approver sees the administrators; its tags
+# and name are as they are.
 _DECIDED: Final[dict[OperationKind, frozenset[str]]] = {
     "update": frozenset({"team", "environment", "subscriptionId", "tags", "purgeProtection", "network", "expiresAt"}),
     "adopt": frozenset(
@@ -129,6 +130,7 @@ _DECIDED: Final[dict[OperationKind, frozenset[str]]] = {
             *("softDeleteRetentionDays", "purgeProtection", "network", "expiresAt"),
         }
     ),
+    "rewrap": frozenset({"team", "environment", "subscriptionId", "securityDomain"}),
 }
 
 
@@ -279,13 +281,15 @@ def find_approval_reasons(
     rules = policy.environments.get(environment, EnvironmentRules())
     if kind == "adopt":
         reasons.append("Taking over an HSM that this service did not make always needs approval.")
+    elif kind == "rewrap":
+        reasons.append("Encrypting a security domain to other keys always needs approval.")
     elif kind in policy.approval.kinds:
         reasons.append(f"The policy wants approval of every {kind}.")
     if kind == "provision" and first_export:
         reasons.append("The HSM was taken over; its security domain is exported for the first time.")
     if kind in rules.approval:
         reasons.append(f"The policy wants approval of every {kind} in the environment {environment}.")
-    if kind != "update":
+    if kind not in ("update", "rewrap"):
         reasons += _find_reasons_of_cost(policy, sku)
     return reasons
 

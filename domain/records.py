@@ -79,11 +79,19 @@ class PinnedKey(Model):
     pem: str
 
 
+class Replaced(Model):
+    """The stored security domain whose place another one takes: it stays where it is, and its keys still open it."""
+
+    operation_id: str
+    sha256: str
+
+
 class Plan(Model):
     """An accepted request with everything pinned; written once, before anything is created.
 
     `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
-    `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over.
+    `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over,
+    `replaces` the security domain in whose place a re-wrap puts another one.
     """
 
     hsm: str
@@ -96,6 +104,7 @@ class Plan(Model):
     request: HsmRequest | HsmSpecification
     change: InPlaceChange | None = None
     found: FoundHsm | None = None
+    replaces: Replaced | None = None
     monthly_cost_usd: float | None
     approval_reasons: list[str]
     approval_expires_at: AwareDatetime | None = None

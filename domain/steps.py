@@ -18,6 +18,7 @@ STEP_TITLES: Final = {
     "update_hsm": "Ask Azure for the change",
     "await_updated": "Wait until Azure has made it",
     "preflight_adoption": "Check and pin what is there",
+    "preflight_rewrap": "Check and pin the new custodians' certificates",
     "adopt_hsm": "Take the HSM over",
     "record_operation": "Record the operation",
 }
@@ -39,6 +40,15 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
     "provision": PROVISION_STEPS,
     "update": ("preflight_update", "await_approval", "update_hsm", "await_updated", "record_operation"),
     "adopt": ("preflight_adoption", "await_approval", "adopt_hsm", "record_operation"),
+    "rewrap": (
+        "preflight_rewrap",
+        "await_approval",
+        "fetch_wrapping_keys",
+        "download_security_domain",
+        "await_activation",
+        "verify_security_domain",
+        "record_operation",
+    ),
 }
 """The steps by kind of operation (`domain.fields.OperationKind`)."""
 

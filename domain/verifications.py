@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from domain.model import Model
+from domain.security_domain.checks import Check
 
 QuorumHealth = Literal["Healthy", "Warning", "Critical", "Unknown"]
 CertificateState = Literal["Usable", "Disabled", "Missing", "Offline", "Unknown"]
@@ -32,6 +33,7 @@ class Verification(Model):
     sha256: str
     verified_at: AwareDatetime
     faults: list[str]
+    checks: list[Check] = Field(default_factory=list)
     quorum_health: QuorumHealth
     shares: list[ShareState]
 

@@ -110,9 +110,9 @@ def test_a_new_version_of_a_certificate_is_not_the_pinned_one(
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda content: content[:-1] + b" ", "its SHA-256 is not the receipt's"),
-        (lambda content: content[: len(content) // 2], "its SHA-256 is not the receipt's"),
-        (None, "it is not there"),
+        (lambda content: content[:-1] + b" ", "Its SHA-256 is not the receipt's."),
+        (lambda content: content[: len(content) // 2], "Its SHA-256 is not the receipt's."),
+        (None, "It is not there."),
     ],
     ids=["changed", "cut off", "deleted"],
 )

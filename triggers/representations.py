@@ -12,7 +12,7 @@ from domain.errors import ErrorDetail, FieldError
 from domain.fields import OperationKind
 from domain.model import Model
 from domain.operations import CurrentStep, Existing, OperationResult, OperationStatus
-from domain.records import Cancellation, Download, Notice, Receipt
+from domain.records import Cancellation, Download, Notice, Receipt, Replaced
 from domain.requests import NetworkRequest
 from domain.steps import StepStatus
 from domain.verifications import QuorumHealth
@@ -55,7 +55,8 @@ class PlannedKey(Model):
 class PlanView(Model):
     """What an operation is going to do, with everything pinned: all that an approval is of, but the keys themselves.
 
-    `change` is what an update changes, and `found` the HSM that an adoption takes over.
+    `change` is what an update changes, `found` the HSM that an adoption takes over, `replaces` the security domain in
+    whose place a re-wrap puts another one.
     """
 
     resource_id: str
@@ -74,6 +75,7 @@ class PlanView(Model):
     wrapping_keys: list[PlannedKey]
     change: InPlaceChange | None = None
     found: FoundHsm | None = None
+    replaces: Replaced | None = None
 
 
 class ApprovalView(Model):

@@ -39,6 +39,10 @@ _BY_BODY: Final = {
     "domain.requests:HsmRequest": (*_WRAPPING, *_POLICY),
     "domain.changes:HsmChange": _POLICY,
     "domain.adoption:AdoptionRequest": _POLICY,
+    "domain.rewrapping:RewrapRequest": (
+        *_WRAPPING,
+        *("requested_by_missing", "requested_by_not_you", "environment_unknown", "subscription_not_allowed"),
+    ),
 }
 
 

@@ -214,6 +214,20 @@ ROUTES: Final = (
         codes=("hsm_not_found", "hsm_ours_already", "hsm_exists", "operation_in_progress", "precondition_failed"),
     ),
     Route(
+        name="rewrap_security_domain",
+        method="POST",
+        path="hsms/{name}/security-domain/rewrap",
+        handler="triggers.hsms.rewrapping:rewrap_security_domain",
+        summary="Export the security domain again, for other custodians: 202 with the operation, which needs approval",
+        roles=REQUESTERS,
+        body="domain.rewrapping:RewrapRequest",
+        answers={202: f"{_MODELS}:OperationView"},
+        codes=(
+            *("hsm_not_found", "security_domain_missing", "destruction_and_export_stopped"),
+            *("operation_in_progress", "precondition_failed"),
+        ),
+    ),
+    Route(
         name="get_operation",
         method="GET",
         path="operations/{id}",

@@ -319,8 +319,10 @@ def test_more_entries_never_refuse_more(policy_document: Document, data: st.Data
 
 @pytest.mark.parametrize("kind", get_args(OperationKind))
 @pytest.mark.parametrize("environment_name", ["development", "production", "unknown"])
-def test_only_adoption_needs_approval_if_the_policy_is_silent(kind: OperationKind, environment_name: str) -> None:
-    assert bool(find_approval_reasons(read(), environment_name, "Standard_B1", kind)) is (kind == "adopt")
+def test_who_gets_hold_of_an_hsm_is_approved_also_if_the_policy_is_silent(
+    kind: OperationKind, environment_name: str
+) -> None:
+    assert bool(find_approval_reasons(read(), environment_name, "Standard_B1", kind)) is (kind in ("adopt", "rewrap"))
 
 
 @pytest.mark.parametrize(
@@ -336,7 +338,7 @@ def test_only_adoption_needs_approval_if_the_policy_is_silent(kind: OperationKin
         (["10.0.0.0/8", "203.0.113.7/32"], True),
     ],
 )
-@pytest.mark.parametrize("kind", get_args(OperationKind))
+@pytest.mark.parametrize("kind", ["provision", "update", "adopt"])
 def test_a_network_that_denies_by_default_does_not_let_everybody_in(
     ranges: list[str], refused: bool, kind: OperationKind
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple
 from clients import archive
 from clients.archive import ARCHIVE
 from clients.blobs import list_blobs
-from clients.verification import find_stored_faults, make_verification
+from clients.verification import check_stored, make_verification
 from domain.errors import service_error
 from domain.model import Model
 from domain.operations import Operation
@@ -81,8 +81,7 @@ def verify_stored_security_domain(call: Call) -> Answer:
     """Verify what is stored now, and record how it was found."""
     name = hsm_name(call)
     kept = _find(call, name)
-    faults = find_stored_faults(name, kept.receipt, kept.plan)
-    verification = make_verification(name, kept.receipt, kept.plan, faults)
+    verification = make_verification(name, kept.receipt, kept.plan, check_stored(name, kept.receipt, kept.plan))
     archive.write_verification(verification)
     return Answer(200, verification)
 

@@ -50,6 +50,10 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
         "environment": "production",
         "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
     },
+    "rewrap_security_domain": {
+        "securityDomain": HSM_REQUEST["securityDomain"],
+        "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
+    },
     "approve_operation": _DECISION,
     "reject_operation": _DECISION,
 }

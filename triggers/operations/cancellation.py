@@ -24,6 +24,7 @@ _LAST_STEPS: Final[dict[OperationKind, str]] = {
     "provision": "download_security_domain",
     "update": "update_hsm",
     "adopt": "adopt_hsm",
+    "rewrap": "download_security_domain",
 }
 
 
@@ -74,7 +75,7 @@ def _require_in_time(claim: Claim, operation: Operation) -> None:
 
 
 def _too_late(kind: OperationKind) -> ServiceError:
-    if kind == "provision":
+    if kind in ("provision", "rewrap"):
         return service_error(
             "cancel_too_late",
             "The security domain is being downloaded: from then until it is verified nothing may stop.",

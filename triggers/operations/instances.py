@@ -24,6 +24,7 @@ ORCHESTRATIONS: Final[dict[OperationKind, str]] = {
     "provision": "hsm_provisioning",
     "update": "hsm_update",
     "adopt": "hsm_adoption",
+    "rewrap": "security_domain_rewrap",
 }
 STARTS_WITHIN: Final = timedelta(minutes=1)
 START_ATTEMPTS: Final = 6

@@ -86,6 +86,7 @@ def _view_plan(plan: Plan) -> PlanView:
         quorum=plan.quorum,
         change=plan.change,
         found=plan.found,
+        replaces=plan.replaces,
         wrapping_keys=[
             PlannedKey(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
             for key in plan.wrapping_keys
