@@ -21,6 +21,9 @@ ACTIVITIES: Final = (
     "preflight_adoption",
     "adopt_hsm",
     "record_operation",
+    "list_hsm_page",
+    "verify_kept_security_domain",
+    "record_verification_run",
 )
 
 for _name in ACTIVITIES:

@@ -1,6 +1,21 @@
 """What happens in which order: deterministic generators without any I/O."""
 
-from orchestrations import approval_waiting, hsm_adoption, hsm_provisioning, hsm_update, outcome_polling
+from orchestrations import (
+    approval_waiting,
+    hsm_adoption,
+    hsm_provisioning,
+    hsm_update,
+    outcome_polling,
+    security_domain_verification,
+)
 from orchestrations.registration import blueprint
 
-__all__ = ["approval_waiting", "blueprint", "hsm_adoption", "hsm_provisioning", "hsm_update", "outcome_polling"]
+__all__ = [
+    "approval_waiting",
+    "blueprint",
+    "hsm_adoption",
+    "hsm_provisioning",
+    "hsm_update",
+    "outcome_polling",
+    "security_domain_verification",
+]

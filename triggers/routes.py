@@ -206,6 +206,16 @@ ROUTES: Final = (
         answers={200: "triggers.policy:PolicyView"},
     ),
     Route(
+        name="get_verification_runs",
+        method="GET",
+        path="security-domains/verification",
+        handler="triggers.verification_runs:get_verification_runs",
+        summary="Read how the scheduled verification of all stored security domains goes, and what it found last",
+        roles=(OPERATE_ROLE, AUDIT_ROLE),
+        answers={200: "domain.verification_runs:VerificationRuns"},
+        codes=("engine_unavailable",),
+    ),
+    Route(
         name="list_audit",
         method="GET",
         path="audit",
