@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from clients.azure_errors import our_errors
+from clients.azure_errors import our_errors, unreadable
 from clients.credential import RETRIES, credential
 from clients.transport import make_transport
 from domain.names import CertificateId
@@ -84,6 +84,9 @@ def find_key(certificate: CertificateId) -> VaultKey | None:
             if _inner_code(error) == "KeyDisabled":
                 return VaultKey(enabled=False)
             raise
+        except AttributeError:
+            # The SDK takes any JSON for a key, and looks for its parts.
+            raise unreadable("read the wrapping key") from None
     return VaultKey(enabled=bool(found.properties.enabled))
 
 
