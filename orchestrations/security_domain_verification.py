@@ -39,10 +39,8 @@ def security_domain_verification(
 
 def _begin(ctx: OrchestrationContext) -> dict[str, Any]:
     counts = {"verified": 0, "failed": 0, "critical": 0, "warning": 0, "unknown": 0}
-    return {"startedAt": ctx.current_utc_datetime.isoformat(), "marker": "", "counts": counts} | {
-        "critical": [],
-        "failed": [],
-    }
+    started = ctx.current_utc_datetime.isoformat()
+    return {"startedAt": started, "marker": "", "counts": counts, "critical": [], "failed": []}
 
 
 def _verify(ctx: OrchestrationContext, run: dict[str, Any], hsms: Iterable[str]) -> Generator[Any, Any]:
