@@ -22,6 +22,9 @@ ACTIVITIES: Final = (
     "adopt_hsm",
     "preflight_rewrap",
     "record_operation",
+    "list_hsm_page",
+    "verify_kept_security_domain",
+    "record_verification_run",
 )
 
 for _name in ACTIVITIES:

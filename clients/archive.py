@@ -4,7 +4,7 @@ Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever 
 `approval.json`; for each download attempt `{attempt}/security-domain.json`, `{attempt}/receipt.json`,
 `{attempt}/confirmation.json`.
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
-with its summary beside it for lists (`clients/summaries.py`).
+with its summary beside it for lists (`clients/summaries.py`); and `verification-run`, the last run over all of them.
 """
 
 from typing import Final, NamedTuple
@@ -20,10 +20,12 @@ from domain.model import Model
 from domain.operations import Operation
 from domain.records import Claim, HsmRecord, Plan, Receipt, sha256_of, utc_text
 from domain.summaries import Summary, summarise_claim, summarise_hsm, summarise_operation
+from domain.verification_runs import VerificationRun
 from domain.verifications import Verification
 
 ARCHIVE: Final = "security-domains"
 RECORDS: Final = "hsm-records"
+_VERIFICATION_RUN: Final = "verification-run"
 
 
 def _parse[Record: Model](kind: type[Record], blob: Blob) -> Record:
@@ -110,6 +112,17 @@ def write_verification(verification: Verification) -> None:
     """Record how a security domain was found, in place of what was found before."""
     told = {"verified_at": utc_text(verification.verified_at), "quorum_health": verification.quorum_health}
     put_blob(RECORDS, f"verifications/{verification.hsm}", verification.to_json().encode(), told)
+
+
+def find_verification_run() -> VerificationRun | None:
+    """Read what the last run over all security domains found."""
+    blob = find_blob(RECORDS, _VERIFICATION_RUN)
+    return _parse(VerificationRun, blob) if blob else None
+
+
+def write_verification_run(run: VerificationRun) -> None:
+    """Record what a run over all security domains found, in place of the run before."""
+    put_blob(RECORDS, _VERIFICATION_RUN, run.to_json().encode(), {"finished_at": utc_text(run.finished_at)})
 
 
 def _write(path: str, record: Model, summary: Summary) -> None:

@@ -149,6 +149,25 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         meaning="No security domain of this HSM is stored.",
         advice="Send the PUT of the HSM again: it is downloaded.",
     ),
+    "thumbprint_unknown": _field("No share of the stored security domain is for this certificate."),
+    "share_check_not_found": ErrorKind(
+        404, retryable=False, meaning="The HSM has no such share check.", advice="Check the id, or ask for a new one."
+    ),
+    "share_check_expired": _conflict("The time to answer the share check is over.", "Ask for another one."),
+    "share_check_answered": _conflict(
+        "The share check was answered already, by somebody else or otherwise.", "Nothing is left to do."
+    ),
+    "share_check_of_another_domain": _conflict(
+        "The answer is of other bytes than the challenge, or the HSM has another security domain by now.",
+        "Open the share of what is stored now. If it was downloaded again, ask for another share check.",
+    ),
+    "share_check_wrong_proof": ErrorKind(
+        422,
+        retryable=False,
+        meaning="The proof is not the one that the challenge's nonce gives.",
+        advice="Answer with the private key of this certificate, with few tries.",
+    ),
+    "share_check_exhausted": _conflict("The share check was answered wrongly too often.", "Ask for another one."),
     "operation_in_progress": _conflict(
         "Another operation changes this HSM.", "Wait until that operation has ended.", retryable=True
     ),

@@ -23,27 +23,33 @@ Base64Url = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=1000)]
 
 
 class ShareChallenge(Model):
-    """What a custodian is asked, as a document that may go by any way: only their private key reads the nonce.
-
-    `security_domain_sha256` is the hexadecimal SHA-256 of the stored bytes, `thumbprint` that of the certificate as
-    `x5t_256` has it, `encrypted_nonce` base64url of 32 bytes encrypted by RSA-OAEP with SHA-256.
-    """
+    """What a custodian is asked, as a document that may go by any way: only their private key reads the nonce."""
 
     id: Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+    """The id of the share check."""
     hsm: Annotated[str, Field(pattern=r"^[a-z0-9-]{3,24}$")]
+    """The name of the HSM."""
     security_domain_sha256: Sha256
+    """The SHA-256 of the stored bytes, in hex."""
     thumbprint: Thumbprint
+    """The SHA-256 thumbprint of the certificate, by which the security domain names its share."""
     encrypted_nonce: Base64Url
+    """32 bytes, encrypted to the certificate by RSA-OAEP with SHA-256, as base64url."""
     expires_at: AwareDatetime
+    """Until when an answer is taken."""
 
 
 class ShareAnswer(Model):
     """What the custodian answers: which bytes they opened their share of, and the proof."""
 
     challenge_id: Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+    """The id of the challenge."""
     security_domain_sha256: Sha256
+    """The SHA-256 of the bytes that they opened their share of, in hex."""
     thumbprint: Thumbprint
+    """The SHA-256 thumbprint of their certificate."""
     proof: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
+    """HMAC-SHA256 under the nonce, over the challenge, the bytes and the certificate, as base64url."""
 
 
 def new_nonce() -> bytes:

@@ -114,6 +114,13 @@ def check_wrapping_key(key: WrappingCertificate, now: datetime) -> WrappingKeyFa
     return None
 
 
+def is_expired(key: WrappingCertificate, now: datetime) -> bool:
+    """Say whether a certificate has expired; its key opens what was encrypted to it nevertheless."""
+    from cryptography import x509
+
+    return x509.load_der_x509_certificate(key.der).not_valid_after_utc < now
+
+
 def check_wrapping_keys(
     keys: Sequence[WrappingCertificate | WrappingKeyFault | None], now: datetime
 ) -> list[FieldError]:

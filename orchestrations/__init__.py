@@ -7,6 +7,7 @@ from orchestrations import (
     hsm_update,
     outcome_polling,
     security_domain_rewrap,
+    security_domain_verification,
 )
 from orchestrations.registration import blueprint
 
@@ -18,4 +19,5 @@ __all__ = [
     "hsm_update",
     "outcome_polling",
     "security_domain_rewrap",
+    "security_domain_verification",
 ]

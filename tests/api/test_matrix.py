@@ -13,7 +13,9 @@ from local.policy import TEAM_A, TEAM_B
 from local.portal import Portal
 from local.stack import API_AUDIENCE, Stack
 from tests.custodians import Custodian, request_for
+from tests.planting import ULID
 from triggers.documents import cell
+from triggers.openapi.examples import REQUESTS
 from triggers.routes import ROUTES, Route
 
 ADDRESSES: Final = {"own": TEAM_A, "other": TEAM_B}
@@ -25,6 +27,7 @@ class Thing(NamedTuple):
     name: str
     operation_id: str
     body: dict[str, Any]
+    thumbprint: str
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def thing(stack: Stack, custodians: list[Custodian]) -> Iterator[Thing]:
     portal = Portal(stack)
     operation = portal.follow(portal.put_hsm(name, body).json()["id"])
     assert operation["status"] == "Succeeded", operation
-    yield Thing(name, operation["id"], body)
+    yield Thing(name, operation["id"], body, custodians[0].thumbprint)
     stack.control.forget_hsms()
 
 
@@ -67,7 +70,7 @@ def test_operating_widens_every_other_role(route: Route, stack: Stack, thing: Th
 
 def ask(stack: Stack, route: Route, roles: list[str], group: str, thing: Thing) -> requests.Response:
     token = NewToken(audience=API_AUDIENCE, roles=roles, groups=[group], person=True, object_id=str(uuid.uuid4()))
-    path = route.path.replace("{name}", thing.name).replace("{id}", thing.operation_id)
+    path = route.path.format(name=thing.name, id=thing.operation_id, check=ULID)
     headers = {"Authorization": f"Bearer {stack.control.create_token(token)}"}
     return Portal(stack).send(route.method, path, headers=headers, json=body_of(route, thing))
 
@@ -80,6 +83,10 @@ def body_of(route: Route, thing: Thing) -> dict[str, Any] | None:
         return {"tags": thing.body["tags"]}
     if route.name == "adopt_hsm":
         return {name: thing.body[name] for name in ("subscriptionId", "resourceGroup", "environment")}
+    if route.name == "ask_share_check":
+        return {"thumbprint": thing.thumbprint}
+    if route.name == "answer_share_check":
+        return {**REQUESTS[route.name], "challengeId": ULID}
     return {"planSha256": "0" * 64} if route.body else None
 
 
@@ -98,19 +105,20 @@ def check_it_does_not_exist(route: Route, thing: Thing, response: requests.Respo
         assert (response.status_code, response.json()["code"]) == (404, code)
 
 
-ENDED: Final = {
-    "adopt_hsm": "hsm_ours_already",
-    "approve_operation": "approval_not_needed",
-    "reject_operation": "approval_not_needed",
-    "cancel_operation": "operation_ended",
+REFUSED: Final = {
+    "adopt_hsm": (409, "hsm_ours_already"),
+    "approve_operation": (409, "approval_not_needed"),
+    "reject_operation": (409, "approval_not_needed"),
+    "cancel_operation": (409, "operation_ended"),
+    "answer_share_check": (404, "share_check_not_found"),
 }
 
 
 def check_it_is_there(route: Route, thing: Thing, response: requests.Response) -> None:
-    if route.name in ENDED:
-        assert (response.status_code, response.json()["code"]) == (409, ENDED[route.name]), response.text
+    if route.name in REFUSED:
+        assert (response.status_code, response.json()["code"]) == REFUSED[route.name], response.text
         return
-    assert response.status_code == 200, response.text
+    assert response.status_code == next(iter(route.answers)), response.text
     if route.name == "preflight_hsm":
         assert response.json()["verdict"] == "Passed"
     elif route.owned:

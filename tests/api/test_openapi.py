@@ -15,6 +15,7 @@ from local.portal import Portal
 from local.stack import Stack, register_application
 from tests.api.test_tokens import minted, send
 from tests.custodians import Custodian, request_for
+from tests.planting import ULID
 from triggers.openapi.examples import ANSWERS, ANSWERS_OF_CALLS, REQUESTS
 from triggers.routes import ROUTES, Route
 
@@ -170,7 +171,7 @@ def test_every_body_has_an_example_and_no_fault_is_found_in_it(
     if "subscriptionId" in body:
         body["subscriptionId"] = stack.azure.endpoints.subscription_id
     token = minted(person="requestedBy" not in body)(stack)
-    path = route.path.format(name=hsm_name, id=f"{hsm_name}-01M865B00Y7ESBKJG8B3PHY3ZA")
+    path = route.path.format(name=hsm_name, id=f"{hsm_name}-{ULID}", check=ULID)
     answer = send(stack, route.method, path, {"Authorization": f"Bearer {token}"}, json.dumps(body).encode())
     assert answer.status_code in (200, 202, 404), answer.text
     if answer.status_code == 202:

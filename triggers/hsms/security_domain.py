@@ -63,7 +63,7 @@ class SecurityDomainView(Model):
     """How it was found when it was last verified. Absent where it never was."""
 
 
-class _Kept(NamedTuple):
+class KeptDomain(NamedTuple):
     """The confirmed security domain of an HSM: its receipt, the plan it was made by, and the last claim on the HSM."""
 
     receipt: Receipt
@@ -74,7 +74,7 @@ class _Kept(NamedTuple):
 def get_security_domain(call: Call) -> Answer:
     """Describe an HSM's security domain."""
     name = hsm_name(call)
-    kept = _find(call, name)
+    kept = find_kept_domain(call, name)
     shares = [
         ShareView(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
         for key in kept.plan.wrapping_keys
@@ -94,13 +94,13 @@ def get_security_domain(call: Call) -> Answer:
 def verify_security_domain(call: Call) -> Answer:
     """Verify what is stored now, and record how it was found."""
     name = hsm_name(call)
-    kept = _find(call, name)
+    kept = find_kept_domain(call, name)
     verification = make_verification(name, kept.receipt, kept.plan, check_stored(name, kept.receipt, kept.plan))
     archive.write_verification(verification)
     return Answer(200, verification)
 
 
-def _find(call: Call, name: str) -> _Kept:
+def find_kept_domain(call: Call, name: str) -> KeptDomain:
     """Find an HSM's confirmed security domain; raises ServiceError `hsm_not_found`, `security_domain_not_found`."""
     held = archive.find_claim(name)
     if held is None or not call.sees(held.claim.team):
@@ -114,7 +114,7 @@ def _find(call: Call, name: str) -> _Kept:
             "No security domain of this HSM is stored.",
             advice="Read the HSM's last operation. Sending the PUT again downloads what is missing.",
         )
-    return _Kept(receipt, plan, held.claim)
+    return KeptDomain(receipt, plan, held.claim)
 
 
 def _receipt_of(record: HsmRecord | None, team: str) -> Receipt | None:

@@ -12,6 +12,7 @@ _SUBSCRIPTION: Final = "3f0c5c52-6a3b-4f6e-8f0e-5d1f0f6b7a21"
 _PERSON: Final = "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11"
 _APPROVER: Final = {"tenantId": _TENANT, "objectId": "d2c7a4f0-6f1b-4a0e-9c55-0a4b8e3f7c12", "kind": "person"}
 _ADMINISTRATOR: Final = "6b8a4a0f-5b0e-4c38-9a51-3c1d4f0f7a11"
+_THUMBPRINT: Final = "q1Vb0T3x8mYzJw5kN2rL7cF4hD9sG6aPoUeIiXyZ0Qk"
 _OPERATION: Final = "contoso-hsm-01M865B00Y7ESBKJG8B3PHY3ZA"
 _RESOURCE: Final = (
     f"/subscriptions/{_SUBSCRIPTION}/resourceGroups/rg-hsm/providers/Microsoft.KeyVault/managedHSMs/contoso-hsm"
@@ -60,6 +61,13 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "rewrap_security_domain": {
         "securityDomain": HSM_REQUEST["securityDomain"],
         "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
+    },
+    "ask_share_check": {"thumbprint": _THUMBPRINT},
+    "answer_share_check": {
+        "challengeId": "01M865B00Y7ESBKJG8B3PHY3ZA",
+        "securityDomainSha256": "0c5c9a3e6b1f0f4d7f0f9a8d2f5a4e3b6c7d8e9f0a1b2c3d4e5f60718293a4b5",
+        "thumbprint": _THUMBPRINT,
+        "proof": "2cZ5m1o9vQ0Jm1Qk4sZr8eYy3p7Jd6uX0aTnB5hWlGk",
     },
     "approve_operation": _DECISION,
     "reject_operation": _DECISION,

@@ -40,11 +40,12 @@ def find_instance(claim: Claim | ClaimSummary, client: df.SyncDurableFunctionsCl
     try:
         state = client.get_orchestration_state(instance_id(claim.hsm))
     except grpc.RpcError:
-        raise _engine_unavailable() from None
+        raise engine_unavailable() from None
     return state if state is not None and state.get_input() == claim.operation_id else None
 
 
-def _engine_unavailable() -> ServiceError:
+def engine_unavailable() -> ServiceError:
+    """Make the error of an engine that does not answer."""
     return service_error(
         "engine_unavailable",
         "The engine that carries out operations does not answer.",

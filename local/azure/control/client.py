@@ -114,10 +114,17 @@ class ControlClient:
         return str(self._send("POST", "subscriptions", NewSubscription(registered=registered))["id"])
 
     def create_vault(
-        self, name: str, *, restricted: bool = False, assignments: dict[str, list[str]] | None = None
+        self,
+        name: str,
+        *,
+        restricted: bool = False,
+        purge_protection: bool = False,
+        assignments: dict[str, list[str]] | None = None,
     ) -> None:
         """Make a vault, open to everybody of the tenant or only to those who are assigned something."""
-        self._send("POST", "vaults", NewVault(name=name, restricted=restricted, assignments=assignments or {}))
+        assigned = assignments or {}
+        new = NewVault(name=name, restricted=restricted, purge_protection=purge_protection, assignments=assigned)
+        self._send("POST", "vaults", new)
 
     def change_storage(
         self,

@@ -174,6 +174,7 @@ class NewVault(ControlModel):
 
     name: str
     restricted: bool = False
+    purge_protection: bool = False
     assignments: dict[str, list[str]] = Field(default_factory=dict)
 
 

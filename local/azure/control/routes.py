@@ -45,7 +45,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
 
     async def post_vault(request: Request) -> Response:
         new = models.NewVault.model_validate_json(await request.body())
-        vault = world.vaults.create(new.name, restricted=new.restricted)
+        vault = world.vaults.create(new.name, restricted=new.restricted, purge_protection=new.purge_protection)
         for object_id, granted in new.assignments.items():
             vault.access.assign(object_id, granted)
         return _json(new, 201)
