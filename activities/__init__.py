@@ -20,6 +20,12 @@ ACTIVITIES: Final = (
     "await_updated",
     "preflight_adoption",
     "adopt_hsm",
+    "preflight_restore",
+    "fetch_transfer_key",
+    "await_restore_blob",
+    "upload_security_domain",
+    "await_restored",
+    "verify_restored",
     "record_operation",
 )
 

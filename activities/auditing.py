@@ -13,7 +13,10 @@ from domain.outcomes import Outcome, Work
 from domain.records import Plan
 
 AUDITED: Final = frozenset(
-    {"create_resource_group", "provision_hsm", "download_security_domain", "update_hsm", "adopt_hsm"}
+    {
+        *("create_resource_group", "provision_hsm", "download_security_domain", "update_hsm", "adopt_hsm"),
+        "upload_security_domain",
+    }
 )
 
 

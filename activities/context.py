@@ -1,6 +1,7 @@
 """What every activity begins with: the claim that gives it the right to act, and the plan that says on what."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 from clients import archive, resource_manager
 from clients.archive import PinnedPlan
@@ -14,14 +15,18 @@ from domain.outcomes import Work
 from domain.records import Claim, ExportEntry, Plan
 from domain.trace import follow
 
+type Kinds = OperationKind | tuple[OperationKind, ...] | None
+MAKING: Final[tuple[OperationKind, ...]] = ("provision", "restore")
+"""The kinds of operations that make an HSM."""
+
 
 def now() -> datetime:
     """Give the time, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def claim_of(work: Work, kind: OperationKind | None = "provision", *, cancelable: bool = False) -> Claim:
-    """Read the claim of an operation of a kind, or of any.
+def claim_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False) -> Claim:
+    """Read the claim of an operation of a kind, of one of several, or of any.
 
     Raises ServiceError `not_claimed` unless this operation holds the claim and still runs: whoever starts an
     orchestration by other means than the API gets nothing done, nor does one of another kind. `operation_canceled`
@@ -32,7 +37,7 @@ def claim_of(work: Work, kind: OperationKind | None = "provision", *, cancelable
     if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:
         raise not_claimed()
     # Whoever may start orchestrations by other means could run a claimed operation twice at the same time.
-    if work.instance_id != instance_id(held.claim.hsm) or kind not in (None, held.claim.kind):
+    if work.instance_id != instance_id(held.claim.hsm) or not _includes(kind, held.claim.kind):
         raise not_claimed()
     follow(held.claim.trace)
     if cancelable and held.claim.cancel is not None:
@@ -40,7 +45,11 @@ def claim_of(work: Work, kind: OperationKind | None = "provision", *, cancelable
     return held.claim
 
 
-def pinned_plan_of(work: Work, kind: OperationKind | None = "provision", *, cancelable: bool = False) -> PinnedPlan:
+def _includes(kind: Kinds, claimed: OperationKind) -> bool:
+    return kind is None or claimed in (kind if isinstance(kind, tuple) else (kind,))
+
+
+def pinned_plan_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False) -> PinnedPlan:
     """Read the plan of an operation, and its SHA-256; raises ServiceError `not_planned`, and as `claim_of` does."""
     claim = claim_of(work, kind, cancelable=cancelable)
     pinned = archive.find_pinned_plan(claim.hsm, claim.operation_id)
@@ -54,7 +63,7 @@ def plan_of(work: Work, kind: OperationKind = "provision", *, cancelable: bool =
     return pinned_plan_of(work, kind, cancelable=cancelable).plan
 
 
-def approved_plan_of(work: Work, kind: OperationKind = "provision", *, cancelable: bool = False) -> Plan:
+def approved_plan_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False) -> Plan:
     """Read the plan of an operation, and make sure that it may be carried out.
 
     Raises ServiceError `approval_missing`, and as `pinned_plan_of` does. The decision is read each time: nothing that

@@ -1,4 +1,4 @@
-"""The plan of an operation on an HSM that is there, and what the orchestrator is told of it."""
+"""The plan of an operation that pins no wrapping keys, and what the orchestrator is told of it."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,10 +8,9 @@ from clients import archive
 from domain.adoption import FoundHsm
 from domain.asking import find_refusals, require_person
 from domain.errors import refused_fields
-from domain.hsm import Hsm
 from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
-from domain.records import Claim, Notice, Plan
+from domain.records import Claim, Notice, PinnedSource, Plan
 from domain.requests import HsmRequest, HsmSpecification
 from domain.settings import deployment_policy, settings
 
@@ -52,10 +51,11 @@ def _require_allowed(claim: Claim, request: HsmSpecification, thumbprints: list[
 
 def pin(
     claim: Claim,
-    hsm: Hsm,
+    resource_id: str,
     request: HsmRequest | HsmSpecification,
     *,
     found: FoundHsm | None = None,
+    source: PinnedSource | None = None,
     warnings: list[Notice],
 ) -> Plan:
     """Write the plan, once: what the HSM is to be, what is to change of it, and whether that needs approval."""
@@ -69,10 +69,11 @@ def pin(
             team=claim.team,
             requester=claim.requester,
             requested_by=claim.requested_by,
-            resource_id=hsm.resource_id,
+            resource_id=resource_id,
             request=request,
             change=claim.change,
             found=found,
+            source=source,
             monthly_cost_usd=monthly_cost(policy, request.sku),
             approval_reasons=reasons,
             approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,

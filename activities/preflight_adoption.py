@@ -25,5 +25,5 @@ def preflight_adoption(work: Work) -> Outcome:
         hsm, found = find_foreign_hsm(claim.request, claim.hsm, claim.team)
         seen = specify(hsm, claim.request)
         check_policy(claim, seen)
-        plan = pin(claim, hsm, seen, found=found, warnings=[_NOT_STORED])
+        plan = pin(claim, hsm.resource_id, seen, found=found, warnings=[_NOT_STORED])
     return tell(plan)

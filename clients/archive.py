@@ -1,10 +1,10 @@
 """Where everything lies: the write-once archive of security domains, and the records that change.
 
 Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever overwritten or deleted: `plan.json`,
-`approval.json`; for each download attempt `{attempt}/security-domain.json`, `{attempt}/receipt.json`,
-`{attempt}/confirmation.json`.
+`approval.json`; of a restore `transfer-key.json`; for each download attempt `{attempt}/security-domain.json`,
+`{attempt}/receipt.json`, `{attempt}/confirmation.json`.
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
-with its summary beside it for lists (`clients/summaries.py`).
+with its summary beside it for lists (`clients/summaries.py`); `restore-blobs/{operation}`, what was found last.
 """
 
 from typing import Final, NamedTuple
@@ -19,6 +19,7 @@ from domain.exports import BegunExport
 from domain.model import Model
 from domain.operations import Operation
 from domain.records import Claim, HsmRecord, Plan, Receipt, sha256_of, utc_text
+from domain.restores import RecordedTransferKey, RestoreBlobState
 from domain.summaries import Summary, summarise_claim, summarise_hsm, summarise_operation
 from domain.verifications import Verification
 
@@ -163,6 +164,29 @@ def create_decision(plan: Plan, decision: Decision) -> Decision:
     if create_blob(ARCHIVE, path, decision.to_json().encode()) is not None:
         return decision
     return find_decision(plan) or decision
+
+
+def find_transfer_key(hsm: str, operation_id: str) -> RecordedTransferKey | None:
+    """Read the transfer key that a restore recorded."""
+    blob = find_blob(ARCHIVE, f"{hsm}/{operation_id}/transfer-key.json")
+    return _parse(RecordedTransferKey, blob) if blob else None
+
+
+def create_transfer_key(plan: Plan, key: RecordedTransferKey) -> RecordedTransferKey:
+    """Record a transfer key once; where one is recorded, that one holds and is given back."""
+    create_blob(ARCHIVE, f"{plan.hsm}/{plan.operation_id}/transfer-key.json", key.to_json().encode())
+    return find_transfer_key(plan.hsm, plan.operation_id) or key
+
+
+def find_restore_blob_state(operation_id: str) -> RestoreBlobState | None:
+    """Read what became of the restore blob that was looked at last."""
+    blob = find_blob(RECORDS, f"restore-blobs/{operation_id}")
+    return _parse(RestoreBlobState, blob) if blob else None
+
+
+def write_restore_blob_state(operation_id: str, state: RestoreBlobState) -> None:
+    """Record what became of a restore blob, in place of the one before."""
+    put_blob(RECORDS, f"restore-blobs/{operation_id}", state.to_json().encode(), {})
 
 
 def find_security_domain(plan: Plan, attempt: int) -> StoredDomain | None:

@@ -27,8 +27,8 @@ from domain.fields import OperationKind
 from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
 from domain.policy_rules import Grant, find_approval_reasons
-from domain.records import Claim, HsmRecord
-from domain.requests import HsmRequest, check_request
+from domain.records import Claim, HsmRecord, whole
+from domain.requests import HsmSpecification, check_request
 from domain.settings import deployment_policy, settings
 from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wrapping_keys, wrapping_key_field
 
@@ -46,7 +46,7 @@ class Candidate:
     grant: Grant
     by_operator: bool
     kind: OperationKind
-    request: HsmRequest
+    request: HsmSpecification
     now: datetime
 
     @cached_property
@@ -96,7 +96,7 @@ class Candidate:
     @cached_property
     def keys(self) -> list[FoundKey | ServiceError]:
         """Each wrapping key as it was found, or why its vault did not answer."""
-        return [self._find_key(index) for index in range(len(self.request.security_domain.wrapping_keys))]
+        return [self._find_key(index) for index in range(len(whole(self.request).security_domain.wrapping_keys))]
 
     @cached_property
     def key_errors(self) -> list[FieldError]:
@@ -125,7 +125,7 @@ class Candidate:
             # No vault gets a request that the policy does not allow.
             return FoundKey(None, WrappingKeyFault(refused.code, refused.message))
         try:
-            return find_wrapping_key(index, self.request.security_domain.wrapping_keys[index])
+            return find_wrapping_key(index, whole(self.request).security_domain.wrapping_keys[index])
         except ServiceError as error:
             return error
 
@@ -138,6 +138,7 @@ class Candidate:
             self.request,
             self.now,
             by_operator=self.by_operator,
+            kind=self.kind,
             thumbprints=thumbprints,
         )
 
@@ -164,7 +165,7 @@ class Check(NamedTuple):
 
 
 def _check_request(candidate: Candidate) -> None:
-    check_request(candidate.request, candidate.now)
+    check_request(whole(candidate.request), candidate.now)
 
 
 def _check_policy(candidate: Candidate) -> None:
@@ -242,7 +243,7 @@ def _check_existing(candidate: Candidate) -> None:
 
 
 def _check_switches(candidate: Candidate) -> None:
-    require_not_stopped(candidate.existing)
+    require_not_stopped(candidate.existing, candidate.kind)
 
 
 def _check_quota(candidate: Candidate) -> None:
@@ -287,10 +288,13 @@ Azure's SDK registers a provider by itself when ARM says that it is missing: `pr
 Microsoft.KeyVault.
 """
 
+RESTORE_CHECKS: Final = tuple(check for check in CHECKS if check.name not in ("request", "operation"))
+"""What of them is asked of a restore, which names no wrapping keys and is known by more than its HSM."""
+
 
 def key_checks(candidate: Candidate) -> list[Check]:
     """Give a check for each wrapping key."""
-    return [_key_check(index) for index in range(len(candidate.request.security_domain.wrapping_keys))]
+    return [_key_check(index) for index in range(len(whole(candidate.request).security_domain.wrapping_keys))]
 
 
 def _key_check(index: int) -> Check:

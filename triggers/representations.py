@@ -12,8 +12,9 @@ from domain.errors import ErrorDetail, FieldError
 from domain.fields import OperationKind
 from domain.model import Model
 from domain.operations import Existing, OperationResult, OperationStatus
-from domain.records import Cancellation, Download, Notice, Receipt
+from domain.records import Cancellation, Download, Notice, PinnedSource, Receipt, RestoredFrom
 from domain.requests import NetworkRequest
+from domain.restores import RecordedTransferKey, RestoreBlobState
 from domain.steps import StepStatus
 from domain.verifications import QuorumHealth
 
@@ -42,6 +43,10 @@ class StepView(Model):
     attempts: int
     started_at: AwareDatetime | None = None
     finished_at: AwareDatetime | None = None
+    waits_until: AwareDatetime | None = None
+    """Until when a step that waits for people does. Absent for others; an approval says so itself."""
+    round: int | None = None
+    """Which wait this is, counted from 1; a restore blob that the HSM refuses begins another. Absent elsewhere."""
 
 
 class PlannedKey(Model):
@@ -74,6 +79,17 @@ class PlanView(Model):
     wrapping_keys: list[PlannedKey]
     change: InPlaceChange | None = None
     found: FoundHsm | None = None
+    source: PinnedSource | None = None
+    """The stored security domain that a restore brings into the HSM. Absent for other operations."""
+
+
+class RestoreBlobView(Model):
+    """Where the custodians' restore blob is to be stored, and what became of the last one that was found there."""
+
+    url: str
+    """The address of the blob: custodians write it with their own identity."""
+    seen: RestoreBlobState | None = None
+    """The blob that was looked at last. Absent before there was any."""
 
 
 class ApprovalView(Model):
@@ -112,6 +128,10 @@ class OperationView(OperationSummary):
     downloads: list[Download]
     plan: PlanView | None = None
     approval: ApprovalView | None = None
+    transfer_key: RecordedTransferKey | None = None
+    """The key to which a restore blob must be encrypted. Absent before it is known, and for other kinds."""
+    restore_blob: RestoreBlobView | None = None
+    """What a restore waits for. Absent before its transfer key is known, and for other kinds."""
     cancel: Cancellation | None = None
     error: ErrorDetail | None = None
     exists: Existing | None = None
@@ -155,6 +175,8 @@ class HsmView(HsmSummary):
     network: NetworkRequest
     tags: dict[str, str]
     security_domain: Receipt | None = None
+    restored_from: RestoredFrom | None = None
+    """Whose security domain it was given by a restore. Absent for one that has its own."""
 
 
 class HsmPage(Model):

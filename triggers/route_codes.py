@@ -39,6 +39,7 @@ _BY_BODY: Final = {
     "domain.requests:HsmRequest": (*_WRAPPING, *_POLICY),
     "domain.changes:HsmChange": _POLICY,
     "domain.adoption:AdoptionRequest": _POLICY,
+    "domain.restores:RestoreRequest": _POLICY,
 }
 
 

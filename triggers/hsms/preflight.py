@@ -152,6 +152,6 @@ def _list_creations(candidate: Candidate) -> list[Creation]:
             creations.append(Creation(type="Microsoft.Resources/resourceGroups", name=request.resource_group))
         creations.append(Creation(type="Microsoft.KeyVault/managedHSMs", name=candidate.hsm))
     receipt = record.security_domain if record and candidate.existing else None
-    if receipt is None or not archive.is_kept(receipt, candidate.hsm):
+    if receipt is None or not archive.is_kept(receipt, receipt.origin):
         creations.append(Creation(type="SecurityDomain", name=candidate.hsm))
     return creations

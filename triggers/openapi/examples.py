@@ -50,6 +50,11 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
         "environment": "production",
         "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
     },
+    "restore_hsm": {
+        **{name: value for name, value in HSM_REQUEST.items() if name != "securityDomain"},
+        "source": {"hsm": "lost-hsm"},
+        "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
+    },
     "approve_operation": _DECISION,
     "reject_operation": _DECISION,
 }

@@ -165,6 +165,10 @@ class ControlClient:
         """Say who reaches an HSM over a private endpoint."""
         self._send("PUT", f"hsms/{hsm}/private-callers", PrivateCallers(object_ids=list(object_ids)))
 
+    def replace_transfer_key(self, hsm: str) -> None:
+        """Have an HSM that waits for a security domain make another transfer key."""
+        self._session.delete(f"{self._url}/hsms/{hsm}/transfer-key", timeout=10).raise_for_status()
+
     def change_resource_manager(self, **changes: Any) -> None:
         """Change fields of `ResourceManagerChange`: the quota, regions without capacity, operations that never end."""
         self._send("PUT", "resource-manager", ResourceManagerChange.model_validate(changes))

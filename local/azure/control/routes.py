@@ -100,6 +100,13 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         hsm.private_callers = {name.lower() for name in callers.object_ids}
         return _json(callers)
 
+    async def delete_transfer_key(request: Request) -> Response:
+        hsm = world.manager.find_live(request.path_params["hsm"])
+        if hsm is None:
+            raise ServiceFault(404, "HsmNotFound", "There is no such HSM.")
+        hsm.replace_transfer_key()
+        return Response(status_code=204)
+
     async def put_resource_manager(request: Request) -> Response:
         change = models.ResourceManagerChange.model_validate_json(await request.body())
         manager = world.manager
@@ -212,6 +219,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/hsms", delete_hsms, methods=["DELETE"]),
         Route("/hsms/{hsm}", delete_hsm, methods=["DELETE"]),
         Route("/hsms/{hsm}/private-callers", put_private_callers, methods=["PUT"]),
+        Route("/hsms/{hsm}/transfer-key", delete_transfer_key, methods=["DELETE"]),
         Route("/resource-manager", put_resource_manager, methods=["PUT"]),
         Route("/holds", post_hold, methods=["POST"]),
         Route("/holds/{id}", get_hold),

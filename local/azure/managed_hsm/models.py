@@ -112,6 +112,11 @@ class ManagedHsm:
             self.transfer_key = self.transfer_key or make_transfer_key(f"{self.name}.managedhsm.azure.net")
             return self.transfer_key
 
+    def replace_transfer_key(self) -> None:
+        """Have another transfer key made when it is next asked for; only the control API does that."""
+        with self.lock:
+            self.transfer_key = None
+
     def record_upload(self, domain: dict[str, bytes], timing: Timing) -> None:
         """Take in another HSM's security domain, and its keys' hierarchy with it; raises ServiceFault 409."""
         self.check_upload()
