@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import requests
 from azure.storage.blob import BlobClient
@@ -22,16 +22,25 @@ from tests.people import Person, await_step
 ASKING: Final = "00000000-0000-4000-8000-0000000000aa"
 
 
-def provision(stack: Stack, portal: Portal, name: str, custodians: list[Custodian], **changes: Any) -> bytes:
-    """Make an HSM, and give its stored security domain."""
+class Source(NamedTuple):
+    """An HSM whose security domain is restored: the stored bytes, and whose keys open them."""
+
+    hsm: str
+    domain: bytes
+    custodians: list[Custodian]
+
+
+def provision_source(stack: Stack, portal: Portal, name: str, custodians: list[Custodian], **changes: Any) -> Source:
+    """Make an HSM, and give what is stored of it."""
     operation = portal.follow(portal.put_hsm(name, request_for(stack, custodians, **changes)).json()["id"])
     assert operation["status"] == "Succeeded", operation
-    return stored.read(stack, operation["result"]["securityDomain"]["blobUrl"])
+    return Source(name, stored.read(stack, operation["result"]["securityDomain"]["blobUrl"]), custodians)
 
 
-def restore_request(stack: Stack, source: str, **changes: Any) -> dict[str, Any]:
-    body = {**request_for(stack, []), "source": {"hsm": source}, "requestedBy": ASKING, **changes}
+def restore_request(stack: Stack, source: str, /, **changes: Any) -> dict[str, Any]:
+    body = request_for(stack, [])
     del body["securityDomain"]
+    body |= {"source": {"hsm": source}, "requestedBy": ASKING, **changes}
     return {name: value for name, value in body.items() if value is not None}
 
 
@@ -85,3 +94,12 @@ def store(stack: Stack, operation_id: str, content: str | bytes) -> None:
 
 def announce(portal: Portal, operation_id: str) -> requests.Response:
     return portal.send("POST", f"operations/{operation_id}/restore-blob")
+
+
+def finish(stack: Stack, portal: Portal, operation: dict[str, Any], source: Source) -> dict[str, Any]:
+    """Store the restore blob that an operation waits for, say so, and follow the operation to its good end."""
+    store(stack, operation["id"], make_blob(source.domain, operation, source.custodians))
+    assert announce(portal, operation["id"]).status_code == 202
+    ended = portal.follow(operation["id"])
+    assert ended["status"] == "Succeeded", ended
+    return ended
