@@ -1,6 +1,6 @@
 """Record an HSM that this service did not make as a team's."""
 
-from activities.context import approved_plan_of
+from activities.context import approved_plan_of, commit
 from activities.foreign_hsm import find_foreign_hsm
 from activities.pinning import check_again
 from clients import archive
@@ -24,6 +24,7 @@ def adopt_hsm(work: Work) -> Outcome:
     ):
         raise _changed()
     check_again(work, plan)
+    commit(work, "adopt")
     # Idempotent: the record becomes what it already is.
     archive.write_hsm_record(_record(plan))
     return done(uri=hsm.uri, resourceId=hsm.resource_id)

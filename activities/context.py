@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from clients import archive, resource_manager
-from clients.archive import PinnedPlan
+from clients.archive import HeldClaim, PinnedPlan
 from clients.ownership import hsm_exists, is_ours
 from domain.approvals import require_approved
 from domain.errors import ServiceError, service_error
@@ -14,6 +14,8 @@ from domain.names import hsm_of_operation, instance_id
 from domain.outcomes import Work
 from domain.records import Claim, ExportEntry, Plan
 from domain.trace import follow
+
+_ATTEMPTS: Final = 4
 
 type Kinds = OperationKind | tuple[OperationKind, ...] | None
 MAKING: Final[tuple[OperationKind, ...]] = ("provision", "restore")
@@ -32,6 +34,48 @@ def claim_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False)
     orchestration by other means than the API gets nothing done, nor does one of another kind. `operation_canceled`
     where somebody asked for that and the step can be left: `cancelable`.
     """
+    claim = _hold(work, kind).claim
+    if cancelable and claim.cancel is not None:
+        raise operation_canceled()
+    return claim
+
+
+def commit(work: Work, kind: OperationKind) -> None:
+    """Have no cancel accepted from here on: what comes next cannot be left alone.
+
+    The claim's ETag decides whether a cancel came before: ServiceError `operation_canceled` then. Raises
+    `record_changed`, and as `claim_of` does.
+    """
+    for _ in range(_ATTEMPTS):
+        held = _hold(work, kind)
+        # Idempotent: whoever committed was not canceled, and is not any more.
+        if held.claim.committed_at is not None:
+            return
+        if held.claim.cancel is not None:
+            raise operation_canceled()
+        if archive.replace_claim(held.claim.model_copy(update={"committed_at": now()}), held.etag):
+            return
+    raise _contested()
+
+
+def release(work: Work, kind: OperationKind) -> None:
+    """Have cancels accepted again: what could not be left alone was refused, and did not happen."""
+    for _ in range(_ATTEMPTS):
+        held = _hold(work, kind)
+        if held.claim.committed_at is None:
+            return
+        if archive.replace_claim(held.claim.model_copy(update={"committed_at": None}), held.etag):
+            return
+    raise _contested()
+
+
+def _contested() -> ServiceError:
+    return service_error(
+        "record_changed", "The claim was changed meanwhile.", advice="It is tried again.", retryable=True
+    )
+
+
+def _hold(work: Work, kind: Kinds) -> HeldClaim:
     hsm = hsm_of_operation(work.operation_id)
     held = archive.find_claim(hsm) if hsm else None
     if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:
@@ -40,9 +84,7 @@ def claim_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False)
     if work.instance_id != instance_id(held.claim.hsm) or not _includes(kind, held.claim.kind):
         raise not_claimed()
     follow(held.claim.trace)
-    if cancelable and held.claim.cancel is not None:
-        raise operation_canceled()
-    return held.claim
+    return held
 
 
 def _includes(kind: Kinds, claimed: OperationKind) -> bool:

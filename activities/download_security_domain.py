@@ -4,10 +4,10 @@ An answer that never reached the store (the worker was killed) is accounted for:
 that is written down in the journal of its exports, and what became of it after.
 """
 
-from activities.context import approved_plan_of, claim_of, export_entry, now, operation_canceled
+from activities.context import approved_plan_of, commit, export_entry, now
 from clients import archive, managed_hsm, resource_manager
 from clients.archive import StoredDomain
-from clients.export_journal import begin_export, has_asked, note_export
+from clients.export_journal import begin_export, note_export
 from domain.errors import RefusedByAzure, ServiceError, service_error
 from domain.outcomes import Outcome, Work, done, wait
 from domain.records import Plan, Receipt, sha256_of
@@ -18,11 +18,11 @@ from domain.wrapping_keys import WrappingCertificate, read_pem
 def download_security_domain(work: Work) -> Outcome:
     """Store the security domain under this attempt's number and give a receipt for it.
 
-    Waits where the HSM refuses because an activation runs: it can be downloaded once that has ended. A cancel is
-    honoured until the HSM was asked for the first time, and never after.
+    Waits where the HSM refuses because an activation runs: it can be downloaded once that has ended. From here until it
+    is verified a security domain must not be left alone: no cancel is accepted any more.
     """
     plan = approved_plan_of(work)
-    _honour_cancel(work)
+    commit(work, "provision")
     confirmed = _find_confirmed(plan)
     if confirmed is not None:
         return done(receipt=confirmed.model_dump(mode="json", by_alias=True), confirmed=True)
@@ -37,17 +37,6 @@ def download_security_domain(work: Work) -> Outcome:
     )
     note_export(plan.hsm, receipt.export, "answered", export_entry(work))
     return done(receipt=receipt.model_dump(mode="json", by_alias=True), confirmed=False)
-
-
-def _honour_cancel(work: Work) -> None:
-    """Raise ServiceError `operation_canceled` where somebody asked for that before anything was asked of the HSM.
-
-    A cancel is accepted as long as the step before this one is shown as running. Once this operation has asked, its
-    security domain must not be left alone.
-    """
-    claim = claim_of(work)
-    if claim.cancel is not None and not has_asked(claim.hsm, work.operation_id):
-        raise operation_canceled()
 
 
 def _find_confirmed(plan: Plan) -> Receipt | None:
@@ -77,8 +66,6 @@ def _download(plan: Plan, work: Work) -> StoredDomain | None:
         )
     if settings().stop_destruction_and_export:
         raise _export_stopped()
-    # As late as can be: the HSM was looked at since, which takes its time.
-    _honour_cancel(work)
     export = begin_export(plan.hsm, export_entry(work))
     try:
         content = managed_hsm.download_security_domain(

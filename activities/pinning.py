@@ -7,7 +7,7 @@ from activities.context import claim_of, now
 from clients import archive
 from domain.adoption import FoundHsm
 from domain.asking import find_refusals, require_person
-from domain.errors import refused_fields
+from domain.errors import refused_fields, service_error
 from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
 from domain.records import Claim, Notice, PinnedSource, Plan
@@ -27,9 +27,27 @@ def check_policy(claim: Claim, request: HsmSpecification) -> None:
 def check_again(work: Work, plan: Plan) -> None:
     """Hold a plan against the policy right before it is carried out: it may have waited for its approval for weeks.
 
-    Raises ServiceError that names what is refused, and as `claim_of` does.
+    Raises ServiceError that names what is refused, and as `claim_of` and `check_approval` do.
     """
     _require_allowed(claim_of(work, plan.kind, cancelable=True), plan.request, plan.thumbprints or None)
+    check_approval(plan)
+
+
+def check_approval(plan: Plan, *, first_export: bool = False) -> None:
+    """Raise ServiceError `approval_needed` where the policy wants approval by now of what was planned without.
+
+    `first_export` is as in `find_approval_reasons`.
+    """
+    if plan.approval_reasons:
+        return
+    place = plan.request.environment, plan.request.sku
+    reasons = find_approval_reasons(deployment_policy(), *place, plan.kind, first_export=first_export)
+    if reasons:
+        raise service_error(
+            "approval_needed",
+            f"By now this needs approval, and it was planned without. {reasons[0]}",
+            advice="Send the request again, with requestedBy: its plan then waits for approval.",
+        )
 
 
 def _require_allowed(claim: Claim, request: HsmSpecification, thumbprints: list[str] | None = None) -> None:

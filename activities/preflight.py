@@ -11,6 +11,7 @@ from domain.names import resource_id
 from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import find_grant, monthly_cost
 from domain.records import Claim, PinnedKey, Plan
+from domain.requests import check_request
 from domain.settings import deployment_policy, settings
 from domain.wrapping_keys import WrappingCertificate
 
@@ -22,6 +23,7 @@ def preflight(work: Work) -> Outcome:
     plan = archive.find_plan(claim.hsm, claim.operation_id)
     if plan is None:
         candidate = _candidate(claim)
+        check_request(candidate.whole_request, candidate.now)
         for check in CHECKS:
             check.run(candidate)
         plan = archive.create_plan(_pin(claim, candidate))
@@ -73,6 +75,6 @@ def _pin(claim: Claim, candidate: Candidate) -> Plan:
         approval_reasons=reasons,
         approval_expires_at=expires_at if reasons else None,
         wrapping_keys=keys,
-        warnings=find_custody_warnings(request),
+        warnings=find_custody_warnings(request) + candidate.administration_warnings,
         pinned_at=pinned_at,
     )

@@ -6,6 +6,8 @@ from activities.context import claim_of
 from activities.foreign_hsm import find_foreign_hsm
 from activities.pinning import check_policy, pin, tell
 from clients import archive
+from clients.credential import own_identity
+from domain.administration import find_administration_warnings
 from domain.adoption import specify
 from domain.outcomes import Outcome, Work
 from domain.records import Notice
@@ -25,5 +27,11 @@ def preflight_adoption(work: Work) -> Outcome:
         hsm, found = find_foreign_hsm(claim.request, claim.hsm, claim.team)
         seen = specify(hsm, claim.request)
         check_policy(claim, seen)
-        plan = pin(claim, hsm.resource_id, seen, found=found, warnings=[_NOT_STORED])
+        plan = pin(
+            claim,
+            hsm.resource_id,
+            seen,
+            found=found,
+            warnings=[_NOT_STORED, *find_administration_warnings(hsm, own_identity().object_id)],
+        )
     return tell(plan)

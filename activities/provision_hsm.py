@@ -1,7 +1,7 @@
 """Ask ARM for the HSM: from here on it costs money."""
 
 from activities.context import MAKING, approved_plan_of, now
-from activities.pinning import check_again
+from activities.pinning import check_again, check_approval
 from clients import archive, resource_manager
 from clients.hsm_limit import require_place
 from clients.ownership import hsm_exists, is_ours, require_free_name, require_not_stopped
@@ -13,8 +13,9 @@ from domain.records import HsmRecord, Plan
 def provision_hsm(work: Work) -> Outcome:
     """Record that the HSM is ours, then ask for it; one that exists is asked for again only if it failed.
 
-    One that does not exist is held against the policy once more, for the approval may have taken weeks. What Azure
-    changes in place is changed where the request wants it otherwise.
+    One that does not exist is held against the policy once more, for the approval may have taken weeks; one that does
+    by whether it needs approval by now, for its security domain is exported next. What Azure changes in place is
+    changed where the request wants it otherwise.
     """
     plan = approved_plan_of(work, MAKING, cancelable=True)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
@@ -26,6 +27,8 @@ def provision_hsm(work: Work) -> Outcome:
         check_again(work, plan)
         require_place(plan.hsm)
         _require_replaceable(record, plan)
+    else:
+        check_approval(plan, first_export=record is not None and record.awaits_first_export)
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
     if hsm is None:
         # A record of an HSM that is gone must not vouch for the new one: it names the old one's security domain.

@@ -1,6 +1,6 @@
 """Ask ARM for a change that it makes in place."""
 
-from activities.context import approved_plan_of, find_own_hsm
+from activities.context import approved_plan_of, commit, find_own_hsm
 from activities.pinning import check_again
 from clients import resource_manager
 from domain.changes import InPlaceChange, find_pending
@@ -15,6 +15,7 @@ def update_hsm(work: Work) -> Outcome:
     plan = approved_plan_of(work, "update", cancelable=True)
     hsm = find_own_hsm(plan.hsm, plan.team)
     check_again(work, plan)
+    commit(work, "update")
     # Idempotent: what Azure has taken is not pending any more, and the same change again changes nothing.
     pending = find_pending(plan.change or InPlaceChange(), hsm)
     if not pending.empty:

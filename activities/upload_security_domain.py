@@ -4,7 +4,7 @@ Neither of the operators' switches stops this: creation was stopped, if at all, 
 exports nothing. What is uploaded was opened by a quorum of custodians, and leaves no HSM.
 """
 
-from activities.context import approved_plan_of, claim_of, operation_canceled
+from activities.context import approved_plan_of, commit, release
 from activities.restoring import (
     GoodBlob,
     RestoringHsm,
@@ -24,7 +24,7 @@ from domain.restores import refuse_blob
 
 
 def upload_security_domain(work: Work) -> Outcome:
-    """Upload the restore blob once, then delete it; a cancel is honoured until the HSM was asked.
+    """Upload the restore blob once, then delete it; a cancel is accepted until the HSM is asked.
 
     Killed anywhere it can run again: what the HSM has taken in is not uploaded again, and what is deleted is deleted.
     """
@@ -42,7 +42,7 @@ def _upload(work: Work, plan: Plan, restoring: RestoringHsm) -> None:
     key = recorded_key_of(plan)
     require_same_key(key, managed_hsm.fetch_transfer_key(plan.hsm))
     blob = read_restore_blob(plan, key)
-    _honour_cancel(work, restoring)
+    commit(work, "restore")
     _record(plan, restoring)
     try:
         managed_hsm.upload_security_domain(plan.hsm, blob.text)
@@ -50,19 +50,10 @@ def _upload(work: Work, plan: Plan, restoring: RestoringHsm) -> None:
         if refusal.detail.code == "azure_conflict" and is_taken_in(plan.hsm):
             # What a worker asked for that died since took effect meanwhile.
             return
-        _take_back(restoring)
+        _take_back(work, restoring)
         if refusal.detail.code == "azure_refused":
             raise _refused(plan, blob) from None
         raise
-
-
-def _honour_cancel(work: Work, restoring: RestoringHsm) -> None:
-    """Raise ServiceError `operation_canceled` where somebody asked for that before anything was asked of the HSM."""
-    restored = restoring.record.restored_from
-    if claim_of(work, "restore").cancel is not None and (
-        restored is None or restored.operation_id != work.operation_id
-    ):
-        raise operation_canceled()
 
 
 def _record(plan: Plan, restoring: RestoringHsm) -> None:
@@ -72,9 +63,12 @@ def _record(plan: Plan, restoring: RestoringHsm) -> None:
     archive.write_hsm_record(restoring.record.model_copy(update={"restored_from": restored}))
 
 
-def _take_back(restoring: RestoringHsm) -> None:
-    """Write the record as it was: the HSM said no, so it has what it had."""
+def _take_back(work: Work, restoring: RestoringHsm) -> None:
+    """Have all as it was: the HSM said no, so it has what it had, unless it was asked before and did not answer."""
+    before = restoring.record.restored_from
     archive.write_hsm_record(restoring.record)
+    if before is None or before.operation_id != work.operation_id:
+        release(work, "restore")
 
 
 def _refused(plan: Plan, blob: GoodBlob) -> ServiceError:

@@ -42,14 +42,14 @@ def translate(error: "AzureError", action: str) -> ServiceError:
     if isinstance(error, ClientAuthenticationError):
         return service_error(
             "azure_sign_in_failed",
-            f"Azure did not {action}: the function's identity got no token.",
-            advice="Check that HSM_PROVISIONER_IDENTITY_CLIENT_ID names a managed identity that the function has.",
+            f"Azure did not {action}: the service's identity got no token.",
+            advice="Check that HSM_PROVISIONER_IDENTITY_CLIENT_ID names a managed identity that the service has.",
             retryable=True,
         )
     return service_error(
         "azure_unreachable",
         f"Azure did not {action}: the connection failed.",
-        advice="Nothing is lost. If this lasts, check the function's network and Azure's status page.",
+        advice="Nothing is lost. If this lasts, check the service's network and Azure's status page.",
         retryable=True,
     )
 
@@ -90,8 +90,8 @@ _CLOSED = ("region_without_capacity", "Azure makes no new Managed HSMs in this r
 _BROKEN = ("azure_unavailable", "Nothing is lost. Azure is busy or broken; it is asked again.")
 _REFUSED = ("azure_refused", "See the HTTP status and Azure's error code.")
 _CLASSES = {
-    401: ("azure_sign_in_failed", "Azure refused the function's token: check its tenant and identity."),
-    403: ("azure_forbidden", "Give the function's identity the role that docs/operators.md names for this call."),
+    401: ("azure_sign_in_failed", "Azure refused the service's token: check its tenant and identity."),
+    403: ("azure_forbidden", "Give the service's identity the role that docs/operators.md names for this call."),
     404: ("azure_not_found", "What the call is about does not exist (any more)."),
     409: ("azure_conflict", "Something else is changing this resource; it is tried again."),
     429: ("azure_throttled", "Nothing is lost. Azure asks for patience; it is asked again."),

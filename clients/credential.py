@@ -1,4 +1,4 @@
-"""The function's identity, and how its clients reach Azure."""
+"""The service's identity, and how its clients reach Azure."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ NO_RETRIES: Final[dict[str, Any]] = {"retry_total": 0}
 
 
 class OwnIdentity(NamedTuple):
-    """Who the function is to Entra: what roles are assigned to, and what ARM writes into `systemData`."""
+    """Who the service is to Entra: what roles are assigned to, and what ARM writes into `systemData`."""
 
     object_id: str
     application_id: str
@@ -36,18 +36,18 @@ def credential() -> "ManagedIdentityCredential":
 
 def require_token() -> None:
     """Raise ServiceError `azure_sign_in_failed` unless the identity has a token, or gets one."""
-    with our_errors("sign the function's identity in"):
+    with our_errors("sign the service's identity in"):
         credential().get_token(ARM_SCOPE)
 
 
 @lru_cache(maxsize=1)
 def own_identity() -> OwnIdentity:
-    """Give the ids of the function's identity, from the claims `oid` and `appid` of its own access token.
+    """Give the ids of the service's identity, from the claims `oid` and `appid` of its own access token.
 
     A setting could be wrong, and then the HSM would be made and could not be activated; Azure's word is not. The token
     comes from the identity endpoint itself, so its signature need not be checked.
     """
-    with our_errors("sign the function's identity in"):
+    with our_errors("sign the service's identity in"):
         token = credential().get_token(ARM_SCOPE).token
     payload = token.split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -7,11 +7,8 @@ then `{n}-refused.json` or `{n}-answered.json`, and `{n}-ended.json`.
 import re
 from typing import Final, Literal
 
-from pydantic import ValidationError
-
 from clients.archive import ARCHIVE
-from clients.azure_errors import unreadable
-from clients.blobs import create_blob, find_blob, list_blobs
+from clients.blobs import create_blob, list_blobs
 from domain.exports import BegunExport, Export, is_alone
 from domain.records import ExportEntry
 
@@ -44,23 +41,6 @@ def list_exports(hsm: str) -> list[Export]:
         Export(number, answered="answered" in seen, refused="refused" in seen, ended="ended" in seen)
         for number, seen in sorted(events.items())
     ]
-
-
-def has_asked(hsm: str, operation_id: str) -> bool:
-    """Say whether an operation has asked the HSM, or was about to; raises ServiceError `azure_unreadable`.
-
-    Reads each entry of a request.
-    """
-    asked = (path for path in list_blobs(ARCHIVE, f"{hsm}/exports/") if path.endswith("-asked.json"))
-    return any(_read_operation(path) == operation_id for path in asked)
-
-
-def _read_operation(path: str) -> str:
-    blob = find_blob(ARCHIVE, path)
-    try:
-        return ExportEntry.model_validate_json(blob.content if blob else b"").operation_id
-    except ValidationError:
-        raise unreadable("read the journal of exports") from None
 
 
 def _create(hsm: str, number: int, event: Event, entry: ExportEntry) -> bool:

@@ -34,7 +34,7 @@ def find_usable_provider(subscription_id: str) -> Provider:
 def require_our_subscription(subscription_id: str) -> None:
     """Raise ServiceError `subscription_not_ours` unless the subscription is one of our tenant's that we can read."""
     if resource_manager.find_subscription_tenant(subscription_id) != settings().tenant_id.lower():
-        message = "This is not a subscription of our tenant that the function may read."
+        message = "This is not a subscription of our tenant that the service may read."
         raise refused_fields([FieldError(field="subscriptionId", message=message, code="subscription_not_ours")])
 
 

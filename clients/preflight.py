@@ -20,6 +20,7 @@ from clients.ownership import (
 )
 from clients.resource_manager import Provider
 from clients.wrapping_certificates import FoundKey, find_wrapping_key
+from domain.administration import find_administration_warnings
 from domain.asking import find_refusals, require_person
 from domain.caller import Principal
 from domain.errors import FieldError, ServiceError, refused_fields, service_error
@@ -27,8 +28,8 @@ from domain.fields import OperationKind
 from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
 from domain.policy_rules import Grant, find_approval_reasons
-from domain.records import Claim, HsmRecord, whole
-from domain.requests import HsmSpecification, check_request
+from domain.records import Claim, HsmRecord, Notice, whole
+from domain.requests import HsmRequest, HsmSpecification
 from domain.settings import deployment_policy, settings
 from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wrapping_keys, wrapping_key_field
 
@@ -48,6 +49,11 @@ class Candidate:
     kind: OperationKind
     request: HsmSpecification
     now: datetime
+
+    @property
+    def whole_request(self) -> HsmRequest:
+        """The request of a provision; raises TypeError where no security domain is asked for."""
+        return whole(self.request)
 
     @cached_property
     def record(self) -> HsmRecord | None:
@@ -88,6 +94,11 @@ class Candidate:
         record = self.record
         return record is not None and record.team == self.team and record.awaits_first_export
 
+    @property
+    def administration_warnings(self) -> list[Notice]:
+        """Why the service may not be allowed to activate the HSM that is there."""
+        return find_administration_warnings(self.existing, own_identity().object_id)
+
     @cached_property
     def refusals(self) -> list[FieldError]:
         """What the policy refuses, of wrapping keys in Key Vault as far as they are known before they are read."""
@@ -96,7 +107,7 @@ class Candidate:
     @cached_property
     def keys(self) -> list[FoundKey | ServiceError]:
         """Each wrapping key as it was found, or why its vault did not answer."""
-        return [self._find_key(index) for index in range(len(whole(self.request).security_domain.wrapping_keys))]
+        return [self._find_key(index) for index in range(len(self.whole_request.security_domain.wrapping_keys))]
 
     @cached_property
     def key_errors(self) -> list[FieldError]:
@@ -125,7 +136,7 @@ class Candidate:
             # No vault gets a request that the policy does not allow.
             return FoundKey(None, WrappingKeyFault(refused.code, refused.message))
         try:
-            return find_wrapping_key(index, whole(self.request).security_domain.wrapping_keys[index])
+            return find_wrapping_key(index, self.whole_request.security_domain.wrapping_keys[index])
         except ServiceError as error:
             return error
 
@@ -164,10 +175,6 @@ class Check(NamedTuple):
         return "policy" if self.needs_allowed in refused else None
 
 
-def _check_request(candidate: Candidate) -> None:
-    check_request(whole(candidate.request), candidate.now)
-
-
 def _check_policy(candidate: Candidate) -> None:
     errors = [error for error in candidate.refusals if not _is_of_key(error)]
     if errors:
@@ -198,7 +205,7 @@ def _check_permissions(candidate: Candidate) -> None:
     if missing:
         raise service_error(
             "permission_missing",
-            f"The function's identity may not: {', '.join(missing)}.",
+            f"The service's identity may not: {', '.join(missing)}.",
             advice="Give it the roles that docs/operators.md names on this subscription, then send the request again.",
         )
 
@@ -264,7 +271,6 @@ def _check_limit(candidate: Candidate) -> None:
 
 
 CHECKS: Final = (
-    Check("request", "The request keeps its own rules", _check_request),
     Check("policy", "The deployment's policy allows it", _check_policy),
     Check(
         "subscription",
@@ -288,13 +294,13 @@ Azure's SDK registers a provider by itself when ARM says that it is missing: `pr
 Microsoft.KeyVault.
 """
 
-RESTORE_CHECKS: Final = tuple(check for check in CHECKS if check.name not in ("request", "operation"))
-"""What of them is asked of a restore, which names no wrapping keys and is known by more than its HSM."""
+RESTORE_CHECKS: Final = tuple(check for check in CHECKS if check.name != "operation")
+"""What of them is asked of a restore: its claim is of a request that names more than the HSM."""
 
 
 def key_checks(candidate: Candidate) -> list[Check]:
     """Give a check for each wrapping key."""
-    return [_key_check(index) for index in range(len(whole(candidate.request).security_domain.wrapping_keys))]
+    return [_key_check(index) for index in range(len(candidate.whole_request.security_domain.wrapping_keys))]
 
 
 def _key_check(index: int) -> Check:

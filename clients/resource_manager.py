@@ -67,7 +67,7 @@ def find_subscription_tenant(subscription_id: str) -> str | None:
 def find_missing_actions(subscription_id: str) -> list[str]:
     """Name the control plane actions that our identity lacks on a subscription (Permissions - List)."""
     path = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/permissions"
-    with our_errors("list the function's permissions"):
+    with our_errors("list the service's permissions"):
         status, document = _get(subscription_id, path, "2022-04-01")
     grants = document.get("value", []) if status == 200 else []
     return [action for action in NEEDED_ACTIONS if not any(_grants(grant, action) for grant in grants)]

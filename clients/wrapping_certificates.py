@@ -24,7 +24,7 @@ def read_wrapping_certificate(index: int, certificate_id: str) -> VaultCertifica
     except ServiceError as error:
         detail = error.detail
         field = FieldError(field=wrapping_key_field(index), message=detail.message, code=detail.code)
-        advice = f"{detail.advice} Check that the vault exists and lets the function read its certificates."
+        advice = f"{detail.advice} Check that the vault exists and lets the service read its certificates."
         raise ServiceError(detail.model_copy(update={"errors": [field], "advice": advice})) from None
 
 

@@ -28,15 +28,23 @@ export async function readConfiguration() {
 }
 
 /**
+ * Give the whole address of a call.
+ * @param {string} path below `/api/`, its parts encoded
+ */
+export function addressOf(path) {
+  const address = new URL(`/api/${path}`, location.origin);
+  address.searchParams.set("api-version", version);
+  return address.href;
+}
+
+/**
  * Read one document.
  * @param {string} path below `/api/`, its parts encoded
  * @param {AbortSignal} signal
  * @returns {Promise<{ document: any, retryAfter: number }>} `retryAfter` in seconds; 0 where nothing is to be expected
  */
 export async function read(path, signal) {
-  const address = new URL(`/api/${path}`, location.origin);
-  address.searchParams.set("api-version", version);
-  const response = await send(address.href, await authorized(signal));
+  const response = await send(addressOf(path), await authorized(signal));
   return { document: await response.json(), retryAfter: Number(response.headers.get("Retry-After") ?? 0) };
 }
 

@@ -20,14 +20,29 @@ export function element(name, attributes, ...children) {
 }
 
 /**
- * Show other children, and leave the focus where it was: on what has the same id.
+ * Show other children, and leave the focus where it was: on what has the same id, or says the same.
  * @param {Element} parent
  * @param {...Child} children
  */
 export function replaceChildren(parent, ...children) {
-  const focused = parent.contains(document.activeElement) ? document.activeElement?.id : "";
+  const focused = document.activeElement;
+  const known = focused instanceof HTMLElement && parent.contains(focused) ? focused : null;
+  const place = known ? findAlike(parent, known).indexOf(known) : -1;
+  const caret = known instanceof HTMLInputElement ? known.selectionStart : null;
   parent.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  const again = known && findAlike(parent, known)[place];
+  again?.focus({ preventScroll: true });
+  if (again instanceof HTMLInputElement) again.setSelectionRange(caret, caret);
+}
+
+/**
+ * @param {Element} parent
+ * @param {HTMLElement} one
+ */
+function findAlike(parent, one) {
+  const all = /** @type {HTMLElement[]} */ ([...parent.querySelectorAll(one.localName)]);
+  if (one.id) return all.filter((each) => each.id === one.id);
+  return all.filter((each) => each.title === one.title && each.textContent === one.textContent);
 }
 
 /**

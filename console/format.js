@@ -24,6 +24,16 @@ export function count(number, noun) {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
+/** @param {string} text */
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** What a step is called. @param {{ name: string, title?: string }} step */
+export function stepTitle({ name, title }) {
+  return title ?? capital(name.replaceAll("_", " "));
+}
+
 /**
  * Write a duration in its two largest units.
  * @param {number} milliseconds

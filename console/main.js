@@ -1,6 +1,7 @@
 // Starts the console: signs in, and shows the view that the address names.
 
 import { Problem, readConfiguration, useVersion } from "./api.js";
+import { mayRead, readCaller, useAccount } from "./caller.js";
 import { element } from "./dom.js";
 import { signIn, signOut, startSession } from "./session.js";
 import { showFleet } from "./views/fleet.js";
@@ -8,6 +9,7 @@ import { showHsm } from "./views/hsm.js";
 import { showOperation } from "./views/operation.js";
 import { showOperations } from "./views/operations.js";
 import { problem } from "./views/problem.js";
+import { showYou } from "./views/you.js";
 
 /** @type {[RegExp, (page: Page, name: string) => Promise<void>][]} */
 const VIEWS = [
@@ -15,6 +17,7 @@ const VIEWS = [
   [/^\/hsms\/([^/]+)$/, showHsm],
   [/^\/operations$/, showOperations],
   [/^\/operations\/([^/]+)$/, showOperation],
+  [/^\/you$/, showYou],
 ];
 
 const main = find("main");
@@ -40,14 +43,14 @@ async function start() {
     const configuration = await readConfiguration();
     if (!configuration.clientId) return showNotConfigured();
     useVersion(configuration);
-    const who = await startSession(configuration, configuration.clientId);
-    if (!who) return showSignIn();
-    showAccount(who);
+    const account = await startSession(configuration, configuration.clientId);
+    if (!account) return showSignIn();
+    useAccount(account);
+    showAccount(account.username);
   } catch (error) {
     main.replaceChildren(...about(error, "The console could not be started"), signInButton());
     return undefined;
   }
-  find("navigation").hidden = false;
   addEventListener("hashchange", showView);
   return showView();
 }
@@ -100,7 +103,11 @@ async function showView() {
   if (moved) main.replaceChildren(element("p", { class: "loading" }, "Loading …"));
   main.setAttribute("aria-busy", "true");
   try {
-    const [view, name] = findView(path);
+    const reads = mayRead(await readCaller(signal));
+    for (const link of ofViews()) link.hidden = !reads;
+    find("navigation").hidden = false;
+    // Whoever may see no HSM is told so, wherever they go.
+    const [view, name] = reads ? findView(path) : /** @type {const} */ ([showYou, ""]);
     await view({ main, query: new URLSearchParams(query), signal }, name);
   } catch (error) {
     if (signal.aborted) return;
@@ -141,12 +148,17 @@ function findView(path) {
 
 /** @param {string} path */
 function markNavigation(path) {
-  for (const link of find("navigation").querySelectorAll("a")) {
+  for (const link of [...ofViews(), find("who")]) {
     const target = link.getAttribute("href")?.slice(1) ?? "";
     const here = target === "/" ? path === "" || path === "/" || path.startsWith("/hsms/") : path.startsWith(target);
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+}
+
+/** The links to what is read, which the API's page is not. */
+function ofViews() {
+  return /** @type {NodeListOf<HTMLElement>} */ (find("navigation").querySelectorAll("a[href^='#']"));
 }
 
 /**

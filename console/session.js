@@ -9,7 +9,7 @@ let scopes = [];
  * Take up the session of this tab, or the one that Entra has just redirected back with.
  * @param {Configuration} configuration
  * @param {string} clientId
- * @returns {Promise<string | undefined>} who is signed in
+ * @returns {Promise<Account | undefined>} who is signed in
  */
 export async function startSession(configuration, clientId) {
   scopes = [configuration.scope];
@@ -26,7 +26,14 @@ export async function startSession(configuration, clientId) {
   const answer = await application.handleRedirectPromise();
   const account = answer?.account ?? application.getAllAccounts()[0];
   if (account) application.setActiveAccount(account);
-  return account && (account.username || account.name || account.localAccountId);
+  if (!account) return undefined;
+  const { username, name, localAccountId } = account;
+  return { objectId: localAccountId, username: username || localAccountId, name: name || username || localAccountId };
+}
+
+/** Say for what a token of a person's has to be asked. */
+export function scope() {
+  return scopes.join(" ");
 }
 
 /** Leave for Entra's sign-in; it comes back to the same view. */

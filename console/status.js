@@ -84,6 +84,14 @@ export function progressStatus(name) {
   return status(PROGRESS[name] ?? ["unknown", name]);
 }
 
+/**
+ * The status of an operation: where a person is waited for, nothing runs.
+ * @param {OperationSummary} operation
+ */
+export function operationStatus(operation) {
+  return operation.awaitingApproval ? status(["warning", "Waits for approval"]) : progressStatus(operation.status);
+}
+
 /** The kind of mark for the status of a step. @param {string} name */
 export function progressKind(name) {
   return PROGRESS[name]?.[0] ?? "unknown";

@@ -14,6 +14,18 @@ declare global {
     apiVersion: string;
   }
 
+  interface Account {
+    objectId: string;
+    username: string;
+    name: string;
+  }
+
+  /** Who reads the page; `teams` are known of those only who may read HSMs. */
+  interface Caller extends Account {
+    roles: string[];
+    teams: string[];
+  }
+
   interface FieldError {
     field: string;
     message: string;
@@ -69,12 +81,17 @@ declare global {
     lastOperation?: OperationReference;
   }
 
+  interface Network {
+    defaultAction: "Allow" | "Deny";
+    ipRules: string[];
+  }
+
   interface Hsm extends HsmSummary {
     administrators?: string[];
     tags?: Record<string, string>;
     purgeProtection?: boolean;
     softDeleteRetentionDays?: number;
-    network?: unknown;
+    network?: Network;
     requester?: Principal;
     securityDomain?: Receipt;
   }
@@ -123,7 +140,7 @@ declare global {
   interface Change {
     tags: Record<string, string>;
     removedTags: string[];
-    network?: unknown;
+    network?: Network;
     publicNetworkAccess?: string;
     purgeProtection?: boolean;
     removesExpiry: boolean;
@@ -140,7 +157,7 @@ declare global {
     purgeProtection: boolean;
     softDeleteRetentionDays: number;
     publicNetworkAccess: string;
-    network: unknown;
+    network: Network;
     tags: Record<string, string>;
     quorum?: number;
     wrappingKeys: Share[];
@@ -152,13 +169,15 @@ declare global {
     hsm: string;
     team: string;
     requester: Principal;
+    requestedBy?: string;
     createdAt: string;
     finishedAt?: string;
     percentComplete: number;
+    currentStep?: { name: string; status: string };
+    awaitingApproval?: boolean;
   }
 
   interface Operation extends OperationSummary {
-    requestedBy?: string;
     steps: Step[];
     warnings?: { code: string; message: string }[];
     approval?: Approval;

@@ -247,6 +247,10 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "approval_expired": ErrorKind(
         409, retryable=False, meaning="Nobody approved it in time.", advice="Nothing was made. Send the request again."
     ),
+    "approval_needed": _failure(
+        "The policy wants approval by now, and the operation was planned without.",
+        "Send the request again: its plan then waits for approval.",
+    ),
     "approval_missing": _failure("The plan needs approval, and nobody approved exactly this one."),
     "operation_canceled": _failure("The operation was canceled."),
     "operation_interrupted": _failure("The operation was ended from outside, or broke, before it could be recorded."),

@@ -1,6 +1,6 @@
 """An operation as a person sees it: all its steps from the first moment, and how it ended."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from pydantic import AwareDatetime, Field
@@ -34,6 +34,13 @@ class Step(Model):
     finished_at: AwareDatetime | None = None
     waits_until: AwareDatetime | None = None
     round: int | None = None
+
+
+class CurrentStep(Model):
+    """The step that an operation is at: it runs, or waits for Azure or for somebody."""
+
+    name: str
+    status: StepStatus
 
 
 class OperationResult(Model):
@@ -95,6 +102,16 @@ class Operation(Model):
         return any(mine.name == step and mine.status not in ("NotStarted", "Skipped") for mine in self.steps)
 
     @property
+    def current_step(self) -> CurrentStep | None:
+        """The step that it is at; None where it has not begun, is over, or is between two tries."""
+        return None if self.ended else find_current_step((step.name, step.status) for step in self.steps)
+
+    @property
+    def awaiting_approval(self) -> bool:
+        """Whether it waits for somebody's approval."""
+        return is_approval(self.current_step)
+
+    @property
     def percent_complete(self) -> int:
         """How much of it is done: by steps, for nobody knows how long Azure takes."""
         return 100 if self.status == "Succeeded" else percent_done([step.status for step in self.steps])
@@ -104,6 +121,17 @@ def percent_done(steps: Sequence[str]) -> int:
     """Give how much of an operation that has not succeeded is done, by the statuses of its steps."""
     done = sum(status in ("Succeeded", "Skipped") for status in steps)
     return min(99, done * 100 // len(steps))
+
+
+def find_current_step(steps: Iterable[tuple[str, str]]) -> CurrentStep | None:
+    """Find the step, by the names and statuses of all, that an operation is at which has not ended."""
+    running = (CurrentStep(name=name, status="Running") for name, status in steps if status == "Running")
+    return next(running, None)
+
+
+def is_approval(step: CurrentStep | None) -> bool:
+    """Say whether an operation that is at this step waits for somebody's approval."""
+    return step is not None and step.name == "await_approval"
 
 
 def replaced_operation(claim: Claim) -> Operation | None:

@@ -39,7 +39,8 @@ class Claim(Model):
     to be: of an adoption what it was found to be, of an update all of it, with `change`, which Azure makes in place; of
     a restore `source` is the HSM whose security domain it is to be given.
     `replaced` is the record, as JSON, of the operation that gave way to this one before it could be recorded: whoever
-    wins the claim writes it then, and where they die before that it is known from here.
+    wins the claim writes it then, and where they die before that it is known from here. `committed_at` is when the
+    operation came to what cannot be left alone: it is written under the claim's ETag, as `cancel` is, and never both.
     """
 
     hsm: str
@@ -58,6 +59,7 @@ class Claim(Model):
     state: Literal["running", "ended"] = "running"
     succeeded: bool | None = None
     cancel: Cancellation | None = None
+    committed_at: AwareDatetime | None = None
     replaced: dict[str, Any] | None = None
     trace: Trace = Trace()
 

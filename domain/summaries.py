@@ -9,7 +9,7 @@ from domain.caller import Principal
 from domain.fields import OperationKind
 from domain.model import Model
 from domain.names import resource_id
-from domain.operations import Operation, OperationStatus
+from domain.operations import CurrentStep, Operation, OperationStatus, is_approval
 from domain.records import Claim, HsmRecord
 
 METADATA: Final = "summary"
@@ -67,7 +67,7 @@ class HsmRecordSummary(Summary):
 
 
 class OperationRecordSummary(Summary):
-    """What a list shows of an operation."""
+    """What a list shows of an operation. `current_step` comes from the engine: what has a record has ended."""
 
     id: str
     kind: OperationKind
@@ -79,6 +79,12 @@ class OperationRecordSummary(Summary):
     percent_complete: int
     created_at: AwareDatetime
     finished_at: AwareDatetime | None = None
+    current_step: CurrentStep | None = None
+
+    @property
+    def awaiting_approval(self) -> bool:
+        """Whether it waits for somebody's approval."""
+        return is_approval(self.current_step)
 
 
 def summarise_claim(claim: Claim) -> ClaimSummary:
@@ -132,6 +138,7 @@ def summarise_operation(operation: Operation) -> OperationRecordSummary:
         percent_complete=operation.percent_complete,
         created_at=operation.created_at,
         finished_at=operation.finished_at,
+        current_step=operation.current_step,
     )
 
 

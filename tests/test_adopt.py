@@ -21,6 +21,7 @@ from tests.custodians import Custodian, request_for
 from tests.people import await_step
 from tests.policies import ELSEWHERE
 from tests.test_approval import SOON, soon
+from tests.test_idempotency import await_instance
 
 ASKING = "00000000-0000-4000-8000-0000000000aa"
 APPROVING = "00000000-0000-4000-8000-0000000000bb"
@@ -49,7 +50,14 @@ def theirs(
     return hsm_name
 
 
-def make(stack: Stack, client: KeyVaultManagementClient, name: str, **properties: Any) -> None:
+def make(
+    stack: Stack,
+    client: KeyVaultManagementClient,
+    name: str,
+    *,
+    administrators: list[str] | None = None,
+    **properties: Any,
+) -> None:
     client.managed_hsms.begin_create_or_update(
         GROUP,
         name,
@@ -59,7 +67,7 @@ def make(stack: Stack, client: KeyVaultManagementClient, name: str, **properties
             sku=arm.ManagedHsmSku(family="B", name="Standard_B1"),
             properties=arm.ManagedHsmProperties(
                 tenant_id=stack.azure.endpoints.tenant_id,
-                initial_admin_object_ids=[ADMINISTRATOR],
+                initial_admin_object_ids=administrators or [ADMINISTRATOR],
                 soft_delete_retention_in_days=7,
                 **properties,
             ),
@@ -122,7 +130,8 @@ def test_an_hsm_is_taken_over_as_it_is(
     plan = operation["plan"]
     assert (plan["found"]["state"], plan["tags"]) == ("NotActivated", {"made-by": "somebody else"})
     assert (plan["softDeleteRetentionDays"], plan["expiresAt"]) == (7, "2030-01-01T00:00:00Z")
-    assert [warning["code"] for warning in operation["warnings"]] == ["security_domain_not_stored"]
+    codes = ["security_domain_not_stored", "service_not_administrator"]
+    assert [warning["code"] for warning in operation["warnings"]] == codes
     assert operation["requestedBy"] == ASKING
     made = somebody.managed_hsms.get(GROUP, theirs)
     assert made is not None
@@ -133,6 +142,27 @@ def test_an_hsm_is_taken_over_as_it_is(
     assert "securityDomain" not in hsm
     again = adopt(stack, portal, theirs)
     assert (again.status_code, again.json()["code"]) == (409, "hsm_ours_already")
+
+
+def test_one_that_was_made_with_the_service_as_administrator_is_taken_over_and_activated(
+    stack: Stack, portal: Portal, somebody: KeyVaultManagementClient, theirs: str, custodians: list[Custodian]
+) -> None:
+    ours = somebody.managed_hsms.get(GROUP, f"{theirs}-a")
+    assert ours is not None
+    assert ours.properties is not None
+    name = f"{theirs}-b"
+    make(stack, somebody, name, administrators=ours.properties.initial_admin_object_ids)
+    adopted = approve(stack, portal, adopt(stack, portal, name).json()["id"])
+    assert [warning["code"] for warning in adopted["warnings"]] == ["security_domain_not_stored"]
+    # Its claim ends after its record, and right before its instance.
+    await_instance(stack, name)
+    body = request_for(stack, custodians, tags={"made-by": "somebody else"}, requestedBy=ASKING)
+    forecast = portal.send("POST", f"hsms/{name}/preflight", json=body).json()
+    verdicts = {check["name"]: check["verdict"] for check in forecast["checks"]}
+    assert (forecast["verdict"], verdicts["administrator"]) == ("Passed", "Passed"), forecast
+    made = approve(stack, portal, portal.put_hsm(name, body).json()["id"])
+    assert (made["status"], made["warnings"]) == ("Succeeded", []), made
+    assert portal.send("GET", f"hsms/{name}").json()["state"] == "Active"
 
 
 def test_what_the_policy_refuses_by_now_is_not_taken_over(stack: Stack, portal: Portal, theirs: str) -> None:
@@ -169,12 +199,15 @@ def test_the_security_domain_of_what_was_taken_over_is_not_exported_without_appr
     body = request_for(stack, custodians, tags={"made-by": "somebody else", "owner": "team-a"})
     forecast = portal.send("POST", f"hsms/{theirs}/preflight", json={**body, "requestedBy": ASKING}).json()
     reasons = ["The HSM was taken over, or restored; its security domain is exported for the first time."]
+    (administrator,) = (check for check in forecast["checks"] if check["name"] == "administrator")
+    assert (administrator["verdict"], administrator["code"]) == ("Warning", "service_not_administrator")
     assert (forecast["verdict"], forecast["approval"]) == ("Passed", {"required": True, "reasons": reasons}), forecast
     nobody = portal.put_hsm(theirs, body)
     assert (nobody.status_code, nobody.json()["code"]) == (400, "requested_by_missing")
     operation_id = portal.put_hsm(theirs, {**body, "requestedBy": ASKING}).json()["id"]
     waiting = await_waiting(portal, operation_id)
     assert waiting["approval"]["reasons"] == reasons
+    assert [warning["code"] for warning in waiting["warnings"]] == ["service_not_administrator"]
     assert portal.send("POST", f"operations/{operation_id}/cancel").status_code == 202
     assert portal.follow(operation_id)["status"] == "Canceled"
     assert stack.control.exports(theirs) == []

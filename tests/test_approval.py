@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -22,6 +24,7 @@ from local.portal import Portal
 from local.stack import Stack, register_application, running_stack
 from tests import stored
 from tests.custodians import Custodian, make_custodian, request_for
+from tests.hosts import deployed
 from tests.people import Person, await_step
 from tests.test_recovery import abandon
 
@@ -103,6 +106,51 @@ def test_an_approved_plan_is_carried_out(
     assert operation["approval"] == decided
     written = decision_of(stack, hsm_name, waiting)
     assert (written["decision"], written["planSha256"]) == ("approved", approval["planSha256"])
+
+
+def test_an_approver_finds_what_waits_for_approval_and_nothing_else(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    waiting = [ask(portal, f"{hsm_name}-{letter}", guarded(stack, custodians)) for letter in "abc"]
+    ids = [operation["id"] for operation in waiting]
+    running = stack.control.hold(
+        NewHold(service="resource_manager", method="PUT", path=f"/resourcegroups/rg-{hsm_name}$", phase="before")
+    )
+    body = request_for(stack, custodians, resourceGroup=f"rg-{hsm_name}")
+    other = portal.put_hsm(f"{hsm_name}-d", body).json()["id"]
+    assert stack.control.await_hold(running, 60)
+    found = {operation["id"]: operation for operation in find(approver, awaitingApproval="true", maxpagesize=2)}
+    assert list(found) == ids[::-1]
+    for shown in (*waiting, *found.values()):
+        assert (shown["status"], shown["awaitingApproval"]) == ("Running", True)
+        assert shown["currentStep"] == {"name": "await_approval", "status": "Running"}
+    others = [operation["id"] for operation in find(approver, awaitingApproval="false", maxpagesize=100)]
+    assert other in others
+    assert not set(ids) & set(others)
+    assert find(approver, awaitingApproval="true", status="Failed") == []
+    assert find(Person(stack, 3, ["Hsm.Approve"], [TEAM_B]), awaitingApproval="true") == []
+    stack.control.release(running)
+    assert approver.decide(waiting[0], "approve").status_code == 200
+    assert approver.decide(waiting[1], "reject").status_code == 200
+    with TaskHubGrpcClient(host_address=stack.host.durable_address) as engine:
+        engine.terminate_orchestration(f"hsm-{hsm_name}-c")
+    ended = [portal.follow(identifier) for identifier in (*ids, other)]
+    assert [operation["status"] for operation in ended] == ["Succeeded", "Failed", "Failed", "Succeeded"]
+    for shown in (*ended, *find(approver)):
+        assert (shown["awaitingApproval"], "currentStep" in shown) == (False, False)
+    assert find(approver, awaitingApproval="true") == []
+
+
+def find(person: Person, **parameters: Any) -> list[dict[str, Any]]:
+    """List operations, page after page."""
+    found: list[dict[str, Any]] = []
+    asked = parameters
+    while True:
+        document = person.send("GET", "operations", params=asked).json()
+        found += document["value"]
+        if "nextLink" not in document:
+            return found
+        asked = dict(parse_qsl(urlsplit(document["nextLink"]).query))
 
 
 def test_a_rejected_plan_makes_nothing_and_the_same_request_needs_an_approval_of_its_own(
@@ -474,3 +522,62 @@ def test_a_worker_killed_between_the_decision_and_its_event_loses_neither(
     answer = approver.decide(waiting, "approve")
     assert answer.status_code == 200, answer.text
     assert portal.follow(waiting["id"])["status"] == "Succeeded"
+
+
+WANTING: Final = {
+    "HSM_PROVISIONER_POLICY": policy(environments={"development": {"approval": ["provision", "update"]}}),
+}
+
+
+def plan_then_want(stack: Stack, directory: Path, name: str, method: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Ask for something of which the plan is pinned before the policy wants approval of it; give how it ended."""
+    pinned = stack.control.hold(
+        NewHold(service="blob_storage", method="PUT", path=f"/{name}/.*/plan.json", phase="after")
+    )
+    with deployed(stack, directory, {}) as before:
+        asked = Portal(before).send(method, f"hsms/{name}", json=body)
+        assert asked.status_code == 202, asked.text
+        assert stack.control.await_hold(pinned, 30)
+    stack.control.release(pinned)
+    with deployed(stack, directory, WANTING) as after:
+        return Portal(after).follow(asked.json()["id"])
+
+
+def test_what_needs_approval_only_since_it_was_planned_makes_no_hsm_and_asks_for_it_the_next_time(
+    stack: Stack, hsm_name: str, custodians: list[Custodian], tmp_path: Path
+) -> None:
+    body = request_for(stack, custodians)
+    operation = plan_then_want(stack, tmp_path / "host", hsm_name, "PUT", body)
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "approval_needed")
+    assert stack.control.hsms() == []
+    with deployed(stack, tmp_path / "host", WANTING) as after:
+        portal = Portal(after)
+        assert problem(portal.put_hsm(hsm_name, body)) == (400, "requested_by_missing")
+        waiting = ask(portal, hsm_name, {**body, "requestedBy": REQUESTER})
+        assert Person(after, 2, ["Hsm.Approve"]).decide(waiting, "approve").status_code == 200
+        assert portal.follow(waiting["id"])["status"] == "Succeeded"
+
+
+def test_what_needs_approval_only_since_it_was_planned_exports_nothing_of_an_hsm_that_is_there(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian], tmp_path: Path
+) -> None:
+    body = request_for(stack, custodians)
+    stack.control.change_timing(2, 0.6)
+    made = portal.put_hsm(hsm_name, body).json()["id"]
+    await_step(portal, made, "await_ready")
+    assert portal.send("POST", f"operations/{made}/cancel").status_code == 202
+    assert portal.follow(made)["status"] == "Canceled"
+    await_state(portal, hsm_name, "NotActivated")
+    operation = plan_then_want(stack, tmp_path / "host", hsm_name, "PUT", body)
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "approval_needed")
+    assert operation["exists"]["hsm"]["state"] == "NotActivated"
+    assert stack.control.exports(hsm_name) == []
+
+
+def test_a_change_that_needs_approval_only_since_it_was_planned_is_not_made(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian], tmp_path: Path
+) -> None:
+    assert portal.follow(portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"])["status"] == "Succeeded"
+    operation = plan_then_want(stack, tmp_path / "host", hsm_name, "PATCH", {"tags": {"owner": "team-z"}})
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "approval_needed")
+    assert portal.send("GET", f"hsms/{hsm_name}").json()["tags"] == {"owner": "team-a"}

@@ -110,6 +110,9 @@ def test_only_auditors_read_it(portal: Portal) -> None:
     [
         ({"kind": "everything"}, "kind"),
         ({"from": "yesterday"}, "from"),
+        ({"from": "0001-01-01T00:00:00Z"}, "from"),
+        ({"from": "0001-01-01T00:00:00+14:00"}, "from"),
+        ({"to": "9999-12-31T23:59:59-14:00"}, "to"),
         ({"maxpagesize": "0"}, "maxpagesize"),
         ({"after": "../../claims/x"}, "after"),
         ({"fields": "x"}, "fields"),

@@ -166,30 +166,69 @@ def test_until_the_hsm_was_asked_for_its_security_domain_a_cancel_is_honoured(
     assert not [path for path in stored.paths(stack, hsm_name) if "/exports/" in path]
 
 
-def test_a_cancel_that_loses_against_the_download_is_shown_and_not_honoured(
+def committing(name: str) -> NewHold:
+    """The write by which an operation commits; the one before it accepts the operation."""
+    return NewHold(service="blob_storage", method="PUT", path=f"/claims/{name}", phase="before", skip=1)
+
+
+def test_a_cancel_that_comes_before_the_download_commits_is_honoured(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    hold = stack.control.hold(committing(hsm_name))
+    operation_id = portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"]
+    assert stack.control.await_hold(hold, 30)
+    assert cancel(portal, operation_id).status_code == 202
+    stack.control.release(hold)
+    operation = portal.follow(operation_id)
+    assert (operation["status"], operation["error"]["code"]) == ("Canceled", "operation_canceled")
+    assert {step["name"]: step["status"] for step in operation["steps"]}["download_security_domain"] == "Failed"
+    assert operation["exists"]["hsm"]["state"] == "NotActivated"
+    assert stack.control.exports(hsm_name) == []
+    assert not [path for path in stored.paths(stack, hsm_name) if "/exports/" in path]
+    assert portal.follow(portal.put_hsm(hsm_name, request_for(stack, custodians)).json()["id"])["status"] == "Succeeded"
+
+
+def test_a_cancel_that_comes_after_the_download_committed_is_refused(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     operation_id, hold = fetching(stack, portal, hsm_name, custodians)
     writing = stack.control.hold(
         NewHold(service="blob_storage", method="PUT", path=f"/claims/{hsm_name}", phase="before")
     )
-    stored_bytes = stack.control.hold(
-        NewHold(service="blob_storage", method="PUT", path=f"/{operation_id}/1/security-domain.json", phase="before")
+    about_to_ask = stack.control.hold(
+        NewHold(service="blob_storage", method="PUT", path=f"/{hsm_name}/exports/000001-asked.json", phase="before")
     )
     with ThreadPoolExecutor(1) as pool:
         canceling = pool.submit(cancel, portal, operation_id)
         assert stack.control.await_hold(writing, 30)
         stack.control.release(hold)
-        assert stack.control.await_hold(stored_bytes, 30)
+        assert stack.control.await_hold(about_to_ask, 30)
         stack.control.release(writing)
-        assert canceling.result().status_code == 202
-    # Killed, it begins anew, and sees the cancel: its security domain is not left alone for that.
+        late = canceling.result()
+    assert (late.status_code, late.json()["code"]) == (409, "cancel_too_late")
+    # Killed before it asked, it asks: nobody can have canceled it meanwhile.
     os.kill(stack.host.worker_process_id(), signal.SIGKILL)
-    stack.control.release(stored_bytes, drop=True)
+    stack.control.release(about_to_ask, drop=True)
     await_worker(stack)
+    assert cancel(portal, operation_id).json()["code"] in ("cancel_too_late", "operation_ended")
     operation = portal.follow(operation_id)
-    assert operation["status"] == "Succeeded", operation
-    assert operation["cancel"]["by"]["objectId"] == stack.portal.object_id
+    assert (operation["status"], "cancel" in operation) == ("Succeeded", False), operation
+    assert len(stack.control.exports(hsm_name)) == 1
+
+
+def test_a_cancel_that_comes_before_a_change_commits_is_honoured(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = request_for(stack, custodians)
+    assert portal.follow(portal.put_hsm(hsm_name, body).json()["id"])["status"] == "Succeeded"
+    hold = stack.control.hold(committing(hsm_name))
+    change = portal.send("PATCH", f"hsms/{hsm_name}", json={"tags": {"owner": "team-z"}})
+    assert change.status_code == 202, change.text
+    assert stack.control.await_hold(hold, 30)
+    assert cancel(portal, change.json()["id"]).status_code == 202
+    stack.control.release(hold)
+    assert portal.follow(change.json()["id"])["status"] == "Canceled"
+    assert portal.send("GET", f"hsms/{hsm_name}").json()["tags"] == body["tags"]
 
 
 def test_a_change_that_was_asked_of_azure_is_not_canceled(

@@ -37,6 +37,7 @@ MOMENTS = [
     Moment("provision_hsm", "blob_storage", "PUT", "/audit/operations/{name}", skip=4),
     Moment("await_ready", "resource_manager", "GET", "/managedHSMs/{name}", skip=2),
     Moment("fetch_wrapping_keys", "key_vault", "GET", "/certificates/{name}/{version}"),
+    Moment("download_security_domain", "blob_storage", "PUT", "/claims/{name}", skip=1),
     # The first POST to an HSM that a process has not talked to is empty: it asks for the challenge.
     Moment("download_security_domain", "managed_hsm", "POST", "/securitydomain/download", skip=1),
     Moment("download_security_domain", "blob_storage", "PUT", "/1/security-domain.json"),
@@ -48,7 +49,8 @@ MOMENTS = [
     Moment("verify_security_domain", "blob_storage", "PUT", "/verifications/{name}"),
     Moment("record_operation", "blob_storage", "PUT", "/hsm-records/operations/{name}"),
     Moment("record_operation", "blob_storage", "PUT", "/audit/operations/{name}", skip=7),
-    Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=1),
+    # Accepted, committed, ended.
+    Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=2),
 ]
 
 

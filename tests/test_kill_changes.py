@@ -20,18 +20,20 @@ __all__ = ["somebody", "theirs"]
 CHANGE = {"tags": {"stage": "2", "owner": None}, "network": NETWORK, "purgeProtection": True}
 UPDATE = [
     Moment("preflight_update", "blob_storage", "PUT", "/plan.json"),
+    Moment("update_hsm", "blob_storage", "PUT", "/claims/{name}", skip=1),
     Moment("update_hsm", "resource_manager", "PATCH", "/managedHSMs/{name}"),
     # The first GET is the API's, the others preflight's and the change's.
     Moment("await_updated", "resource_manager", "GET", "/managedHSMs/{name}", skip=3),
     Moment("await_updated", "blob_storage", "PUT", "/hsms/{name}"),
     Moment("record_operation", "blob_storage", "PUT", "/hsm-records/operations/{name}"),
-    Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=1),
+    Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=2),
 ]
 ADOPTION = [
     Moment("preflight_adoption", "blob_storage", "PUT", "/plan.json"),
+    Moment("adopt_hsm", "blob_storage", "PUT", "/claims/{name}", skip=1),
     Moment("adopt_hsm", "blob_storage", "PUT", "/hsms/{name}"),
     Moment("record_operation", "blob_storage", "PUT", "/hsm-records/operations/{name}"),
-    Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=1),
+    Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=2),
 ]
 
 

@@ -3,7 +3,9 @@
 import base64
 import itertools
 import os
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +14,7 @@ import requests
 from azure.mgmt.keyvault import KeyVaultManagementClient
 from azure.mgmt.keyvault import models as arm
 
+from clients.many_subscriptions import KEPT_SECONDS
 from domain.requests import HsmRequest
 from local.azure.control.models import NewFault, NewHold
 from local.azure.core.faults import Answer, BrokenBody, Effect, Reset
@@ -60,12 +63,24 @@ def names(items: list[dict[str, Any]]) -> list[str]:
     return [item["name"] for item in items]
 
 
+def listed_now(portal: Portal, **parameters: Any) -> list[dict[str, Any]]:
+    """List HSMs as Azure has them now: a list may be some seconds old."""
+    time.sleep(KEPT_SECONDS)
+    return listed(portal, "hsms", **parameters)
+
+
+def asked_of_azure(stack: Stack, since: int) -> int:
+    """Count how often Azure was asked for the HSMs of a subscription."""
+    entries = stack.control.journal("resource_manager", since=since)
+    return sum(entry["path"].endswith("/managedHSMs") for entry in entries)
+
+
 def test_a_list_shows_what_each_hsm_and_operation_says_of_itself(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     operation = provision(portal, hsm_name, request_for(stack, custodians))
     since = len(stack.control.journal("blob_storage"))
-    (item,) = [item for item in listed(portal, "hsms", maxpagesize=200) if item["name"] == hsm_name]
+    (item,) = [item for item in listed_now(portal, maxpagesize=200) if item["name"] == hsm_name]
     read = [entry["path"] for entry in stack.control.journal("blob_storage")[since:]]
     assert not [path for path in read if hsm_name in path]
     hsm = portal.send("GET", f"hsms/{hsm_name}").json()
@@ -87,15 +102,18 @@ def test_what_runs_is_shown_as_far_as_it_is(
     (shown,) = listed(portal, "operations", hsm=hsm_name)
     assert (shown["status"], shown["percentComplete"]) == ("Running", portal.operation(operation_id)["percentComplete"])
     assert shown["percentComplete"] > 0
+    assert shown["currentStep"] == {"name": "download_security_domain", "status": "Running"}
+    assert (shown["awaitingApproval"], portal.operation(operation_id)["currentStep"]) == (False, shown["currentStep"])
     assert [item["id"] for item in listed(portal, "operations", hsm=hsm_name, status="Running")] == [operation_id]
     assert listed(portal, "operations", hsm=hsm_name, status="Failed") == []
-    (hsm,) = [item for item in listed(portal, "hsms", maxpagesize=200) if item["name"] == hsm_name]
+    (hsm,) = [item for item in listed_now(portal, maxpagesize=200) if item["name"] == hsm_name]
     assert hsm["lastOperation"] == {"id": operation_id, "kind": "provision", "status": "Running"}
     assert hsm["state"] in ("NotActivated", "Active")
     stack.control.release(storing)
     portal.follow(operation_id)
     (shown,) = listed(portal, "operations", hsm=hsm_name)
     assert (shown["id"], shown["status"]) == (operation_id, "Succeeded")
+    assert (shown["awaitingApproval"], "currentStep" in shown) == (False, False)
 
 
 def test_what_never_began_and_what_broke_are_told_apart(
@@ -107,6 +125,7 @@ def test_what_never_began_and_what_broke_are_told_apart(
     for status in ("NotStarted", None):
         (shown,) = listed(portal, "operations", hsm=hsm_name, **({"status": status} if status else {}))
         assert (shown["status"], shown["percentComplete"]) == ("NotStarted", 0)
+        assert (shown["awaitingApproval"], "currentStep" in shown) == (False, False)
     (hsm,) = listed(portal, "hsms", environment=environment)
     assert (hsm["state"], hsm["lastOperation"]["status"]) == ("NotCreated", "NotStarted")
     assert hsm == {key: value for key, value in portal.send("GET", f"hsms/{hsm_name}").json().items() if key in hsm}
@@ -258,7 +277,7 @@ def test_the_state_is_azures(
         claim = make_claim(stack, name, {**body, "subscriptionId": subscription})
         plant(stack, claim, make_record(claim))
     expected = {active: "Active", foreign: "NotFound", gone: "NotFound", unseen: "Unknown", asked: "NotCreated"}
-    shown = {item["name"]: item for item in listed(portal, "hsms", maxpagesize=200)}
+    shown = {item["name"]: item for item in listed_now(portal, maxpagesize=200)}
     assert {name: shown[name]["state"] for name in expected} == expected
     assert "uri" not in shown[foreign]
     for state in set(expected.values()):
@@ -267,9 +286,33 @@ def test_the_state_is_azures(
     broken = stack.control.inject_fault(
         NewFault(service="resource_manager", method="GET", path="/managedHSMs", count=100, effect=Answer(status=500))
     )
-    shown = {item["name"]: item for item in listed(portal, "hsms", maxpagesize=200)}
+    shown = {item["name"]: item for item in listed_now(portal, maxpagesize=200)}
     stack.control.remove_fault(broken)
     assert (shown[active]["state"], shown[asked]["state"]) == ("Unknown", "NotCreated")
+
+
+def test_lists_that_are_read_again_and_again_share_what_azure_said(
+    stack: Stack, portal: Portal, fleet: list[str], environment: str
+) -> None:
+    time.sleep(KEPT_SECONDS)
+    since, began = len(stack.control.journal()), time.monotonic()
+    queries: list[dict[str, Any]] = [{}, {"state": "NotFound"}, {"maxpagesize": 200}, {"team": "team-a"}] * 5
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda query: names(listed(portal, "hsms", environment=environment, **query)), queries))
+    assert found == [fleet] * len(queries)
+    assert 1 <= asked_of_azure(stack, since) <= 1 + (time.monotonic() - began) // KEPT_SECONDS
+
+
+def test_what_decides_asks_azure_itself_however_young_the_list_is(
+    stack: Stack, portal: Portal, fleet: list[str], environment: str, custodians: list[Custodian]
+) -> None:
+    time.sleep(KEPT_SECONDS)
+    for _ in range(2):
+        assert names(listed(portal, "hsms", environment=environment)) == fleet
+        since = len(stack.control.journal())
+        dry_run = portal.send("POST", f"hsms/{fleet[0]}-x/preflight", json=request_for(stack, custodians))
+        assert dry_run.status_code == 200
+        assert asked_of_azure(stack, since) == 1
 
 
 def make_foreign(stack: Stack, name: str) -> None:
@@ -312,6 +355,7 @@ def test_a_list_that_cannot_be_read_is_no_empty_list(effect: Effect, code: str, 
 def test_the_ids_of_a_request_are_carried_to_the_lists_of_azure(
     stack: Stack, portal: Portal, fleet: list[str], environment: str
 ) -> None:
+    time.sleep(KEPT_SECONDS)
     since = len(stack.control.journal())
     headers = {"x-ms-client-request-id": "console-4711"}
     portal.send("GET", "hsms", params={"environment": environment}, headers=headers).raise_for_status()
@@ -345,6 +389,14 @@ def test_no_record_is_read_for_a_list(stack: Stack, portal: Portal, fleet: list[
     asked = [entry["path"] for entry in stack.control.journal("blob_storage")[since:]]
     assert asked.count("/hsm-records") == 3
     assert not [path for path in asked if any(name in path for name in fleet)]
+
+
+def test_what_ended_is_not_listed_to_find_what_waits(stack: Stack, portal: Portal) -> None:
+    for awaiting, lists in (("true", 1), ("false", 2)):
+        since = len(stack.control.journal("blob_storage"))
+        listed(portal, "operations", awaitingApproval=awaiting)
+        asked = [entry["path"] for entry in stack.control.journal("blob_storage")[since:]]
+        assert asked.count("/hsm-records") == lists
 
 
 @pytest.mark.parametrize("health", ["Healthy", "Critical", "Excellent", None])
@@ -383,10 +435,14 @@ WRONG = [
     ("hsms", "skip", "10"),
     ("hsms", "$filter", "state eq 'Active'"),
     ("operations", "status", "succeeded"),
+    ("operations", "awaitingApproval", "True"),
+    ("operations", "awaitingApproval", "1"),
+    ("operations", "awaiting_approval", "true"),
     ("operations", "hsm", "-"),
     ("operations", "requester", "somebody"),
     ("operations", "createdAfter", "1767225600"),
     ("operations", "createdAfter", "2026-11-01"),
+    ("operations", "createdAfter", "0001-01-01T00:00:00Z"),
     ("operations", "createdBefore", "2026-11-01T12:00:00"),
     ("operations", "createdBefore", "2026-13-01T12:00:00Z"),
     ("operations", "created_before", "2026-11-01T12:00:00Z"),

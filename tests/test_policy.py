@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -202,6 +203,24 @@ def test_a_flood_of_one_caller_is_held_back_and_nobody_else(
         assert 0 < int(answer.headers["Retry-After"]) <= 60 / REQUESTS_PER_MINUTE
     assert flooding.send("GET", "hsms/nobody-has-this").status_code == 404
     assert portal.put_hsm(hsm_name, body).status_code == 403
+
+
+def test_a_flood_of_one_caller_without_a_role_is_held_back_too(
+    stack: Stack, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    nobody = register_application(stack.control, "no role, and impatient", [], groups=[IMPATIENT])
+    flooding = Portal(stack, nobody)
+    flooding.token()
+    body = request_for(stack, custodians)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: flooding.put_hsm(hsm_name, body), range(40)))
+    counted = Counter((answer.status_code, answer.json()["code"]) for answer in answers)
+    assert set(counted) == {(403, "role_missing"), (429, "too_many_requests")}
+    assert counted[429, "too_many_requests"] >= 40 - 2 * REQUESTS_PER_MINUTE
+    # Each refusal is a blob for good: of the flood a few are written.
+    auditor = Portal(stack, register_application(stack.control, "an auditor", ["Hsm.Audit"]))
+    written = auditor.send("GET", "audit", params={"hsm": hsm_name, "kind": "refused"}).json()["value"]
+    assert len(written) == counted[403, "role_missing"]
 
 
 def check_refusal(

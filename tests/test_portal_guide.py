@@ -70,6 +70,7 @@ def test_the_commands_of_an_approver_approve(
     (script,) = re.findall(r"^```sh\n(.*?)^```", APPROVERS.read_text(), re.MULTILINE | re.DOTALL)
     ended = run(asking_stack, tmp_path, ["bash", "-euo", "pipefail", "-c", script])
     assert ended.returncode == 0, ended.stderr
+    assert f'"id": "{operation_id}"' in ended.stdout
     operation = portal.follow(operation_id)
     assert (operation["status"], operation["approval"]["comment"]) == ("Succeeded", "Agreed."), ended.stdout
 

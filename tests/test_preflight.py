@@ -13,8 +13,9 @@ from tests.test_provision import provision
 
 KEYS = "securityDomain.wrappingKeys"
 NAMES = [
-    *("request", "policy", "subscription", "provider", "region", "permissions", "operation", "name", "existing"),
-    *("switches", "quota", "limit", "wrapping_key_1", "wrapping_key_2", "wrapping_key_3", "custody", "quorum"),
+    *("policy", "subscription", "provider", "region", "permissions", "operation", "name", "existing"),
+    *("switches", "quota", "limit", "wrapping_key_1", "wrapping_key_2", "wrapping_key_3"),
+    *("administrator", "custody", "quorum"),
 ]
 
 
@@ -38,7 +39,9 @@ def test_a_good_request_passes_and_nothing_is_changed(
     before = {blob.name for blob in stored.service(stack).get_container_client("hsm-records").list_blobs()}
     document = preflight(portal, hsm_name, body)
     assert document["verdict"] == "Passed"
-    assert set(verdicts(document, "Passed")) == set(NAMES)
+    # All certificates were sent as PEM.
+    assert set(verdicts(document, "Passed")) == set(NAMES) - {"custody"}
+    assert set(verdicts(document, "Skipped")) == {"custody"}
     assert document["wouldCreate"] == [
         {"type": "Microsoft.Resources/resourceGroups", "name": f"rg-{hsm_name}"},
         {"type": "Microsoft.KeyVault/managedHSMs", "name": hsm_name},
@@ -61,6 +64,7 @@ def test_a_finished_hsm_needs_nothing_and_what_differs_is_named(
     assert provision(portal, hsm_name, body)["status"] == "Succeeded"
     document = preflight(portal, hsm_name, body)
     assert (document["verdict"], document["wouldCreate"]) == ("Passed", [])
+    assert "administrator" in verdicts(document, "Skipped")
     differing = preflight(portal, hsm_name, {**body, "location": "westeurope"})
     assert verdicts(differing, "Failed") == {"existing": "hsm_differs"}
     (existing,) = (check for check in differing["checks"] if check["name"] == "existing")
@@ -99,7 +103,7 @@ def test_what_cannot_be_asked_is_skipped(
     foreign = stack.azure.endpoints.other_tenant_subscription_id
     document = preflight(portal, hsm_name, request_for(stack, custodians, subscriptionId=foreign))
     assert verdicts(document, "Failed") == {"subscription": "subscription_not_ours"}
-    skipped = {"provider", "region", "permissions", "name", "existing", "switches", "quota"}
+    skipped = {"provider", "region", "permissions", "name", "existing", "switches", "quota", "administrator", "custody"}
     assert set(verdicts(document, "Skipped")) == skipped
 
 
@@ -113,6 +117,7 @@ def test_azure_is_not_asked_about_a_subscription_that_the_policy_refuses(
         document = preflight(elsewhere, hsm_name, request_for(stack, custodians, subscriptionId=subscription))
         assert verdicts(document, "Failed") == {"policy": "subscription_not_allowed"}
         skipped = {"subscription", "provider", "region", "permissions", "name", "existing", "switches", "quota"}
+        skipped |= {"administrator", "custody"}
         assert set(verdicts(document, "Skipped")) == skipped
         assert stack.control.journal("resource_manager", since=since) == []
 
@@ -142,7 +147,7 @@ def test_another_teams_hsm_is_told_by_its_name_only(
     assert provision(portal, hsm_name, body)["status"] == "Succeeded"
     document = preflight(other_portal, hsm_name, body)
     assert verdicts(document, "Failed") == {"name": "hsm_exists"}
-    assert set(verdicts(document, "Skipped")) == {"existing", "switches", "quota"}
+    assert set(verdicts(document, "Skipped")) == {"existing", "switches", "quota", "administrator", "custody"}
     assert other_portal.put_hsm(hsm_name, body).json()["code"] == "hsm_exists"
 
 

@@ -197,8 +197,9 @@ def test_a_bad_name_is_refused(name: str, stack: Stack, portal: Portal, custodia
         (b"[" * 10_000 + b"]" * 10_000, 400, "body_not_json"),
         (b"[]", 400, "invalid_field"),
         (json.dumps({"tags": "x" * 2_000_000}).encode(), 413, "body_too_large"),
+        (json.dumps({f"k{number}": 0 for number in range(40_000)}).encode(), 413, "body_too_large"),
     ],
-    ids=["none", "not JSON", "not UTF-8", "10,000 deep", "a list", "2 MB"],
+    ids=["none", "not JSON", "not UTF-8", "10,000 deep", "a list", "2 MB", "40,000 members"],
 )
 def test_a_body_that_is_no_request_is_refused(
     body: bytes, status: int, code: str, portal: Portal, hsm_name: str
@@ -206,6 +207,26 @@ def test_a_body_that_is_no_request_is_refused(
     response = portal.send("PUT", f"hsms/{hsm_name}", data=body)
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert response.json()["errors"][0]["field"] == "body"
+
+
+MANY: dict[str, tuple[dict[str, Any], str, str]] = {
+    "members": ({f"k{number}": 0 for number in range(17_000)}, "k0", "invalid_field"),
+    "tags": ({"tags": {f"k{number}": "" for number in range(17_000)}}, "tags", "invalid_field"),
+    "keys": ({"securityDomain": {"quorum": 2, "wrappingKeys": [{}] * 17_000}}, f"{KEYS}[0]", "wrapping_key_source"),
+}
+
+
+@pytest.mark.parametrize("case", MANY)
+def test_of_17_000_faults_some_are_named(
+    case: str, stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    changes, field, code = MANY[case]
+    response = portal.put_hsm(hsm_name, {**request_for(stack, custodians), **changes})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (400, code)
+    assert field in [error["field"] for error in problem["errors"]]
+    assert len(problem["errors"]) <= 50
+    assert len(response.content) < 16 * 1024
 
 
 def test_a_subscription_of_another_tenant_is_refused(
@@ -269,9 +290,15 @@ def test_health_is_open_to_all(portal: Portal) -> None:
 
 def test_what_does_not_exist_is_not_found(portal: Portal) -> None:
     assert portal.send("GET", "hsms/nobody-has-this").json()["code"] == "hsm_not_found"
-    for identifier in ("nonsense", "nobody-has-this-01HZZZZZZZZZZZZZZZZZZZZZZZ"):
-        response = portal.send("GET", f"operations/{identifier}")
-        assert (response.status_code, response.json()["code"]) == (404, "operation_not_found")
+
+
+@pytest.mark.parametrize("name", ["nobody-has-this", "a--b", "ab", "a" * 25, "-a", "..%2fclaims"])
+def test_an_operation_that_does_not_exist_is_not_found(name: str, portal: Portal) -> None:
+    for identifier in (name, f"{name}-01HZZZZZZZZZZZZZZZZZZZZZZZ"):
+        for method, path in (("GET", identifier), ("POST", f"{identifier}/cancel")):
+            response = portal.send(method, f"operations/{path}")
+            assert (response.status_code, response.json()["code"]) == (404, "operation_not_found")
+            assert response.headers["content-type"].startswith("application/problem+json")
 
 
 @pytest.mark.parametrize("version", [1, 2])

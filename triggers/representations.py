@@ -11,7 +11,7 @@ from domain.changes import InPlaceChange
 from domain.errors import ErrorDetail, FieldError
 from domain.fields import OperationKind
 from domain.model import Model
-from domain.operations import Existing, OperationResult, OperationStatus
+from domain.operations import CurrentStep, Existing, OperationResult, OperationStatus
 from domain.records import Cancellation, Download, Notice, PinnedSource, Receipt, RestoredFrom
 from domain.requests import NetworkRequest
 from domain.restores import RecordedTransferKey, RestoreBlobState
@@ -106,7 +106,10 @@ class ApprovalView(Model):
 
 
 class OperationSummary(Model):
-    """An operation in a list."""
+    """An operation in a list.
+
+    `current_step` is the step that runs or waits now. `awaiting_approval` says that it waits for somebody's approval.
+    """
 
     id: str
     kind: OperationKind
@@ -115,6 +118,8 @@ class OperationSummary(Model):
     requester: Principal
     requested_by: str | None = None
     status: OperationStatus
+    current_step: CurrentStep | None = None
+    awaiting_approval: bool
     percent_complete: int
     created_at: AwareDatetime
     finished_at: AwareDatetime | None = None

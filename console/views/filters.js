@@ -3,16 +3,57 @@
 import { element } from "../dom.js";
 
 /** @typedef {{ name: string, title: string, options: [string, string][] }} Filter */
+/** @typedef {{ title: string, look: () => void }} Search `look` shows what the query now says */
 
 /**
  * Make the filters of a view; a choice changes the address, and with it what is shown.
  * @param {string} path the view's
  * @param {URLSearchParams} query what is chosen
  * @param {Filter[]} filters the first option of each is what the view shows anyway
+ * @param {Search} [search] where there is a search box, too
  */
-export function filters(path, query, filters) {
+export function filters(path, query, filters, search) {
   const fields = filters.map((filter) => field(path, query, filter));
-  return element("form", { class: "filters", role: "search", "aria-label": "Filters" }, ...fields);
+  const box = search ? searchBox(path, query, search) : null;
+  const form = element("form", { class: "filters", role: "search", "aria-label": "Filters" }, box, ...fields);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  return form;
+}
+
+/**
+ * Make a search box: what is shown follows each letter, and so does the address, without a step of history for each.
+ * @param {string} path
+ * @param {URLSearchParams} query
+ * @param {Search} search
+ */
+function searchBox(path, query, { title, look }) {
+  const id = "filter-search";
+  const input = element("input", { id, type: "search", autocomplete: "off", spellcheck: "false" });
+  input.value = query.get("search") ?? "";
+  input.addEventListener("input", () => {
+    change(query, "search", input.value);
+    history.replaceState(history.state, "", addressOf(path, query));
+    look();
+  });
+  return element("div", { class: "search" }, element("label", { for: id }, title), input);
+}
+
+/**
+ * @param {URLSearchParams} query
+ * @param {string} name
+ * @param {string} value nothing is said of what is empty
+ */
+function change(query, name, value) {
+  if (value) query.set(name, value);
+  else query.delete(name);
+}
+
+/**
+ * @param {string} path
+ * @param {URLSearchParams} query
+ */
+function addressOf(path, query) {
+  return query.size ? `#${path}?${query}` : `#${path}`;
 }
 
 /**
@@ -27,20 +68,18 @@ function field(path, query, { name, title, options }) {
   select.value = options.some(([value]) => value === chosen) ? chosen : "";
   select.addEventListener("change", () => {
     const changed = new URLSearchParams(query);
-    if (select.value) changed.set(name, select.value);
-    else changed.delete(name);
-    location.hash = changed.size ? `#${path}?${changed}` : `#${path}`;
+    change(changed, name, select.value);
+    location.hash = addressOf(path, changed);
   });
   return element("div", {}, element("label", { for: id }, title), select);
 }
 
 /**
- * Offer the values that occur.
- * @param {string} all what the first option is called
+ * Offer all, and the values that occur.
  * @param {(string | undefined)[]} values
  * @returns {[string, string][]}
  */
-export function optionsOf(all, values) {
+export function optionsOf(values) {
   const occurring = [...new Set(values.filter((value) => value !== undefined && value !== ""))].sort();
-  return [["", all], ...occurring.map((value) => /** @type {[string, string]} */ ([value, value]))];
+  return [["", "All"], ...occurring.map((value) => /** @type {[string, string]} */ ([value, value]))];
 }

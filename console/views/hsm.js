@@ -6,7 +6,7 @@ import { age, day, money, relative, time } from "../format.js";
 import { certificateStatus, hasEnded, hsmState, progressStatus, quorumHealth } from "../status.js";
 import { every } from "./every.js";
 import { operationsTable } from "./operations.js";
-import { person } from "./people.js";
+import { person, somebody } from "./people.js";
 import { nothing, problem } from "./problem.js";
 import { receiptFacts } from "./receipt.js";
 import { network, tags } from "./settings.js";
@@ -107,7 +107,7 @@ function protection(hsm) {
 function people(hsm) {
   return section("People", facts([
     ["Requester", person(hsm.requester)],
-    ["Administrators", list((hsm.administrators ?? []).map(code))],
+    ["Administrators", list((hsm.administrators ?? []).map(somebody))],
   ]));
 }
 

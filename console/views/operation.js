@@ -1,11 +1,14 @@
 // One operation as it runs: what is done, what runs, what is still to come, and what there is when it failed.
 
-import { read } from "../api.js";
+import { addressOf, read } from "../api.js";
+import { isYou, readCaller } from "../caller.js";
 import { announce, code, element, facts, list, replaceChildren, section } from "../dom.js";
-import { between, duration, money, relative, time } from "../format.js";
-import { hasEnded, hsmState, mark, progressKind, progressStatus, progressWord } from "../status.js";
+import { between, capital, duration, money, relative, stepTitle, time } from "../format.js";
+import { scope } from "../session.js";
+import { hasEnded, hsmState, mark, operationStatus, progressKind, progressWord } from "../status.js";
+import { command } from "./copying.js";
 import { every } from "./every.js";
-import { person, requesterOf } from "./people.js";
+import { person, requesterOf, somebodyInFull } from "./people.js";
 import { problem } from "./problem.js";
 import { receiptFacts } from "./receipt.js";
 import { network, tags } from "./settings.js";
@@ -19,11 +22,12 @@ const TICK_MILLISECONDS = 1000;
  */
 export async function showOperation(page, id) {
   const { main, signal } = page;
+  const caller = await readCaller(signal);
   let said = "";
   await every(page, async () => {
     /** @type {{ document: Operation, retryAfter: number }} */
     const { document: operation, retryAfter } = await read(`operations/${encodeURIComponent(id)}`, signal);
-    replaceChildren(main, ...draw(operation));
+    replaceChildren(main, ...draw(operation, caller));
     const words = describe(operation);
     if (said && words !== said) announce(words);
     said = words;
@@ -33,20 +37,24 @@ export async function showOperation(page, id) {
   signal.addEventListener("abort", () => clearInterval(clock), { once: true });
 }
 
-/** @param {Operation} operation */
-function draw(operation) {
+/**
+ * @param {Operation} operation
+ * @param {Caller} caller
+ */
+function draw(operation, caller) {
   return [
     element("h1", {}, `${capital(operation.kind)} ${operation.hsm}`),
     progress(operation),
     operation.error ? section("What went wrong", problem(operation.error)) : null,
     operation.exists ? existing(operation.exists) : null,
-    waitsForApproval(operation) ? approval(operation) : null,
+    waitsForApproval(operation) ? approval(operation, decision(operation, caller)) : null,
     element("div", { class: "columns" },
       section("Steps", timeline(operation.steps)),
       element("div", {},
         warnings(operation.warnings ?? []),
         about(operation),
-        waitsForApproval(operation) ? null : approval(operation),
+        waitsForApproval(operation) ? null : approval(operation, null),
+        change(operation.plan?.change),
         plan(operation.plan))),
     result(operation),
   ];
@@ -56,7 +64,7 @@ function draw(operation) {
 function progress(operation) {
   const ended = hasEnded(operation.status);
   return element("div", { class: "progress" },
-    progressStatus(operation.status),
+    operationStatus(operation),
     element("progress", { max: "100", value: String(operation.percentComplete), "aria-label": "Progress" }),
     element("span", { class: "numeric" }, `${operation.percentComplete} %`),
     element("span", { class: "faint" }, ended ? "took " : "for ", elapsed(operation.createdAt, operation.finishedAt)));
@@ -68,7 +76,7 @@ function timeline(steps) {
     const current = step.status === "Running" ? "step" : undefined;
     return element("li", { "data-kind": progressKind(step.status), "aria-current": current },
       mark(progressKind(step.status)),
-      element("span", { class: "title" }, step.title ?? capital(step.name.replaceAll("_", " "))),
+      element("span", { class: "title" }, stepTitle(step)),
       element("span", { class: "word" }, progressWord(step.status), step.attempts > 1 ? `, ${step.attempts} attempts` : ""),
       step.startedAt && step.status !== "Skipped" ? elapsed(step.startedAt, step.finishedAt) : null);
   }));
@@ -97,12 +105,15 @@ function waitsForApproval({ approval, status }) {
   return approval?.required && !approval.decision && !hasEnded(status);
 }
 
-/** @param {Operation} operation */
-function approval(operation) {
+/**
+ * @param {Operation} operation
+ * @param {Node | null} decision how it is decided, while it waits
+ */
+function approval(operation, decision) {
   const { approval } = operation;
   if (!approval?.required) return null;
   const waits = waitsForApproval(operation);
-  const kind = decisionKind(approval.decision);
+  const kind = waits ? "warning" : decisionKind(approval.decision);
   const words = waits ? "Waits for approval" : capital(approval.decision ?? "not decided");
   return section("Approval",
     element("p", { class: "status", "data-kind": kind }, mark(kind), words),
@@ -113,7 +124,29 @@ function approval(operation) {
       ["Decided", time(approval.decidedAt)],
       ["Comment", approval.comment],
       ["Plan's SHA-256", code(approval.planSha256)],
-    ]));
+    ]),
+    decision);
+}
+
+/**
+ * Say who decides; to whom may decide, how.
+ * @param {Operation} operation
+ * @param {Caller} caller
+ */
+function decision({ id, team, requester, requestedBy, approval }, caller) {
+  if (isYou(requester.objectId) || isYou(requestedBy)) {
+    return element("p", {}, `You asked for it: somebody else of ${team} decides, who has the app role Hsm.Approve.`);
+  }
+  if (!caller.roles.includes("Hsm.Approve")) {
+    return element("p", {}, `Somebody of ${team} decides who has the app role Hsm.Approve and did not ask for it.`);
+  }
+  const address = addressOf(`operations/${encodeURIComponent(id)}/approve`);
+  return element("div", {},
+    element("p", {}, "Read the plan, and hold its thumbprints against those that the custodians gave you by another "
+      + "way. This approves it, as yourself; with reject in place of approve it is over, and nothing is made."),
+    command("approve", `TOKEN=$(az account get-access-token --scope "${scope()}" --query accessToken --output tsv)
+curl -sS -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
+  "${address}" --data '{"planSha256": "${approval?.planSha256}", "comment": "Agreed."}'`));
 }
 
 /** @param {string | undefined} decision */
@@ -167,16 +200,22 @@ function plan(plan) {
     ["Public access", plan.publicNetworkAccess],
     ["Network", network(plan.network)],
     ["Tags", tags(plan.tags)],
-    ["Quorum", plan.quorum ? `${plan.quorum} of ${plan.wrappingKeys.length}` : null],
-    ["Wrapping keys", list(plan.wrappingKeys.map((key) => element("span", {}, `${key.custodian ?? ""} `, code(key.thumbprint))))],
-    ["Administrators", list(plan.administrators.map(code))],
+    ["Quorum", plan.quorum && plan.wrappingKeys.length ? `${plan.quorum} of ${plan.wrappingKeys.length}` : null],
+    ["Wrapping keys", list(plan.wrappingKeys.map(wrappingKey))],
+    ["Administrators", list(plan.administrators.map(somebodyInFull))],
     ["Resource", code(plan.resourceId)],
     ["Found", plan.found ? element("span", {}, `${plan.found.state}, made `, time(plan.found.madeAt)) : null],
-  ]), plan.change ? change(plan.change) : null);
+  ]));
 }
 
-/** @param {Change} change */
+/** @param {Share} key */
+function wrappingKey({ custodian, thumbprint }) {
+  return element("div", {}, element("div", {}, custodian), code(thumbprint));
+}
+
+/** @param {Change | undefined} change */
 function change(change) {
+  if (!change) return null;
   return section("Change", facts([
     ["Sets tags", tags(change.tags)],
     ["Removes tags", list(change.removedTags)],
@@ -202,11 +241,6 @@ function result({ result }) {
 function describe(operation) {
   if (hasEnded(operation.status)) return `${progressWord(operation.status)}. ${operation.error?.message ?? ""}`;
   const step = operation.steps.find((each) => each.status === "Running");
-  const title = step ? `${step.title ?? step.name.replaceAll("_", " ")}: running. ` : "";
+  const title = step ? `${stepTitle(step)}: running. ` : "";
   return `${title}${operation.percentComplete} percent.`;
-}
-
-/** @param {string} text */
-function capital(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,11 +1,11 @@
 // All operations that the reader may see, the newest first.
 
-import { readPage } from "../api.js";
+import { readAll, readPage } from "../api.js";
 import { announce, element, replaceChildren, section } from "../dom.js";
-import { between, count, duration, relative } from "../format.js";
-import { progressStatus } from "../status.js";
+import { between, capital, count, duration, relative, stepTitle } from "../format.js";
+import { operationStatus } from "../status.js";
 import { filters } from "./filters.js";
-import { person } from "./people.js";
+import { person, requesterOf } from "./people.js";
 import { nothing } from "./problem.js";
 import { table } from "./tables.js";
 
@@ -29,7 +29,7 @@ export async function showOperations({ main, query, signal }) {
     replaceChildren(listed, listed.firstElementChild, shown, more);
     announce(count(all.length, "operation"));
     // Reading goes on where it stopped: the button that was pressed is gone.
-    if (isMore && first) document.getElementById(linkId(first))?.focus();
+    if (isMore && first) document.getElementById(linkId(first, "operation"))?.focus();
   }
 
   /** @param {string} address */
@@ -45,8 +45,27 @@ export async function showOperations({ main, query, signal }) {
     return button;
   }
 
-  await show("operations");
-  replaceChildren(main, element("h1", {}, "Operations"), choices(query), listed);
+  const [waiting] = await Promise.all([
+    readAll("operations", { awaitingApproval: "true", orderby: "createdAt" }, signal),
+    show("operations"),
+  ]);
+  replaceChildren(main, element("h1", {}, "Operations"), waitingTable(waiting), choices(query), listed);
+}
+
+/**
+ * Show what waits for a person's decision, the longest first.
+ * @param {OperationSummary[]} waiting
+ */
+function waitingTable(waiting) {
+  if (!waiting.length) return null;
+  const columns = ["Operation", "HSM", "Team", "Requester", "Asked for"].map((title) => ({ title }));
+  return section("Waits for approval", table("What waits for approval", columns, waiting.map((operation) => [
+    link(operation, "waits"),
+    toHsm(operation),
+    operation.team,
+    requesterOf(operation.requester, operation.requestedBy),
+    relative(operation.createdAt),
+  ])));
 }
 
 /** @param {URLSearchParams} query */
@@ -73,11 +92,9 @@ export function operationsTable(operations, ofAll) {
     { title: "Requester" }, { title: "Asked for" }, { title: "Took", numeric: true },
   ];
   return table("Operations", columns, operations.map((operation) => [
-    link(operation),
-    ...(ofAll
-      ? [element("a", { href: `#/hsms/${encodeURIComponent(operation.hsm)}` }, operation.hsm), operation.team]
-      : []),
-    progressStatus(operation.status),
+    link(operation, "operation"),
+    ...(ofAll ? [toHsm(operation), operation.team] : []),
+    element("div", {}, operationStatus(operation), currentStep(operation)),
     person(operation.requester),
     relative(operation.createdAt),
     operation.finishedAt ? duration(between(operation.createdAt, operation.finishedAt)) : `${operation.percentComplete} %`,
@@ -85,15 +102,31 @@ export function operationsTable(operations, ofAll) {
 }
 
 /** @param {OperationSummary} operation */
-function link(operation) {
-  return element("a", {
-    id: linkId(operation),
-    href: `#/operations/${encodeURIComponent(operation.id)}`,
-    "aria-label": `${operation.kind} ${operation.hsm}`,
-  }, operation.kind);
+function currentStep({ currentStep, awaitingApproval }) {
+  return currentStep && !awaitingApproval ? element("span", { class: "below" }, stepTitle(currentStep)) : null;
 }
 
 /** @param {OperationSummary} operation */
-function linkId(operation) {
-  return `operation-${operation.id}`;
+function toHsm({ hsm }) {
+  return element("a", { href: `#/hsms/${encodeURIComponent(hsm)}` }, hsm);
+}
+
+/**
+ * @param {OperationSummary} operation
+ * @param {"operation" | "waits"} list in which it stands
+ */
+function link(operation, list) {
+  return element("a", {
+    id: linkId(operation, list),
+    href: `#/operations/${encodeURIComponent(operation.id)}`,
+    "aria-label": `${capital(operation.kind)} ${operation.hsm}`,
+  }, capital(operation.kind));
+}
+
+/**
+ * @param {OperationSummary} operation
+ * @param {"operation" | "waits"} list
+ */
+function linkId(operation, list) {
+  return `${list}-${operation.id}`;
 }

@@ -1,13 +1,34 @@
-// Who asked, who decided.
+// Who asked, who decided. Of others than the reader the API knows Entra's object id, and no name.
 
-import { code, element } from "../dom.js";
+import { isYou, you } from "../caller.js";
+import { element } from "../dom.js";
+import { copyable } from "./copying.js";
+
+const SHORT_LENGTH = 8;
 
 /**
- * Show a principal: Entra's object id is all that the API knows of it.
+ * Show somebody by an object id, in short: the reader by name.
+ * @param {string} objectId
+ */
+export function somebody(objectId) {
+  return isYou(objectId) ? element("span", {}, you()) : copyable(objectId, `${objectId.slice(0, SHORT_LENGTH)}…`);
+}
+
+/**
+ * Show somebody by the whole object id, where it is to be held against another.
+ * @param {string} objectId
+ */
+export function somebodyInFull(objectId) {
+  return element("span", {}, isYou(objectId) ? `${you()} ` : "", copyable(objectId));
+}
+
+/**
+ * Show a principal.
  * @param {Principal | undefined} principal
  */
 export function person(principal) {
-  return principal ? element("span", {}, `${principal.kind} `, code(principal.objectId)) : null;
+  if (!principal) return null;
+  return element("span", {}, isYou(principal.objectId) ? "" : `${principal.kind} `, somebody(principal.objectId));
 }
 
 /**
@@ -17,5 +38,6 @@ export function person(principal) {
  */
 export function requesterOf(requester, requestedBy) {
   if (!requestedBy) return person(requester);
-  return element("span", {}, person(requester), ", which says for person ", code(requestedBy));
+  const kind = isYou(requestedBy) ? "" : "person ";
+  return element("span", {}, person(requester), ` says: for ${kind}`, somebody(requestedBy));
 }

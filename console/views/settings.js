@@ -1,6 +1,6 @@
 // What an HSM is set to, as an HSM and a plan have it.
 
-import { list } from "../dom.js";
+import { code, element, list } from "../dom.js";
 
 /** @param {Record<string, string> | undefined} all */
 export function tags(all) {
@@ -8,11 +8,12 @@ export function tags(all) {
 }
 
 /**
- * Show the network rules as they are named: what they are differs with what was asked for.
- * @param {unknown} rules
+ * Say from where an HSM can be reached publicly.
+ * @param {Network | undefined} rules
  */
 export function network(rules) {
-  if (rules === undefined || rules === null) return null;
-  if (typeof rules !== "object") return String(rules);
-  return list(Object.entries(rules).map(([name, rule]) => `${name}: ${typeof rule === "string" ? rule : JSON.stringify(rule)}`));
+  if (!rules) return null;
+  if (rules.defaultAction === "Allow") return "Open to all networks";
+  const ranges = list(rules.ipRules.map(code));
+  return element("div", {}, ranges ? "Denied by default, open to:" : "Denied by default, open to no address", ranges);
 }

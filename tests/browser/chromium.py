@@ -66,6 +66,11 @@ def _fingerprint(certificate: Path) -> str:
     return base64.b64encode(digest).decode()
 
 
+def object_id(stack: Stack, person: Person) -> str:
+    """Tell by which object id the directory knows somebody."""
+    return next(one.object_id for one in stack.control.people() if one.user_principal_name == person.username)
+
+
 class Tab:
     """A tab with a session of its own, in which a person uses the console."""
 
@@ -96,7 +101,7 @@ class Tab:
         self.page.goto(f"{self.address}/console/#{view}")
         self.page.get_by_role("button", name="Sign in").click()
         self.page.get_by_role("button", name=person.username).click()
-        expect(self.page.get_by_text(person.username)).to_be_visible()
+        expect(self.page.get_by_role("link", name=person.username)).to_be_visible()
 
     def show(self, view: str, heading: str) -> None:
         """Go to a view, as a link does, and wait for it."""

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from local.people import OPERATOR
 from local.portal import Portal
 from local.stack import Stack
-from tests.browser.chromium import Tab
+from tests.browser.chromium import SECONDS, Tab
 
 pytestmark = pytest.mark.browser
 
@@ -24,6 +24,8 @@ def test_an_hsm_is_in_the_fleet_with_what_it_costs(
     row = tab.page.get_by_role("row").filter(has_text=hsm_name)
     for text in ("Active", "norwayeast", "team-a · development", "$"):
         expect(row).to_contain_text(text)
+    summary = tab.page.get_by_role("list", name="Summary")
+    expect(summary).to_contain_text("No operation is running", timeout=60 * SECONDS)
     names = tab.page.get_by_role("columnheader").all_text_contents()
     assert names == ["HSM", "State", "Region", "Age", "Quorum", "Verified", "Expires", "Monthly cost"]
     row.get_by_role("link", name=hsm_name).click()

@@ -1,4 +1,4 @@
-"""A fleet of its own, in which something runs, something failed and the rest is well: what a glance tells."""
+"""A fleet of its own, in which something runs, waits or failed and the rest is well: what a glance tells."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,25 +6,29 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Playwright, expect
 
-from local.people import OPERATOR
+from local.people import APPROVER, OPERATOR, READER
+from local.policy import policy
 from local.portal import Portal
 from local.stack import Stack, running_stack
-from tests.browser.chromium import ColorScheme, Tab, running_chromium
+from tests.browser.chromium import SECONDS, ColorScheme, Tab, object_id, running_chromium
 from tests.custodians import Custodian, request_for
+from tests.people import await_step
 
 pytestmark = pytest.mark.browser
 
+ENVIRONMENTS = {"development": {}, "shared": {"approval": ["provision"]}}
 LOOKS: list[tuple[ColorScheme, int, str]] = [("light", 1280, ""), ("dark", 360, "-phone")]
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory, custodians: list[Custodian]) -> Iterator[Stack]:
     directory: Path = tmp_path_factory.mktemp("fleet") / "run"
-    with running_stack(directory, provisioning_seconds=0.2, activation_seconds=0.2) as stack:
+    settings = {"HSM_PROVISIONER_POLICY": policy(environments=ENVIRONMENTS)}
+    with running_stack(directory, provisioning_seconds=0.2, activation_seconds=0.2, settings=settings) as stack:
         portal = Portal(stack)
 
-        def ask_for(name: str, location: str) -> str:
-            response = portal.put_hsm(name, request_for(stack, custodians, location=location))
+        def ask_for(name: str, location: str, **changes: str) -> str:
+            response = portal.put_hsm(name, request_for(stack, custodians, location=location, **changes))
             assert response.status_code == 202, response.text
             return str(response.json()["id"])
 
@@ -32,6 +36,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, custodians: list[Custodian])
             assert portal.follow(ask_for(name, location))["status"] == "Succeeded"
         stack.control.fail_provisioning(1)
         assert portal.follow(ask_for("hsm-tokens", "swedencentral"))["status"] == "Failed"
+        asked = {"environment": "shared", "requestedBy": object_id(stack, READER)}
+        await_step(portal, ask_for("hsm-identity", "norwayeast", **asked), "await_approval")
         stack.control.change_timing(3600, 0.2)
         ask_for("hsm-backup", "norwayeast")
         yield stack
@@ -43,11 +49,14 @@ def test_what_needs_a_person_comes_first(fleet: Stack, playwright: Playwright) -
             tab = Tab(chromium, fleet, scheme, width)
             tab.sign_in(OPERATOR)
             summary = tab.page.get_by_role("list", name="Summary")
-            for figure in ("4 HSMs", "$10,000 a month", "1 operation runs", "1 needs attention"):
+            for figure in ("5 HSMs", "$10,000 a month", "2 operations are running", "2 need attention"):
                 expect(summary).to_contain_text(figure)
             names = tab.page.get_by_role("rowheader").get_by_role("link")
-            expect(names).to_have_text(["hsm-tokens", "hsm-backup", "hsm-payments", "hsm-signing"])
-            expect(tab.page.get_by_role("region", name="Running now")).to_contain_text("provision hsm-backup")
+            expect(names).to_have_text(["hsm-tokens", "hsm-identity", "hsm-backup", "hsm-payments", "hsm-signing"])
+            running = tab.page.get_by_role("region", name="Running now").get_by_role("listitem")
+            expect(running.filter(has_text="Provision hsm-identity")).to_contain_text("Waits for approval")
+            expect(running.filter(has_text="Provision hsm-backup")).to_contain_text("%")
+            expect(tab.page.get_by_role("row").filter(has_text="hsm-identity")).to_contain_text("waits for approval")
             tab.take_picture(f"fleet{suffix}")
             tab.page.get_by_label("Region").select_option("westeurope")
             expect(names).to_have_text(["hsm-signing"])
@@ -55,3 +64,78 @@ def test_what_needs_a_person_comes_first(fleet: Stack, playwright: Playwright) -
             expect(tab.page.locator("[aria-current=step]")).to_contain_text("Wait until Azure has made it")
             tab.take_picture(f"operation{suffix}")
             assert tab.faults == []
+
+
+@pytest.mark.parametrize(("scheme", "width", "suffix"), LOOKS)
+def test_what_waits_for_approval_comes_first_and_says_how_to_decide(
+    fleet: Stack, playwright: Playwright, scheme: ColorScheme, width: int, suffix: str
+) -> None:
+    with running_chromium(playwright, fleet) as chromium:
+        tab = Tab(chromium, fleet, scheme, width)
+        tab.sign_in(APPROVER, "/operations")
+        waiting = tab.page.get_by_role("region", name="Waits for approval")
+        expect(tab.page.locator("section").first).to_contain_text("Waits for approval")
+        expect(waiting.get_by_role("row").filter(has_text="hsm-")).to_have_count(1)
+        for text in ("hsm-identity", "team-a", "application", "now"):
+            expect(waiting).to_contain_text(text)
+        tab.check_accessibility()
+        tab.take_picture(f"operations{suffix}")
+        waiting.get_by_role("link", name="Provision hsm-identity").click()
+        approval = tab.page.get_by_role("region", name="Approval")
+        tab.check_accessibility()
+        tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        approval.get_by_role("button", name="Copy the command").click()
+        copied = tab.page.evaluate("navigator.clipboard.readText()")
+        digest = approval.locator("dd").last.text_content()
+        assert f'"planSha256": "{digest}"' in copied
+        assert f"{tab.address}/operations/hsm-identity-" in copied
+        tab.page.evaluate("document.getElementById('copy-approve').dataset.before = ''")
+        drawn_again = tab.page.locator("#copy-approve:not([data-before])")
+        expect(drawn_again).to_be_focused(timeout=40 * SECONDS)
+        assert tab.faults == []
+
+
+def test_who_asked_is_told_that_somebody_else_decides(fleet: Stack, playwright: Playwright) -> None:
+    with running_chromium(playwright, fleet) as chromium:
+        tab = Tab(chromium, fleet, "light", 1280)
+        tab.sign_in(READER, "/operations")
+        waiting = tab.page.get_by_role("region", name="Waits for approval")
+        expect(waiting).to_contain_text(f"says: for {READER.name} (you)")
+        waiting.get_by_role("link", name="Provision hsm-identity").click()
+        approval = tab.page.get_by_role("region", name="Approval")
+        expect(approval).to_contain_text("You asked for it: somebody else of team-a decides")
+        expect(approval.get_by_role("button", name="Copy the command")).to_have_count(0)
+        assert tab.faults == []
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_fleet_is_searched_by_keyboard_and_the_search_is_in_the_address(
+    fleet: Stack, playwright: Playwright, width: int
+) -> None:
+    with running_chromium(playwright, fleet) as chromium:
+        tab = Tab(chromium, fleet, "light", width)
+        tab.sign_in(OPERATOR)
+        page = tab.page
+        names = page.get_by_role("rowheader").get_by_role("link")
+        expect(names).to_have_count(5)
+        page.get_by_label("Environment").select_option("development")
+        expect(names).to_have_count(4)
+        steps = page.evaluate("history.length")
+        search = page.get_by_role("searchbox", name="Name or team")
+        search.press_sequentially("Team-A k")
+        expect(names).to_have_text(["hsm-tokens", "hsm-backup"])
+        expect(page.get_by_role("status")).to_have_text("2 HSMs")
+        search.press("End")
+        search.press_sequentially("en")
+        expect(names).to_have_text(["hsm-tokens"])
+        search.press("Enter")
+        expect(search).to_be_focused()
+        assert page.evaluate("history.length") == steps
+        assert page.url == f"{tab.address}/console/#/?environment=development&search=Team-A+ken"
+        page.reload()
+        expect(names).to_have_text(["hsm-tokens"])
+        expect(search).to_have_value("Team-A ken")
+        search.fill("nobody")
+        expect(page.get_by_text("No HSM is like that.")).to_be_visible()
+        tab.check_accessibility()
+        assert tab.faults == []

@@ -79,6 +79,35 @@ def test_hostile_text_is_shown_as_text(tab: Tab, portal: Portal, provision: Prov
     assert tab.page.locator("main img").count() == 0
 
 
+def test_an_id_is_short_and_copied_whole(
+    tab: Tab, stack: Stack, portal: Portal, provision: Provision, hsm_name: str
+) -> None:
+    portal.follow(provision(hsm_name)["id"])
+    tab.sign_in(OPERATOR, f"/hsms/{hsm_name}")
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    requester = tab.page.get_by_role("region", name="People").get_by_title(stack.portal.object_id)
+    expect(requester).to_have_text(f"{stack.portal.object_id[:8]}…")
+    requester.press("Enter")
+    expect(tab.page.get_by_role("status")).to_have_text("Copied.")
+    assert tab.page.evaluate("navigator.clipboard.readText()") == stack.portal.object_id
+
+
+def test_an_update_says_what_it_changes_and_the_network_is_in_words(
+    tab: Tab, portal: Portal, provision: Provision, hsm_name: str
+) -> None:
+    portal.follow(provision(hsm_name)["id"])
+    tab.sign_in(OPERATOR, f"/hsms/{hsm_name}")
+    expect(tab.page.get_by_role("region", name="Protection")).to_contain_text("Open to all networks")
+    change = {"network": {"defaultAction": "Deny", "ipRules": ["203.0.113.0/24"]}}
+    operation = portal.send("PATCH", f"hsms/{hsm_name}", json=change).json()
+    portal.follow(operation["id"])
+    tab.show(f"/operations/{operation['id']}", f"Update {hsm_name}")
+    expect(tab.page.get_by_role("region", name="Change").locator("dt")).to_have_text(["Sets the network"])
+    tab.show(f"/hsms/{hsm_name}", hsm_name)
+    protection = tab.page.get_by_role("region", name="Protection")
+    expect(protection).to_contain_text("Denied by default, open to:203.0.113.0/24")
+
+
 def test_what_belongs_to_another_team_does_not_exist(
     tab: Tab, portal: Portal, provision: Provision, hsm_name: str
 ) -> None:
@@ -120,6 +149,7 @@ def test_every_view_is_for_everybody(
         (f"/hsms/{hsm_name}", hsm_name),
         ("/operations", "Operations"),
         (f"/operations/{operation['id']}", f"Provision {hsm_name}"),
+        ("/you", "You"),
         ("/nowhere", "This cannot be shown"),
     ):
         tab.show(view, heading)

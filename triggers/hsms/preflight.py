@@ -1,7 +1,8 @@
 """A dry run of a PUT: every check that the operation would go through, and what would come of it."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -19,7 +20,10 @@ from triggers.hsms.resource import hsm_name
 
 
 class CheckView(Model):
-    """One check. `field` is the first field at fault; a check is skipped where one before it left it without sense."""
+    """One check. `field` is the first field at fault.
+
+    A check is skipped where it does not apply, or one before it left it without sense; `message` says which.
+    """
 
     name: str
     title: str
@@ -59,7 +63,8 @@ def preflight_hsm(call: Call) -> Answer:
     name = hsm_name(call)
     request = parse_request(call.body, datetime.now(UTC))
     candidate = _candidate(call, name, request)
-    checks = _run([*CHECKS, *key_checks(candidate)], candidate) + _warn(request)
+    checks = _run([*CHECKS, *key_checks(candidate)], candidate)
+    checks += _warn(candidate, {check.name for check in checks if check.verdict == "Passed"})
     failed = any(check.verdict == "Failed" for check in checks)
     policy = deployment_policy()
     reasons = candidate.approval_reasons
@@ -102,8 +107,7 @@ def _run(checks: list[Check], candidate: Candidate) -> list[CheckView]:
         passed = {view.name for view in views if view.verdict == "Passed"}
         missing = check.find_missing(candidate, passed)
         if missing is not None:
-            message = f"This cannot be checked while the check {missing} does not pass."
-            views.append(CheckView(name=check.name, title=check.title, verdict="Skipped", message=message))
+            views.append(_skipped(check.name, check.title, _unknown_without(missing)))
         else:
             views.append(_ask(check, candidate))
     return views
@@ -131,17 +135,49 @@ def _failed(check: Check, error: ErrorDetail) -> CheckView:
     )
 
 
-def _warn(request: HsmRequest) -> list[CheckView]:
-    warnings = {warning.code: warning.message for warning in find_custody_warnings(request)}
-    return [
-        CheckView(name=name, title=title, verdict="Warning", message=warnings[code], code=code)
-        if code in warnings
-        else CheckView(name=name, title=title, verdict="Passed")
-        for name, title, code in (
-            ("custody", "The wrapping keys lie in more than one vault", "wrapping_keys_in_one_vault"),
-            ("quorum", "The quorum can do without one of the keys", "quorum_is_all_keys"),
-        )
-    ]
+_WARNINGS: Final = (
+    ("administrator", "The service may download the security domain", "service_not_administrator"),
+    ("custody", "The wrapping keys do not all lie in one vault", "wrapping_keys_in_one_vault"),
+    ("quorum", "The quorum can do without one of the keys", "quorum_is_all_keys"),
+)
+
+
+def _warn(candidate: Candidate, passed: Collection[str]) -> list[CheckView]:
+    """Check what is accepted all the same, and a person may want otherwise."""
+    inapplicable = _find_inapplicable(candidate, passed)
+    notices = find_custody_warnings(candidate.whole_request)
+    if "administrator" not in inapplicable:
+        notices += candidate.administration_warnings
+    messages = {notice.code: notice.message for notice in notices}
+    views = []
+    for name, title, code in _WARNINGS:
+        if name in inapplicable:
+            views.append(_skipped(name, title, inapplicable[name]))
+        elif code in messages:
+            views.append(CheckView(name=name, title=title, verdict="Warning", message=messages[code], code=code))
+        else:
+            views.append(CheckView(name=name, title=title, verdict="Passed"))
+    return views
+
+
+def _find_inapplicable(candidate: Candidate, passed: Collection[str]) -> dict[str, str]:
+    """Say of each warning that does not apply why."""
+    reasons = {}
+    if "name" not in passed:
+        reasons["administrator"] = _unknown_without("name")
+    elif candidate.existing is not None and candidate.existing.active:
+        reasons["administrator"] = "This does not apply: the HSM is activated, and only it knows its administrators."
+    if all(key.certificate_id is None for key in candidate.whole_request.security_domain.wrapping_keys):
+        reasons["custody"] = "This does not apply: the certificates were sent as PEM, whose keys lie in no vault."
+    return reasons
+
+
+def _unknown_without(check: str) -> str:
+    return f"This cannot be checked while the check {check} does not pass."
+
+
+def _skipped(name: str, title: str, message: str) -> CheckView:
+    return CheckView(name=name, title=title, verdict="Skipped", message=message)
 
 
 def _list_creations(candidate: Candidate) -> list[Creation]:

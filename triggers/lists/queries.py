@@ -4,7 +4,16 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from domain.fields import Guid, Location
@@ -33,10 +42,20 @@ def _moment(text: object) -> object:
     return text
 
 
+def _truth(text: object) -> object:
+    # Of itself pydantic takes "on", "Y" and "1" for true, too, which the API's document does not.
+    if text not in ("true", "false"):
+        code, message = "invalid_parameter", "This is true or false."
+        raise PydanticCustomError(code, message)
+    return text
+
+
 # What lies further off is nobody's, and cannot be moved by a clock's error.
 _EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
 _LATEST: Final = datetime(9998, 1, 1, tzinfo=UTC)
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment), Field(ge=_EARLIEST, le=_LATEST)]
+# In the link to the next page it is written as it is read.
+Truth = Annotated[bool, BeforeValidator(_truth), PlainSerializer(lambda truth: "true" if truth else "false")]
 Team = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 
 
@@ -86,13 +105,14 @@ class HsmListQuery(ListQuery):
 class OperationListQuery(ListQuery):
     """Which operations, the newest first unless asked otherwise.
 
-    `requester` is an Entra object id. `created_after` is the first moment that counts, `created_before` the first that
-    does not any more.
+    `awaiting_approval` tells those that wait for somebody's approval from all others. `requester` is an Entra object
+    id. `created_after` is the first moment that counts, `created_before` the first that does not any more.
     """
 
     orderby: Literal["createdAt", "createdAt desc"] = "createdAt desc"
     hsm: Annotated[str, AfterValidator(_hsm_name)] | None = None
     status: OperationStatus | None = None
+    awaiting_approval: Truth | None = None
     team: Team | None = None
     requester: Guid | None = None
     created_after: Moment | None = None

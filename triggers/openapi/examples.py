@@ -74,6 +74,8 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
         "team": "team-a",
         "requester": _PORTAL,
         "status": "Running",
+        "currentStep": {"name": "create_resource_group", "status": "Running"},
+        "awaitingApproval": False,
         "percentComplete": 11,
         "createdAt": "2026-11-24T06:55:21Z",
         "steps": [

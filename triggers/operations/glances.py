@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 
 from clients import archive
-from domain.operations import Operation, OperationStatus, percent_done
+from domain.operations import Operation, OperationStatus, find_current_step, percent_done
 from domain.summaries import ClaimSummary, OperationRecordSummary, begun_operation, summarise_operation
 from triggers.operations.instances import ENDED, find_instance, find_operation_of, read_progress
 
@@ -26,11 +26,15 @@ def glance(claim: ClaimSummary, client: df.SyncDurableFunctionsClient) -> Operat
         # Never begun, broken, or ended just now: its claim and its record say which.
         operation = _find_operation(claim, client)
         return summarise_operation(operation) if operation else begun_operation(claim)
-    steps = read_progress(state).get("steps", [])
+    steps = [(str(step["name"]), str(step["status"])) for step in read_progress(state).get("steps", [])]
     if not steps:
         return begun_operation(claim)
-    percent = percent_done([str(step["status"]) for step in steps])
-    return begun_operation(claim).model_copy(update={"status": "Running", "percent_complete": percent})
+    progress = {
+        "status": "Running",
+        "percent_complete": percent_done([status for _, status in steps]),
+        "current_step": find_current_step(steps),
+    }
+    return begun_operation(claim).model_copy(update=progress)
 
 
 def _find_operation(claim: ClaimSummary, client: df.SyncDurableFunctionsClient) -> Operation | None:

@@ -15,11 +15,12 @@ from triggers.representations import OperationPage, OperationSummary
 def list_operations(call: Call) -> Answer:
     """List the operations that exist for the caller.
 
-    The engine is asked for what is shown; for all that run only where their status decides whether they are.
+    The engine is asked for what is shown; for all that run only where how they stand decides whether they are.
     """
     query: OperationListQuery = call.query
     running = _find_running(query)
-    ended = summaries.list_operations(query.hsm or "")
+    # What has a record has ended, so it waits for nobody: thousands need not be listed.
+    ended = [] if query.awaiting_approval else summaries.list_operations(query.hsm or "")
     recorded = {operation.id for operation in ended}
     begun = {claim.operation_id: claim for claim in running if claim.operation_id not in recorded}
     found = [
@@ -27,11 +28,14 @@ def list_operations(call: Call) -> Answer:
         for operation in [*ended, *(begun_operation(claim) for claim in begun.values())]
         if call.sees(operation.team) and _matches(operation, query)
     ]
-    if query.status is not None:
-        # Nobody looks twice: what was found by its status is shown with it.
-        found, begun = [operation for operation in _look(call, found, begun) if operation.status == query.status], {}
+    if query.status is not None or query.awaiting_approval is not None:
+        # Nobody looks twice: what was found by how it stands is shown so.
+        found, begun = [operation for operation in _look(call, found, begun) if _stands(operation, query)], {}
     page = cut(call, "operations", found, _place)
-    value = [OperationSummary(**dict(operation)) for operation in _look(call, page.items, begun)]
+    value = [
+        OperationSummary(**dict(operation), awaiting_approval=operation.awaiting_approval)
+        for operation in _look(call, page.items, begun)
+    ]
     return Answer(200, OperationPage(value=value, next_link=page.next_link))
 
 
@@ -47,6 +51,11 @@ def _matches(operation: OperationRecordSummary, query: OperationListQuery) -> bo
         and (query.created_after is None or query.created_after <= operation.created_at)
         and (query.created_before is None or operation.created_at < query.created_before)
     )
+
+
+def _stands(operation: OperationRecordSummary, query: OperationListQuery) -> bool:
+    asked = ((query.status, operation.status), (query.awaiting_approval, operation.awaiting_approval))
+    return all(wanted is None or wanted == value for wanted, value in asked)
 
 
 def _place(operation: OperationRecordSummary) -> Position:

@@ -64,7 +64,6 @@ def view_operation(operation: Operation) -> OperationView:
     key = _find_transfer_key(operation)
     return OperationView(
         **{name: getattr(operation, name) for name in _TAKEN_OVER},
-        percent_complete=operation.percent_complete,
         steps=[StepView(**dict(step), title=STEP_TITLES[step.name]) for step in operation.steps],
         plan=_view_plan(pinned.plan) if pinned else None,
         approval=_view_approval(pinned) if pinned else None,
@@ -84,6 +83,7 @@ def _view_restore_blob(operation: Operation) -> RestoreBlobView:
 
 _TAKEN_OVER = (
     *("id", "kind", "hsm", "team", "requester", "requested_by", "status", "created_at", "finished_at"),
+    *("current_step", "awaiting_approval", "percent_complete"),
     *("warnings", "downloads", "cancel", "error", "exists", "result"),
 )
 
