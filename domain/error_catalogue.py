@@ -148,7 +148,7 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "operation_ended": _conflict("The operation has ended.", "Nothing is left to do."),
     "cancel_too_late": _conflict(
-        "The step that cannot be left alone has begun: the download, or the one that changes or takes over the HSM.",
+        "The step that cannot be left alone has begun: a download or an upload, or what changes or takes over the HSM.",
         "Wait for the end.",
     ),
     "restore_blob_not_awaited": _conflict(

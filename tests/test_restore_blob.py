@@ -156,6 +156,20 @@ def test_what_somebody_else_uploaded_is_not_called_ours(
     assert (refused.status_code, refused.json()["code"]) == (409, "hsm_ours_already")
 
 
+def test_an_upload_that_fails_ends_the_restore_and_the_next_one_goes_on(
+    stack: Stack, portal: Portal, hsm_name: str, source: Source
+) -> None:
+    first = begin(stack, portal, hsm_name, source.hsm)
+    stack.control.queue_upload_outcomes("Failed")
+    store(stack, first["id"], make_blob(source.domain, first, source.custodians))
+    announce(portal, first["id"])
+    ended = portal.follow(first["id"])
+    assert (ended["status"], ended["error"]["code"]) == ("Failed", "restore_failed")
+    assert (ended["exists"]["hsm"]["state"], ended["exists"]["monthlyCostUsd"] > 1000) == ("NotActivated", True)
+    assert "securityDomain" not in portal.send("GET", f"hsms/{hsm_name}").json()
+    finish(stack, portal, begin(stack, portal, hsm_name, source.hsm), source)
+
+
 def test_from_the_upload_on_it_is_too_late_to_cancel(
     stack: Stack, portal: Portal, hsm_name: str, source: Source
 ) -> None:

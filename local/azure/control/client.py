@@ -148,6 +148,10 @@ class ControlClient:
         """Say how the next exports end."""
         self._send("POST", "exports/outcomes", ExportOutcomes.model_validate({"outcomes": outcomes}))
 
+    def queue_upload_outcomes(self, *outcomes: str) -> None:
+        """Say how the next uploads of a security domain end."""
+        self._send("POST", "uploads/outcomes", ExportOutcomes.model_validate({"outcomes": outcomes}))
+
     def fail_provisioning(self, count: int) -> None:
         """Let the next creations fail."""
         self._send("POST", "transitions/provisioning-failures", ProvisioningFailures(count=count))

@@ -82,6 +82,11 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         world.export_rules.outcomes.extend(new.outcomes)
         return _json(new, 201)
 
+    async def post_upload_outcomes(request: Request) -> Response:
+        new = models.ExportOutcomes.model_validate_json(await request.body())
+        world.export_rules.upload_outcomes.extend(new.outcomes)
+        return _json(new, 201)
+
     async def post_failures(request: Request) -> Response:
         new = models.ProvisioningFailures.model_validate_json(await request.body())
         world.manager.failures_to_come = new.count
@@ -213,6 +218,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/exports/mode", put_mode, methods=["PUT"]),
         Route("/exports/outcomes", post_outcomes, methods=["POST"]),
         Route("/exports/{hsm}", get_exports),
+        Route("/uploads/outcomes", post_upload_outcomes, methods=["POST"]),
         Route("/transitions/provisioning-failures", post_failures, methods=["POST"]),
         Route("/registration", put_registration, methods=["PUT"]),
         Route("/hsms", get_hsms),
