@@ -4,7 +4,7 @@ from activities.context import claim_of, now
 from activities.pinning import pin, tell
 from clients import archive
 from clients.preflight import RESTORE_CHECKS, Candidate
-from clients.restores import KeptDomain, find_kept_domain, require_restorable
+from clients.restores import KeptDomain, find_kept_domain, require_restorable, source_not_found
 from clients.verification import check_stored
 from domain.errors import service_error
 from domain.names import resource_id
@@ -50,9 +50,7 @@ def _find_source(claim: Claim, grant: Grant) -> KeptDomain:
     """Find what is to be restored; raises ServiceError `hsm_not_found`, also where it is not theirs."""
     record = archive.find_hsm_record(claim.source) if claim.source else None
     if record is None or not (claim.by_operator or record.team in grant.teams):
-        raise service_error(
-            "hsm_not_found", "This service has no HSM of the source's name.", advice="Check the name of the source."
-        )
+        raise source_not_found()
     return find_kept_domain(record)
 
 

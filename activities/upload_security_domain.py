@@ -35,7 +35,7 @@ def upload_security_domain(work: Work) -> Outcome:
     else:
         _upload(work, plan, restoring)
     restores.delete_restore_blob(work.operation_id)
-    return done()
+    return done(restored={"hsm": restoring.source.hsm, "sha256": restoring.source.receipt.sha256})
 
 
 def _upload(work: Work, plan: Plan, restoring: RestoringHsm) -> None:

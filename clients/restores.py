@@ -29,6 +29,13 @@ class KeptDomain(NamedTuple):
         return PinnedSource(hsm=self.record.hsm, receipt=self.receipt)
 
 
+def source_not_found() -> ServiceError:
+    """Make the error of a source that does not exist, or not for this caller."""
+    return service_error(
+        "hsm_not_found", "This service has no HSM of the source's name.", advice="Check the name of the source."
+    )
+
+
 def find_kept_domain(record: HsmRecord) -> KeptDomain:
     """Find the confirmed security domain of an HSM; raises ServiceError `security_domain_not_found`."""
     receipt = record.security_domain

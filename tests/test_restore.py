@@ -83,6 +83,18 @@ def test_the_second_hsm_decrypts_what_the_first_encrypted(
         restored = keys.restore_key_backup(backup)
         assert CryptographyClient(restored, credential).decrypt(ALGORITHM, sealed).plaintext == b"kept by the first"
     check_records(portal, second, operation["id"], first)
+    check_audit(stack, operation["id"], first)
+
+
+def check_audit(stack: Stack, operation_id: str, first: Source) -> None:
+    """The chain of a restore says what was asked for, that it was approved, and what was uploaded."""
+    auditor = Person(stack, 9, ["Hsm.Audit"])
+    records = auditor.send("GET", f"audit?operation={operation_id}").json()["value"]
+    assert records[0]["detail"]["source"] == first.hsm
+    uploaded = [one for one in records if one.get("step") == "upload_security_domain"]
+    assert [one["kind"] for one in uploaded] == ["intent", "result"]
+    assert uploaded[1]["detail"] == {"sha256": hashlib.sha256(first.domain).hexdigest(), "source": first.hsm}
+    assert "approved" in [one.get("outcome") for one in records if one["kind"] == "decision"]
 
 
 def check_records(portal: Portal, name: str, operation_id: str, first: Source) -> None:

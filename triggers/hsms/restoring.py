@@ -3,7 +3,7 @@
 from clients import archive
 from clients.hsm_limit import require_place
 from clients.ownership import hsm_exists, require_not_stopped, require_usable_subscription
-from clients.restores import find_kept_domain, require_restorable
+from clients.restores import find_kept_domain, require_restorable, source_not_found
 from domain.errors import refused_fields
 from domain.hsm import Hsm
 from domain.records import HsmRecord, PinnedSource
@@ -13,7 +13,6 @@ from triggers.hsms.acceptance import find_lasting_differences, find_team_hsm
 from triggers.hsms.claiming import Accepted, Wanted, begin, find_last, join_running, try_until_settled
 from triggers.hsms.permissions import require_permission, settle_team
 from triggers.hsms.resource import answer_accepted, hsm_name
-from triggers.hsms.views import hsm_not_found
 
 
 def restore_hsm(call: Call) -> Answer:
@@ -54,7 +53,7 @@ def _find_source(call: Call, request: RestoreRequest) -> PinnedSource:
     """Find what is to be restored; to whom it does not belong it does not exist."""
     record = archive.find_hsm_record(request.source.hsm)
     if record is None or not call.sees(record.team):
-        raise hsm_not_found()
+        raise source_not_found()
     return find_kept_domain(record).source
 
 
