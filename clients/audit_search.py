@@ -62,11 +62,11 @@ def list_records(query: Query, *, limit: int, after: str | None = None) -> Page:
     """List records, `limit` at most.
 
     A page may hold fewer, even none, and still say where the next begins: what is read for one is bounded. Raises
-    ServiceError `invalid_continuation` where `after` is not from a page.
+    ServiceError `invalid_parameter` where `after` is not from a page.
     """
     if after is not None and parse_path(after) is None:
         message = "This is not where a page begins."
-        raise refused_fields([FieldError(field="after", message=message, code="invalid_continuation")])
+        raise refused_fields([FieldError(field="continuationToken", message=message, code="invalid_parameter")])
     records: list[ListedRecord] = []
     broken: list[str] = []
     for reads, (path, record) in enumerate(_read_all(query, after or ""), 1):

@@ -21,11 +21,17 @@ class AdoptionRequest(Model):
     """The body of `POST /api/hsms/{name}/adopt`: where the HSM is, and as what it is taken over."""
 
     subscription_id: Guid
+    """The Azure subscription that the HSM is in."""
     resource_group: ResourceGroup
+    """The resource group that the HSM is in."""
     environment: EnvironmentField
+    """The environment of the deployment's policy whose rules the HSM is to follow. It never changes."""
     expires_at: AwareDatetime | None = None
+    """Until when the HSM is needed. Absent: no end is known."""
     team: TeamField | None = None
+    """The team that the HSM is to belong to. A caller of one team may leave it out."""
     requested_by: Guid | None = None
+    """The Entra object id of the person for whom an application asks. A person leaves it out."""
 
     def digest(self) -> str:
         """Give the SHA-256 by which two requests are the same; who asks, and for which team, stands beside it."""
@@ -34,10 +40,12 @@ class AdoptionRequest(Model):
 
 
 class FoundHsm(Model):
-    """Which HSM was found, so that no other of its name is taken for it; `made_at` is ARM's `systemData.createdAt`."""
+    """Which HSM was found, so that no other of its name is taken for it."""
 
     made_at: AwareDatetime
+    """When Azure says that the HSM was made (`systemData.createdAt` of the resource)."""
     state: str
+    """What Azure said of it then, such as `Active`."""
 
 
 def parse_adoption(body: bytes) -> AdoptionRequest:

@@ -23,10 +23,12 @@ Comment = Annotated[str, Field(max_length=500), AfterValidator(_plain_text)]
 
 
 class DecisionRequest(Model):
-    """What an approver sends: which plan the decision is about, by its SHA-256 in hex, and why, as text for people."""
+    """What an approver sends: which plan the decision is about, and why."""
 
     plan_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """The SHA-256 of the plan in hex, as `approval.planSha256` of the operation says it."""
     comment: Comment | None = None
+    """Why, as text for people, which is kept with the decision."""
 
 
 class Decision(Model):

@@ -49,25 +49,32 @@ _Word = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 
 
 class AuditEvent(Model):
-    """Something to be recorded: who (`actor`) did what (`kind`, `step`), and what came of it (`outcome`).
-
-    `actor` is None for the service itself. `outcome` is a word:
-    an activity's outcome, a decision, an operation's end or an error's code. `detail` is small and never holds anything
-    secret; its texts are escaped and cut to 256 characters. Only refusals may be of no operation.
-    """
+    """Something to be recorded: who did what, and what came of it. It never holds anything secret."""
 
     operation_id: Annotated[str, Field(pattern=f"^{OPERATION_ID.pattern}$")] | None = None
+    """The operation that it belongs to. Absent for a request that was refused, which became none."""
     at: AwareDatetime
+    """When it happened."""
     kind: Kind
+    """What happened; docs/auditors.md says when each is recorded."""
     hsm: Annotated[str, Field(max_length=24)] | None = None
+    """The name of the HSM. Absent where a refused request named none."""
     team: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
+    """The team that the operation belongs to. Absent for refusals."""
     actor: Principal | None = None
+    """Who did it. Absent for the service itself."""
     step: _Word | None = None
+    """The step that was about to change something, or did. Absent where it was none."""
     attempt: Annotated[int, Field(ge=0, le=10**6)] | None = None
+    """Which attempt to download the security domain it was, counted from 1. Absent for other steps."""
     outcome: _Word | None = None
+    """What came of it, in one word: a decision, the end of a step or an operation, or an error code."""
     request_id: _Text | None = None
+    """The id of the request in the service's logs. Absent where none was kept."""
     client_request_id: _Text | None = None
+    """What the caller called the request. Absent where it gave no `x-ms-client-request-id`."""
     detail: dict[_DetailName, _Text | bool | _Number | None] = Field(default_factory=dict, max_length=16)
+    """More of it, by names; texts are escaped and cut to 256 characters."""
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -87,13 +94,16 @@ class AuditRecord(AuditEvent):
     """A record as it is kept: its place in the chain of its operation, and the SHA-256 of the bytes before it."""
 
     number: int = Field(ge=1, le=999_999)
+    """Its number in the chain of its operation, counted from 1."""
     previous_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """The SHA-256 of the bytes of the record before it, in hex. Absent for the first, and for refusals."""
 
 
 class ListedRecord(AuditRecord):
     """A record as auditors are shown it, with the SHA-256 of its own bytes."""
 
     sha256: str
+    """The SHA-256 of its own bytes, in hex."""
 
 
 class RecordPath(NamedTuple):

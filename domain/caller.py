@@ -18,8 +18,11 @@ class Principal(Model):
     """An application or a person of a tenant, by its Entra object id."""
 
     tenant_id: str
+    """The id of the Entra tenant."""
     object_id: str
+    """The object id in that tenant."""
     kind: Literal["application", "person"]
+    """Whether it is an application or a person."""
 
 
 class Caller(Model):

@@ -54,24 +54,31 @@ class NetworkChange(Model):
     """What is to change of the network rules; the ranges that are named replace all that there are."""
 
     default_action: Annotated[Literal["Allow", "Deny"] | None, *_GIVEN] = None
+    """What is to happen to a caller whose address is in none of the ranges. Absent: as before."""
     ip_rules: Annotated[IpRules | None, *_GIVEN] = None
+    """The IPv4 addresses and ranges that are to be let in, in place of all before. Absent: as before."""
 
 
 class HsmChange(Model):
     """The body of `PATCH /api/hsms/{name}`, a merge patch (RFC 7396): what it does not name stays as it is.
 
-    `null` removes a tag, or the expiry. Purge protection can be put on and never off. `requestedBy` changes nothing: it
-    is the person for whom an application asks.
+    `null` removes a tag, or the expiry, and nothing else.
     """
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in _CHANGING]})
 
     tags: Annotated[TagChanges | None, *_GIVEN] = None
+    """Tags to set, and with `null` to remove. Those that are not named stay."""
     network: Annotated[NetworkChange | None, *_GIVEN] = None
+    """What is to change of the network rules."""
     public_network_access: Annotated[PublicNetworkAccess | None, *_GIVEN] = None
+    """Whether the HSM is to be reached from the internet, within its network rules. Absent: as before."""
     purge_protection: Annotated[Literal[True] | None, BeforeValidator(_only_on), *_GIVEN] = None
+    """Puts purge protection on. It can never be put off."""
     expires_at: AwareDatetime | None = None
+    """Until when the HSM is needed; `null` says that no end is known. Absent: as before."""
     requested_by: Annotated[Guid | None, *_GIVEN] = None
+    """The Entra object id of the person for whom an application asks. It changes nothing of the HSM."""
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
@@ -82,17 +89,20 @@ class HsmChange(Model):
 
 
 class InPlaceChange(Model):
-    """What an update changes in Azure: tags to set and to remove, and what the rest becomes; None stays as it is.
-
-    `removes_expiry` is for whoever approves: the expiry is kept by us alone, and what is gone shows in no request.
-    """
+    """What an update changes: tags to set and to remove, and what the rest becomes. What is absent stays as it is."""
 
     tags: dict[str, str] = Field(default_factory=dict)
+    """The tags that are set, with their values."""
     removed_tags: list[str] = Field(default_factory=list)
+    """The names of the tags that are removed."""
     network: NetworkRequest | None = None
+    """The network rules afterwards."""
     public_network_access: Literal["Enabled", "Disabled"] | None = None
+    """Whether the HSM can be reached from the internet afterwards."""
     purge_protection: Literal[True] | None = None
+    """That purge protection is put on."""
     removes_expiry: bool = False
+    """Whether the expiry is removed. Azure knows of none, so that it would show nowhere else."""
 
     @property
     def empty(self) -> bool:

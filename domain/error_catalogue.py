@@ -51,14 +51,16 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "api_version_missing": _field("The query has no api-version."),
     "api_version_unsupported": _field("This api-version is not served."),
     "invalid_parameter": _field("A parameter of the query is unknown or has a wrong value."),
-    "invalid_continuation": _field("This is not where a page begins."),
     "invalid_header": _field("A header has a wrong value."),
     "body_missing": _field("The request has no body."),
     "body_not_utf8": _field("The body is not UTF-8."),
     "body_not_json": _field("The body is not JSON."),
     "body_too_large": ErrorKind(413, retryable=False, meaning="The body is larger than 256 KB.", advice=_CORRECT),
     "content_type_unsupported": ErrorKind(
-        415, retryable=False, meaning="The body is not said to be JSON.", advice="Send Content-Type: application/json."
+        415,
+        retryable=False,
+        meaning="The body is not said to be of a media type that the call takes.",
+        advice="Send Content-Type: application/json, or application/merge-patch+json with a PATCH.",
     ),
     "invalid_field": _field("A field is unknown, missing, or has a wrong value."),
     "hsm_name_invalid": _field("The name is not one that an HSM can have."),
@@ -125,6 +127,18 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "creation_stopped": _policy("The operators have stopped the creation of HSMs."),
     "destruction_and_export_stopped": _policy("The operators have stopped destruction and export."),
     # What there is.
+    "path_not_found": ErrorKind(
+        404,
+        retryable=False,
+        meaning="This API has no such path.",
+        advice="GET /api/openapi.json lists all paths.",
+    ),
+    "method_not_allowed": ErrorKind(
+        405,
+        retryable=False,
+        meaning="The path does not take this method.",
+        advice="Use a method that Allow names; GET /api/openapi.json describes each.",
+    ),
     "hsm_not_found": ErrorKind(
         404, retryable=False, meaning="There is no HSM of that name, or it is another team's.", advice="Check the name."
     ),

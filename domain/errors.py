@@ -15,23 +15,30 @@ class FieldError(Model):
     """One field of a request that cannot be accepted."""
 
     field: str
+    """Where it is: a path in the body such as `securityDomain.quorum`, or the name of a parameter or header."""
     message: str
+    """What is wrong with it, in words for people."""
     code: str
+    """What is wrong with it: one of the stable error codes."""
 
 
 class ErrorDetail(Model):
-    """An error as the history, the status API and the log show it; never holds text of Azure's or anything secret.
-
-    `retry_after` is in seconds. `azure_request_id` is what Azure's support asks for.
-    """
+    """An error as the history, the status API and the log show it; never holds text of Azure's or anything secret."""
 
     code: str
+    """What went wrong: one of the stable error codes."""
     message: str
+    """What went wrong, in words for people."""
     retryable: bool = False
+    """Whether the same request may help later."""
     retry_after: float | None = None
+    """How many seconds to wait before that. Absent where nobody said."""
     advice: str = ""
+    """What a person can do about it."""
     azure_request_id: str | None = None
+    """The id of Azure's answer, which Azure's support asks for. Absent where Azure was not asked."""
     errors: list[FieldError] = Field(default_factory=list)
+    """The fields that cannot be accepted; empty where it is about none."""
 
 
 class ServiceError(Exception):

@@ -40,31 +40,42 @@ class CurrentStep(Model):
     """The step that an operation is at: it runs, or waits for Azure or for somebody."""
 
     name: str
+    """Its stable name."""
     status: StepStatus
+    """How it stands."""
 
 
 class OperationResult(Model):
     """What a successful operation has made of the HSM."""
 
     resource_id: str
+    """The Azure resource id of the HSM."""
     uri: str
+    """The address at which the HSM is used."""
     security_domain: Receipt | None = None
+    """The security domain that was stored. Absent where the operation stored none."""
 
 
 class ExistingHsm(Model):
-    """An HSM that an operation which did not succeed leaves behind; its state is Unknown where Azure did not say."""
+    """An HSM that an operation which did not succeed leaves behind."""
 
     resource_id: str
+    """The Azure resource id of the HSM."""
     state: str
+    """What Azure says of it, such as `Active`; `Unknown` where Azure did not answer."""
 
 
 class Existing(Model):
     """What exists after an operation that did not succeed, what it costs in a month, and how to go on."""
 
     resource_group: str | None = None
+    """The resource group that exists. Absent where there is none."""
     hsm: ExistingHsm | None = None
+    """The HSM that exists. Absent where there is none."""
     monthly_cost_usd: float | None = None
+    """What that costs in a month, in US dollars. Absent where nothing does, or nobody knows."""
     resume: str
+    """How to go on, in words for people."""
 
 
 class Operation(Model):

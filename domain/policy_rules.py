@@ -64,20 +64,35 @@ class PolicyDescription(Model):
     """What a caller may ask for: the policy as far as the caller's entries reach."""
 
     subscriptions: list[str]
+    """The subscriptions in which HSMs may be."""
     locations: list[str]
+    """The Azure regions in which HSMs may be."""
     skus: list[Sku]
+    """The SKUs that HSMs may have."""
     name_pattern: str | None = None
+    """A regular expression that the whole name of an HSM must match. Absent: any name that Azure takes."""
     required_tags: dict[str, str]
+    """The tags that every HSM must have; for each, a regular expression that the whole value must match."""
     minimum_retention_days: int
+    """How many days a deleted HSM must be kept at least."""
     purge_protection_required: bool
+    """Whether purge protection must be on in every environment."""
     administrators: list[str]
+    """The Entra object ids that may be named as administrators."""
     wrapping_vaults: list[str]
+    """The names of the key vaults whose certificates may wrap a security domain."""
     wrapping_thumbprints: list[str]
+    """The SHA-256 thumbprints of certificates that may, in PEM too."""
     environments: dict[str, EnvironmentRules]
+    """The environments that there are, by their names, each with its rules."""
     maximum_hsms: int | None = None
+    """How many HSMs there may be at most, of all teams together. Absent: any number."""
     monthly_cost_usd: dict[Sku, float]
+    """What an HSM costs in a month, in US dollars, by its SKU; unknown for a SKU that is not here."""
     approval: ApprovalRules
+    """What needs approval by the policy, besides what an environment says."""
     requests_per_minute: int
+    """How many changing requests the caller may send in a minute."""
 
 
 def find_grant(policy: Policy, ids: Collection[str]) -> Grant:

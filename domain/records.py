@@ -20,14 +20,18 @@ class Notice(Model):
     """Something accepted that a person may want to change."""
 
     code: str
+    """What it is: a stable code."""
     message: str
+    """What it is, in words for people."""
 
 
 class Cancellation(Model):
     """Who asked for an operation to be canceled, and when."""
 
     by: Principal
+    """Who asked."""
     at: AwareDatetime
+    """When."""
 
 
 class Claim(Model):
@@ -127,23 +131,30 @@ class Plan(Model):
 
 
 class Receipt(Model):
-    """What is known of one stored download of a security domain, without a byte of it.
-
-    `export` is the number, in the journal of the HSM's exports, of the request that these bytes answer; `alone` says
-    that no earlier request could take effect after it; `size` is in bytes.
-    """
+    """What is known of one stored download of a security domain, without a byte of it."""
 
     operation_id: str
+    """The operation that downloaded it."""
     attempt: int
+    """Which of that operation's downloads it was, counted from 1."""
     blob_url: str
+    """The address of the blob that holds it."""
     etag: str
+    """The ETag of that blob, which was written once."""
     sha256: str
+    """The SHA-256 of the stored bytes, in hex."""
     size: int
+    """How many bytes they are."""
     quorum: int
+    """How many of the wrapping keys together open it."""
     thumbprints: list[str]
+    """The SHA-256 thumbprints of the wrapping certificates, in the order of the request."""
     export: int
+    """The number, among all exports of the HSM that this service asked for, of the one that these bytes answer."""
     alone: bool
+    """Whether no earlier export could still take effect after this one."""
     stored_at: AwareDatetime
+    """When it was stored."""
 
     @property
     def origin(self) -> str:
@@ -172,15 +183,16 @@ class RestoredFrom(Model):
 
 
 class Download(Model):
-    """How one attempt to download the security domain ended; only a confirmed one counts.
-
-    `sha256` is of the stored bytes, whose receipt lies beside them; None where none were stored.
-    """
+    """How one attempt to download the security domain ended; only a confirmed one counts."""
 
     attempt: int
+    """Which of the operation's attempts it was, counted from 1."""
     outcome: Literal["Confirmed", "ExportFailed", "Ambiguous", "Superseded", "Unconfirmed"]
+    """How it ended."""
     export: int | None = None
+    """The number of the export that it asked for. Absent where it asked for none."""
     sha256: str | None = None
+    """The SHA-256 of the stored bytes, in hex. Absent where none were stored."""
 
 
 class ExportEntry(Model):

@@ -137,17 +137,22 @@ class NetworkRequest(Model):
     """From where the HSM can be reached publicly: from everywhere, or from some IPv4 ranges only."""
 
     default_action: Literal["Allow", "Deny"] = "Allow"
+    """What happens to a caller whose address is in none of the ranges."""
     ip_rules: IpRules = Field(default_factory=list)
+    """The IPv4 addresses and ranges that are let in; none where it is empty."""
 
 
 class WrappingKeyRequest(Model):
-    """One custodian's wrapping key: a certificate in a Key Vault, or in PEM; `custodian` is text for people."""
+    """One custodian's wrapping key: a certificate in a Key Vault, or in PEM, one of the two."""
 
     model_config = ConfigDict(json_schema_extra=_ONE_SOURCE_SCHEMA)
 
     custodian: Annotated[str, Field(max_length=200)] = ""
+    """Who holds the private key: text for people, which decides nothing."""
     certificate_id: CertificateIdText | None = None
+    """The certificate's address in its Key Vault; without a version the newest is pinned. Absent where `pem` is."""
     pem: Annotated[str, Field(min_length=1, max_length=16_384)] | None = None
+    """The X.509 certificate itself, without any private key. Absent where `certificateId` is given."""
 
     @model_validator(mode="after")
     def _exactly_one_source(self) -> Self:
@@ -161,7 +166,9 @@ class SecurityDomainRequest(Model):
     """To whom the security domain is encrypted, and how many of them open it."""
 
     quorum: Annotated[StrictInt, Field(json_schema_extra=_QUORUM_SCHEMA)]
+    """How many of the wrapping keys together open the security domain: at most as many as there are."""
     wrapping_keys: Annotated[list[WrappingKeyRequest], Field(json_schema_extra=_KEYS_SCHEMA)]
+    """The keys to which the shares are encrypted, one share each."""
 
 
 class HsmSpecification(Model):
@@ -171,18 +178,31 @@ class HsmSpecification(Model):
     """
 
     subscription_id: Guid
+    """The Azure subscription that the HSM is in, and is billed to."""
     resource_group: ResourceGroup
+    """The resource group that the HSM is in; it is made where there is none."""
     location: Location
+    """The Azure region."""
     sku: Sku = "Standard_B1"
+    """The kind of HSM, which decides what it costs."""
     administrators: Annotated[list[Guid], Field(min_length=1, max_length=20)]
+    """The Entra object ids of the HSM's first administrators. They cannot be changed once it is made."""
     soft_delete_retention_days: RetentionDays = 90
+    """How many days the HSM is kept after it was deleted. It cannot be changed once it is made."""
     purge_protection: StrictBool = False
+    """Whether nobody can purge the HSM before its retention has passed. Once on, it cannot be put off."""
     public_network_access: Literal["Enabled", "Disabled"] = "Enabled"
+    """Whether the HSM can be reached from the internet, within its network rules."""
     network: NetworkRequest = Field(default_factory=NetworkRequest)
+    """From where the HSM can be reached; from everywhere where it is absent."""
     tags: Tags = Field(default_factory=dict)
+    """Labels for people, on the Azure resource."""
     environment: EnvironmentField
+    """The environment of the deployment's policy whose rules the HSM follows. It never changes."""
     expires_at: AwareDatetime | None = None
+    """Until when the HSM is needed. Absent: no end is known."""
     requested_by: Guid | None = None
+    """The Entra object id of the person for whom an application asks. A person leaves it out."""
 
     def canonical(self) -> dict[str, Any]:
         """Give what is asked after defaults, with what Azure does not tell apart written in one way.
@@ -204,8 +224,11 @@ class HsmRequest(HsmSpecification):
     """All that a caller decides about an HSM; the body of `PUT /api/hsms/{name}`."""
 
     public_network_access: PublicNetworkAccess = "Enabled"
+    """Whether the HSM can be reached from the internet, within its network rules; this version needs that."""
     security_domain: SecurityDomainRequest
+    """To whom the security domain is encrypted."""
     team: TeamField | None = None
+    """The team that the HSM belongs to. A caller of one team may leave it out."""
 
     def canonical(self) -> dict[str, Any]:
         """Give the request after defaults, with what Azure does not tell apart written in one way.

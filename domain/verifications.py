@@ -15,27 +15,37 @@ _LOST: Final = ("Disabled", "Missing")
 
 
 class ShareState(Model):
-    """What is known of the wrapping key that opens one share.
-
-    `certificate` is how its Key Vault has the pinned version now; Offline for a key that lies in no Key Vault, Unknown
-    where the vault did not answer.
-    """
+    """What is known of the wrapping key that opens one share."""
 
     thumbprint: str
+    """The SHA-256 thumbprint of the wrapping certificate."""
     custodian: str
+    """Who holds the private key: text for people."""
     certificate: CertificateState
+    """How its Key Vault has the pinned version; `Offline` for a key in no vault, `Unknown` where none answered."""
 
 
 class Verification(Model):
-    """The stored security domain of an HSM, held against its receipt and its plan; without `faults` all is right."""
+    """The stored security domain of an HSM, held against its receipt and its plan."""
 
     hsm: str
+    """The name of the HSM."""
     sha256: str
+    """The SHA-256 of the stored bytes by their receipt, in hex."""
     verified_at: AwareDatetime
+    """When it was verified."""
     faults: list[str]
+    """What is wrong with what is stored, in words for people; empty where all is right."""
     checks: list[Check] = Field(default_factory=list)
+    """Each check that was made, with its verdict."""
     quorum_health: QuorumHealth
+    """How far the security domain is from being lost.
+
+    `Critical`: it is damaged, or one key more that is lost may lose it. `Warning`: a key is lost. `Unknown`: none is
+    known to be lost, and a vault did not answer.
+    """
     shares: list[ShareState]
+    """What is known of each wrapping key, one for each share."""
 
 
 def judge_quorum(quorum: int, certificates: Sequence[CertificateState], *, intact: bool) -> QuorumHealth:

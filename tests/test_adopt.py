@@ -129,7 +129,7 @@ def test_an_hsm_is_taken_over_as_it_is(
     assert operation["approval"]["required"]
     plan = operation["plan"]
     assert (plan["found"]["state"], plan["tags"]) == ("NotActivated", {"made-by": "somebody else"})
-    assert (plan["softDeleteRetentionDays"], plan["expiresAt"]) == (7, "2030-01-01T00:00:00Z")
+    assert (plan["softDeleteRetentionDays"], plan["expiresAt"]) == (7, "2030-01-01T00:00:00.000Z")
     codes = ["security_domain_not_stored", "service_not_administrator"]
     assert [warning["code"] for warning in operation["warnings"]] == codes
     assert operation["requestedBy"] == ASKING
@@ -137,7 +137,7 @@ def test_an_hsm_is_taken_over_as_it_is(
     assert made is not None
     assert made.tags == {"made-by": "somebody else"}
     hsm = portal.send("GET", f"hsms/{theirs}").json()
-    assert (hsm["team"], hsm["environment"], hsm["expiresAt"]) == ("team-a", "development", "2030-01-01T00:00:00Z")
+    assert (hsm["team"], hsm["environment"], hsm["expiresAt"]) == ("team-a", "development", "2030-01-01T00:00:00.000Z")
     assert (hsm["state"], hsm["administrators"]) == ("NotActivated", [ADMINISTRATOR])
     assert "securityDomain" not in hsm
     again = adopt(stack, portal, theirs)

@@ -475,7 +475,7 @@ def test_whoever_holds_the_hosts_key_records_nothing_that_was_not_approved(
     others = [*custodians[:2], make_custodian("Another")]
     waiting = ask(portal, hsm_name, guarded(stack, others, expiresAt="2031-01-01T00:00:00Z"))
     poll_once(stack, waiting, "await_ready")
-    assert portal.send("GET", f"hsms/{hsm_name}").json()["expiresAt"] == "2030-01-01T00:00:00Z"
+    assert portal.send("GET", f"hsms/{hsm_name}").json()["expiresAt"] == "2030-01-01T00:00:00.000Z"
     assert approver.decide(waiting, "reject").status_code == 200
     portal.follow(waiting["id"])
 

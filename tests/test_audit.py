@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.paging import Order, Position, write_token
 from local.azure.control.models import NewFault
 from local.azure.core.faults import Answer
 from local.child_process import REPOSITORY
@@ -100,6 +101,17 @@ def test_refusals_are_recorded_with_who_and_why(
     assert found[0]["detail"]["field"] == "location"
 
 
+def test_records_are_found_by_their_time(
+    stack: Stack, portal: Portal, auditor: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    for location in ("the moon", "mars", "venus"):
+        assert portal.put_hsm(hsm_name, request_for(stack, custodians, location=location)).status_code == 403
+    times = [record["at"] for record in records(auditor, hsm=hsm_name, maxpagesize=1)]
+    assert times == sorted(times)
+    middle = records(auditor, hsm=hsm_name, createdAfter=times[1], createdBefore=times[2])
+    assert [record["at"] for record in middle] == [times[1]]
+
+
 def test_only_auditors_read_it(portal: Portal) -> None:
     refused = portal.send("GET", "audit")
     assert (refused.status_code, refused.json()["code"]) == (403, "role_missing")
@@ -109,12 +121,15 @@ def test_only_auditors_read_it(portal: Portal) -> None:
     ("asked", "field"),
     [
         ({"kind": "everything"}, "kind"),
-        ({"from": "yesterday"}, "from"),
-        ({"from": "0001-01-01T00:00:00Z"}, "from"),
-        ({"from": "0001-01-01T00:00:00+14:00"}, "from"),
-        ({"to": "9999-12-31T23:59:59-14:00"}, "to"),
+        ({"createdAfter": "yesterday"}, "createdAfter"),
+        ({"createdAfter": "0001-01-01T00:00:00Z"}, "createdAfter"),
+        ({"createdAfter": "0001-01-01T00:00:00+14:00"}, "createdAfter"),
+        ({"createdBefore": "9999-12-31T23:59:59-14:00"}, "createdBefore"),
+        ({"created_before": "2026-11-01T12:00:00Z"}, "created_before"),
         ({"maxpagesize": "0"}, "maxpagesize"),
-        ({"after": "../../claims/x"}, "after"),
+        ({"continuationToken": "../../claims/x"}, "continuationToken"),
+        ({"continuationToken": write_token(Order("path"), Position(0, "../claims/x"))}, "continuationToken"),
+        ({"continuationToken": write_token(Order("name"), Position(0, "x"))}, "continuationToken"),
         ({"fields": "x"}, "fields"),
     ],
 )

@@ -414,7 +414,7 @@ def test_the_last_verification_is_shown(
         plant_blob(stack, f"verifications/{hsm_name}", b"{}", metadata)
     (hsm,) = listed(portal, "hsms", environment=environment)
     known = health in ("Healthy", "Critical")
-    shown = (health, "2026-11-01T12:00:00Z") if known else ("Unknown", None)
+    shown = (health, "2026-11-01T12:00:00.000Z") if known else ("Unknown", None)
     assert (hsm["quorumHealth"], hsm.get("verifiedAt")) == shown
 
 

@@ -19,6 +19,7 @@ from local.stack import Stack, running_stack
 from tests.custodians import Custodian, request_for
 
 GUIDE: Final = REPOSITORY / "docs" / "portal-developers.md"
+AUDITORS: Final = REPOSITORY / "docs" / "auditors.md"
 APPROVERS: Final = REPOSITORY / "docs" / "approvers.md"
 SOMEBODY: Final = "99999999-9999-4999-8999-999999999999"
 CLIENT: Final = REPOSITORY / "docs" / "examples" / "provision.py"
@@ -73,6 +74,15 @@ def test_the_commands_of_an_approver_approve(
     assert f'"id": "{operation_id}"' in ended.stdout
     operation = portal.follow(operation_id)
     assert (operation["status"], operation["approval"]["comment"]) == ("Succeeded", "Agreed."), ended.stdout
+
+
+def test_the_commands_of_an_auditor_find_what_was_refused(stack: Stack, portal: Portal, tmp_path: Path) -> None:
+    assert portal.put_hsm("portal-hsm", {}).status_code == 400
+    (script,) = re.findall(r"^```sh\n(.*?)^```", AUDITORS.read_text(), re.MULTILINE | re.DOTALL)
+    ended = run(stack, tmp_path, ["bash", "-euo", "pipefail", "-c", script])
+    assert ended.returncode == 0, ended.stderr
+    records = json.loads((tmp_path / "audit.json").read_text())["value"]
+    assert "invalid_field" in {record["outcome"] for record in records}
 
 
 def test_the_shown_operation_is_one() -> None:

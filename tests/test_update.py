@@ -88,7 +88,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(
     hsm = shown(portal, hsm_name)
     assert hsm["tags"] == {"Owner": "team-a2", "costCenter": "42"}
     assert (hsm["network"], hsm["purgeProtection"]) == (NETWORK, True)
-    assert (hsm["expiresAt"], hsm["lastOperation"]["kind"]) == ("2030-01-01T00:00:00Z", "update")
+    assert (hsm["expiresAt"], hsm["lastOperation"]["kind"]) == ("2030-01-01T00:00:00.000Z", "update")
     assert hsm["securityDomain"]
     whole = {**body, **change, "tags": {"Owner": "team-a2"}}
     assert portal.put_hsm(hsm_name, whole).status_code == 200
@@ -217,7 +217,9 @@ def test_a_faulty_patch_is_refused_by_its_field(
         refused = portal.send("PATCH", f"hsms/{hsm_name}", data=data)
         assert (refused.status_code, refused.json()["code"]) == (400, code)
     headers = {"Content-Type": "application/json-patch+json"}
-    assert portal.send("PATCH", f"hsms/{hsm_name}", data=b"[]", headers=headers).status_code == 415
+    refused = portal.send("PATCH", f"hsms/{hsm_name}", data=b"[]", headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (415, "content_type_unsupported")
+    assert refused.headers["Accept-Patch"] == "application/merge-patch+json, application/json"
     assert portal.send("GET", f"hsms/{hsm_name}").headers["ETag"] == etag
 
 
@@ -226,6 +228,8 @@ def test_a_merge_patch_is_taken_by_its_own_content_type(
 ) -> None:
     provision(stack, portal, hsm_name, request_for(stack, custodians))
     headers = {"Content-Type": "application/merge-patch+json"}
+    refused = portal.send("PUT", f"hsms/{hsm_name}", data=b"{}", headers=headers)
+    assert (refused.status_code, "Accept-Patch" in refused.headers) == (415, False)
     follow(portal, portal.send("PATCH", f"hsms/{hsm_name}", data=b'{"tags": {"owner": null}}', headers=headers))
     assert shown(portal, hsm_name)["tags"] == {}
 

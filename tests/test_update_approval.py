@@ -54,7 +54,7 @@ def test_the_approver_sees_all_that_is_to_be_and_what_is_removed(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
     network = {"defaultAction": "Deny", "ipRules": ["127.0.0.1/32"]}
-    body = request_for(stack, custodians, expiresAt="2030-01-01T00:00:00Z", network=network)
+    body = request_for(stack, custodians, expiresAt="2030-01-01T00:00:00.000Z", network=network)
     provision(stack, portal, hsm_name, body)
     made = portal.send("GET", f"hsms/{hsm_name}").json()["lastOperation"]["id"]
     shown = portal.operation(made)["plan"]
@@ -74,7 +74,7 @@ def test_the_approver_sees_all_that_is_to_be_and_what_is_removed(
     assert plan["change"]["removesExpiry"] is True
     assert portal.send("POST", f"operations/{asked.json()['id']}/cancel").status_code == 202
     assert portal.follow(asked.json()["id"])["status"] == "Canceled"
-    assert portal.send("GET", f"hsms/{hsm_name}").json()["expiresAt"] == "2030-01-01T00:00:00Z"
+    assert portal.send("GET", f"hsms/{hsm_name}").json()["expiresAt"] == "2030-01-01T00:00:00.000Z"
 
 
 def test_a_change_waits_for_its_approval(
@@ -112,7 +112,7 @@ def test_whoever_holds_the_hosts_key_records_no_change_that_was_not_approved(
     asked = patch(portal, hsm_name, {"expiresAt": None, "requestedBy": REQUESTER})
     waiting = await_step(portal, asked.json()["id"], "await_approval")
     poll_once(stack, waiting, "await_updated")
-    assert portal.send("GET", f"hsms/{hsm_name}").json()["expiresAt"] == "2030-01-01T00:00:00Z"
+    assert portal.send("GET", f"hsms/{hsm_name}").json()["expiresAt"] == "2030-01-01T00:00:00.000Z"
     assert approver.decide(waiting, "approve").status_code == 200
     assert portal.follow(waiting["id"])["status"] == "Succeeded"
     assert "expiresAt" not in portal.send("GET", f"hsms/{hsm_name}").json()

@@ -1,6 +1,6 @@
 """How work starts: the HTTP API; and the pages."""
 
-from triggers import http_api, pages
+from triggers import http_api, pages, unmatched
 from triggers.registration import blueprint
 
-__all__ = ["blueprint", "http_api", "pages"]
+__all__ = ["blueprint", "http_api", "pages", "unmatched"]

@@ -59,7 +59,8 @@ A caller has app roles in Entra, for itself or as a person, and belongs to teams
 
 Without a valid token the answer is 401, but for calls that are open to all. With several roles, what any of them allows
 is allowed, and `Hsm.Operate` makes *all* of *own*. What a caller may ask for in a request is the policy's decision
-besides.
+besides. To everybody the answer is 404 `path_not_found` for a path that the API does not have, and 405
+`method_not_allowed` for a method that a path does not take.
 
 | call | {head} |
 |---|{"---|" * len(ROLES)}

@@ -13,7 +13,7 @@ def _register(route: Route) -> None:
 
         return respond(route, request, client)
 
-    invoke.__name__ = route.name
+    invoke.__name__ = route.function_name
     bound = blueprint.durable_client_input(client_name="client")(invoke)
     # The token is the one door, in the gateway: a browser has no function key to keep (docs/decisions/0004).
     blueprint.route(

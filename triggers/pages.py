@@ -54,9 +54,11 @@ class _Page(NamedTuple):
     etag: str
 
 
-@blueprint.route(
-    route="console/{*path}", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS
-)
+CONSOLE_PATH: Final = "console/{*path}"
+DOCS_PATH: Final = "docs/{*path}"
+
+
+@blueprint.route(route=CONSOLE_PATH, trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def get_console(request: func.HttpRequest) -> func.HttpResponse:
     """Serve the console, and how it signs people in."""
     path = request.route_params.get("path", "")
@@ -65,7 +67,7 @@ def get_console(request: func.HttpRequest) -> func.HttpResponse:
     return _serve(request, CONSOLE_FILES.get(path), CONSOLE_POLICY)
 
 
-@blueprint.route(route="docs/{*path}", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@blueprint.route(route=DOCS_PATH, trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def get_docs(request: func.HttpRequest) -> func.HttpResponse:
     """Serve Swagger UI over the API's OpenAPI document."""
     return _serve(request, DOCS_FILES.get(request.route_params.get("path", "")), DOCS_POLICY)

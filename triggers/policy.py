@@ -13,17 +13,24 @@ class CallerView(Model):
     """Who is calling: its app roles, and the teams whose HSMs it may ask for."""
 
     object_id: str
+    """Its Entra object id."""
     kind: Literal["application", "person"]
+    """Whether it is an application or a person."""
     roles: list[str]
+    """Its app roles, of those that this API knows."""
     teams: list[str]
+    """Its teams by the deployment's policy."""
 
 
 class PolicyView(PolicyDescription):
     """What a caller may ask for now; `"*"` in a list stands for everything."""
 
     caller: CallerView
+    """Who is calling."""
     creation_stopped: bool
+    """Whether the operators have stopped the creation of HSMs."""
     destruction_and_export_stopped: bool
+    """Whether the operators have stopped destruction, and the export of security domains."""
 
 
 def get_policy(call: Call) -> Answer:

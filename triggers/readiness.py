@@ -23,18 +23,23 @@ DependencyName = Literal["settings", "storage", "identity", "keys", "engine"]
 
 
 class Dependency(Model):
-    """Something that the app needs; `message` says what it lacks, and holds nothing secret."""
+    """Something that the app needs."""
 
     name: DependencyName
+    """What it is."""
     ready: bool
+    """Whether it is there."""
     message: str | None = None
+    """What it lacks, in words for people; nothing secret. Absent where it is ready."""
 
 
 class Readiness(Model):
     """Whether all that the app needs is there."""
 
     status: Literal["Ready", "NotReady"]
+    """Whether the app can do its work."""
     dependencies: list[Dependency]
+    """Each thing that it needs."""
 
 
 type Look = Callable[[df.SyncDurableFunctionsClient], str | None]

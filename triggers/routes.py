@@ -15,7 +15,7 @@ API_VERSION: Final = "2026-11-01"
 
 
 class Route(NamedTuple):
-    """One call: `name` is its function's and its OpenAPI operation's; `handler`, `body` and `query` are `module:name`.
+    """One call: `name` is its OpenAPI operation's; `handler`, `body` and `query` are `module:name`.
 
     `roles` are the app roles of which the caller needs one; none for what is open to all. `answers` maps statuses to
     models, None where there is no body; `codes` are the error codes besides those of `triggers/route_codes.py`.
@@ -33,9 +33,24 @@ class Route(NamedTuple):
     query: str | None = None
 
     @property
+    def function_name(self) -> str:
+        """The name of its function, of which an app has one: activities are named after what they do as well."""
+        return f"api_{self.name}"
+
+    @property
     def changes(self) -> bool:
         """Whether the call may change something."""
         return self.method != "GET"
+
+    @property
+    def replaces(self) -> bool:
+        """Whether it says what is to be, so that the same call twice is the same as once."""
+        return self.method in ("PUT", "PATCH")
+
+    @property
+    def media_types(self) -> tuple[str, ...]:
+        """As what its body may be sent."""
+        return ("application/merge-patch+json", "application/json") if self.method == "PATCH" else ("application/json",)
 
     @property
     def owned(self) -> bool:
@@ -152,10 +167,10 @@ ROUTES: Final = (
         codes=("hsm_not_found", "security_domain_not_found"),
     ),
     Route(
-        name="verify_stored_security_domain",
+        name="verify_security_domain",
         method="POST",
         path="hsms/{name}/security-domain/verify",
-        handler="triggers.hsms.security_domain:verify_stored_security_domain",
+        handler="triggers.hsms.security_domain:verify_security_domain",
         summary="Verify the stored security domain, and see what became of the wrapping keys",
         roles=REQUESTERS,
         answers={200: "domain.verifications:Verification"},
@@ -179,7 +194,6 @@ ROUTES: Final = (
         roles=(AUDIT_ROLE,),
         query="triggers.audit:AuditQuery",
         answers={200: "triggers.audit:AuditPage"},
-        codes=("invalid_continuation",),
     ),
     Route(
         name="list_operations",
@@ -203,10 +217,10 @@ ROUTES: Final = (
         codes=("hsm_not_found", "operation_in_progress", "precondition_failed"),
     ),
     Route(
-        name="post_adoption",
+        name="adopt_hsm",
         method="POST",
         path="hsms/{name}/adopt",
-        handler="triggers.hsms.adoption:post_adoption",
+        handler="triggers.hsms.adoption:adopt_hsm",
         summary="Take over an HSM that this service did not make: 202 with the operation, which needs approval",
         roles=REQUESTERS,
         body="domain.adoption:AdoptionRequest",

@@ -51,9 +51,13 @@ class Check(Model):
     """One check; `message` says what it found, in words that hold nothing of the content."""
 
     name: str
+    """Its stable name."""
     title: str
+    """What must hold, in words for people."""
     verdict: CheckVerdict
+    """Whether it does."""
     message: str | None = None
+    """What was found. Absent where there is nothing to say."""
 
 
 class PinnedCertificate(NamedTuple):

@@ -81,7 +81,7 @@ def body_of(route: Route, thing: Thing) -> dict[str, Any] | None:
         return thing.body
     if route.name == "patch_hsm":
         return {"tags": thing.body["tags"]}
-    if route.name == "post_adoption":
+    if route.name == "adopt_hsm":
         return {name: thing.body[name] for name in ("subscriptionId", "resourceGroup", "environment")}
     if route.name == "restore_hsm":
         asked = {name: value for name, value in thing.body.items() if name != "securityDomain"}
@@ -105,7 +105,7 @@ def check_it_does_not_exist(route: Route, thing: Thing, response: requests.Respo
 
 
 ENDED: Final = {
-    "post_adoption": "hsm_ours_already",
+    "adopt_hsm": "hsm_ours_already",
     "restore_hsm": "hsm_ours_already",
     "announce_restore_blob": "operation_ended",
     "approve_operation": "approval_not_needed",

@@ -29,15 +29,23 @@ _log = logging.getLogger("hsm_provisioner.api")
 
 def respond(route: Route, request: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> func.HttpResponse:
     """Answer a request: what a handler gives, or problem details."""
+    called = f"{route.method} {route.path}"
+    return answer_as(called, request, lambda trace: _answer(route, request, client, trace))
+
+
+def answer_as(
+    called: str, request: func.HttpRequest, make_answer: Callable[[Trace], func.HttpResponse]
+) -> func.HttpResponse:
+    """Answer a request with the ids by which it can be found, and log it as a call of this name."""
     trace = _read_trace(request)
     with carrying(trace):
-        response = _answer(route, request, client, trace)
+        response = make_answer(trace)
     request_id = str(ULID())
     response.headers["x-ms-request-id"] = request_id
     if trace.client_request_id:
         response.headers["x-ms-client-request-id"] = trace.client_request_id
     # Of the request only what was checked is logged: the route's own words, and ids.
-    _log.info("%s %s -> %s request_id=%s %s", route.method, route.path, response.status_code, request_id, trace)
+    _log.info("%s -> %s request_id=%s %s", called, response.status_code, request_id, trace)
     return response
 
 
@@ -157,10 +165,16 @@ def _read_body(route: Route, request: func.HttpRequest) -> bytes:
         message = f"The body is larger than {MAXIMUM_BODY // 1024} KB."
         raise refused_fields([FieldError(field="body", message=message, code="body_too_large")])
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind not in ("application/json", "application/merge-patch+json"):
-        message = "The body of a request is application/json."
-        raise refused_fields([FieldError(field="Content-Type", message=message, code="content_type_unsupported")])
+    if kind not in route.media_types:
+        raise _unsupported(route)
     return body
+
+
+def _unsupported(route: Route) -> Refusal:
+    """Name what the call takes; of a PATCH in the header of RFC 5789, section 3.1, too."""
+    message = f"The body of this request is {' or '.join(route.media_types)}."
+    error = refused_fields([FieldError(field="Content-Type", message=message, code="content_type_unsupported")])
+    return Refusal(error.detail, {"Accept-Patch": ", ".join(route.media_types)} if route.method == "PATCH" else None)
 
 
 def _base(request: func.HttpRequest) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -31,10 +32,20 @@ def answer(
 
 
 def show(document: BaseModel | dict[str, Any]) -> dict[str, Any]:
-    """Write a document as the API does."""
+    """Write a document as the API does: what has no value is left out, and all times are written alike."""
     if isinstance(document, BaseModel):
-        return document.model_dump(mode="json", by_alias=True, exclude_none=True)
+        shown: dict[str, Any] = _write_times(document.model_dump(by_alias=True, exclude_none=True))
+        return shown
     return document
+
+
+def _write_times(part: Any) -> Any:
+    """Write times in UTC with milliseconds: what we keep has seconds, or microseconds, as its writer had them."""
+    if isinstance(part, datetime):
+        return f"{part.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    if isinstance(part, dict):
+        return {name: _write_times(value) for name, value in part.items() if value is not None}
+    return [_write_times(item) for item in part] if isinstance(part, list) else part
 
 
 def problem(refusal: Refusal) -> func.HttpResponse:

@@ -14,7 +14,7 @@ from triggers.hsms.resource import answer_accepted, hsm_name
 from triggers.hsms.views import hsm_not_found
 
 
-def post_adoption(call: Call) -> Answer:
+def adopt_hsm(call: Call) -> Answer:
     """Accept that an HSM is taken over, or find the operation that does it."""
     name, request = hsm_name(call), parse_adoption(call.body)
     _require_allowed(call, request)

@@ -20,42 +20,55 @@ from triggers.hsms.resource import hsm_name
 
 
 class CheckView(Model):
-    """One check. `field` is the first field at fault.
-
-    A check is skipped where it does not apply, or one before it left it without sense; `message` says which.
-    """
+    """One check."""
 
     name: str
+    """Its stable name."""
     title: str
+    """What is checked, in words for people."""
     verdict: Literal["Passed", "Failed", "Warning", "Skipped"]
+    """How it came out. One is skipped where it does not apply, or makes no sense because another did not pass."""
     message: str | None = None
+    """What is wrong, or why it was skipped. Absent where it passed."""
     code: str | None = None
+    """The stable code of what is wrong. Absent where nothing is."""
     field: str | None = None
+    """The first field of the request at fault. Absent where none is."""
     advice: str | None = None
+    """What a person can do about it. Absent where nothing is to be done."""
 
 
 class Creation(Model):
-    """Something that would be created: its Azure resource type, or SecurityDomain for the blob that holds one."""
+    """Something that would be created."""
 
     type: str
+    """Its Azure resource type, or `SecurityDomain` for the blob that holds one."""
     name: str
+    """Its name; that of the HSM for a security domain."""
 
 
 class ApprovalForecast(Model):
     """Whether the operation would need approval, and why."""
 
     required: bool
+    """Whether it would need approval."""
     reasons: list[str] = Field(default_factory=list)
+    """Why, a sentence for each reason; empty where it would need none."""
 
 
 class Preflight(Model):
-    """What a PUT would meet and make; what is refused makes nothing. `monthlyCostUsd` is from its creation on."""
+    """What a PUT would meet and make."""
 
     verdict: Literal["Passed", "Failed"]
+    """Whether the PUT would be carried out."""
     checks: list[CheckView]
+    """Every check, in the order in which they are made."""
     would_create: list[Creation]
+    """What would be created; empty where a check failed."""
     monthly_cost_usd: float | None = None
+    """What the HSM would cost in a month from its creation on, in US dollars. Absent where nobody knows."""
     approval: ApprovalForecast
+    """Whether it would need approval."""
 
 
 def preflight_hsm(call: Call) -> Answer:

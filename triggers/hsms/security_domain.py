@@ -21,32 +21,46 @@ _STORED: Final = re.compile(r".*/([a-z0-9-]+-[0-9A-Z]{26})/[0-9]+/security-domai
 
 
 class ShareView(Model):
-    """One share: whose key opens it, and where the certificate of that key lies; none in PEM lies anywhere."""
+    """One share: whose key opens it."""
 
     custodian: str
+    """Who holds the private key: text for people."""
     thumbprint: str
+    """The SHA-256 thumbprint of the wrapping certificate."""
     certificate_id: str | None = None
+    """The address of the certificate in its Key Vault, with its version. Absent for one that came in PEM."""
 
 
 class DownloadView(Model):
-    """One attempt to download the security domain: only a confirmed one counts. `sha256` is of the stored bytes."""
+    """One attempt to download the security domain: only a confirmed one counts."""
 
     operation_id: str
+    """The operation that made the attempt."""
     attempt: int
+    """Which of the operation's attempts it was, counted from 1."""
     outcome: Literal["Confirmed", "ExportFailed", "Ambiguous", "Superseded", "Unconfirmed"]
+    """How it ended."""
     sha256: str | None = None
+    """The SHA-256 of the stored bytes, in hex. Absent where none were stored."""
     export: int | None = None
+    """The number of the export that it asked for. Absent where it asked for none."""
 
 
 class SecurityDomainView(Model):
-    """What is known of an HSM's security domain, `quorum` of whose shares open it."""
+    """What is known of an HSM's security domain."""
 
     hsm: str
+    """The name of the HSM."""
     quorum: int
+    """How many of the shares together open it."""
     shares: list[ShareView]
+    """Its shares, one for each wrapping key."""
     receipt: Receipt
+    """Where it is stored."""
     downloads: list[DownloadView]
+    """All attempts to download it, the oldest first."""
     verification: Verification | None = None
+    """How it was found when it was last verified. Absent where it never was."""
 
 
 class _Kept(NamedTuple):
@@ -77,7 +91,7 @@ def get_security_domain(call: Call) -> Answer:
     return Answer(200, view)
 
 
-def verify_stored_security_domain(call: Call) -> Answer:
+def verify_security_domain(call: Call) -> Answer:
     """Verify what is stored now, and record how it was found."""
     name = hsm_name(call)
     kept = _find(call, name)

@@ -65,8 +65,11 @@ class ListQuery(Model):
     model_config = ConfigDict(validate_by_name=False)
 
     orderby: str
+    """By what the list is ordered."""
     maxpagesize: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = 50
+    """How many items a page holds at most."""
     continuation_token: Annotated[str, Field(max_length=LONGEST_TOKEN)] | None = None
+    """Where the page begins: only `nextLink` says it. Absent: with the first."""
 
     @field_validator("continuation_token")
     @classmethod
@@ -91,29 +94,38 @@ class ListQuery(Model):
 
 
 class HsmListQuery(ListQuery):
-    """Which HSMs, and in which order. `state` is as the list shows it."""
+    """Which HSMs, and in which order."""
 
     orderby: Literal["name", "name desc", "createdAt", "createdAt desc", "monthlyCostUsd", "monthlyCostUsd desc"] = (
         "name"
     )
+    """By what the list is ordered; `desc` turns the order."""
     state: Annotated[str, Field(pattern=r"^[A-Za-z]{1,40}$")] | None = None
+    """Only HSMs in this state, as the list shows it. Absent: in any."""
     team: Team | None = None
+    """Only HSMs of this team. Absent: of all teams of the caller."""
     environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")] | None = None
+    """Only HSMs of this environment. Absent: of all."""
     location: Location | None = None
+    """Only HSMs in this Azure region. Absent: in all."""
 
 
 class OperationListQuery(ListQuery):
-    """Which operations, the newest first unless asked otherwise.
-
-    `awaiting_approval` tells those that wait for somebody's approval from all others. `requester` is an Entra object
-    id. `created_after` is the first moment that counts, `created_before` the first that does not any more.
-    """
+    """Which operations, the newest first unless asked otherwise."""
 
     orderby: Literal["createdAt", "createdAt desc"] = "createdAt desc"
+    """By what the list is ordered; `desc` turns the order."""
     hsm: Annotated[str, AfterValidator(_hsm_name)] | None = None
+    """Only operations on the HSM of this name. Absent: on all."""
     status: OperationStatus | None = None
+    """Only operations of this status. Absent: of any."""
     awaiting_approval: Truth | None = None
+    """`true`: only operations that wait for somebody's approval. `false`: only all others. Absent: both."""
     team: Team | None = None
+    """Only operations of this team. Absent: of all teams of the caller."""
     requester: Guid | None = None
+    """Only operations whose request was sent by this Entra object id. Absent: by anybody."""
     created_after: Moment | None = None
+    """Only operations that were accepted at this time or later (RFC 3339). Absent: from the first on."""
     created_before: Moment | None = None
+    """Only operations that were accepted before this time (RFC 3339). Absent: up to now."""

@@ -12,7 +12,7 @@ from domain.error_catalogue import CATALOGUE, status_of
 from domain.settings import settings
 from triggers.door.calls import Answer, Call
 from triggers.door.problems import show
-from triggers.openapi.examples import ANSWERS, REQUESTS
+from triggers.openapi.examples import ANSWERS, ANSWERS_OF_CALLS, REQUESTS
 from triggers.openapi.parameters import HEADERS, PARAMETERS, headers_of, parameters_of
 from triggers.openapi.schemas import Use, write_schemas
 from triggers.representations import Problem
@@ -23,8 +23,16 @@ _DESCRIPTION: Final = """\
 Takes Azure Key Vault Managed HSMs from nothing to activated, with their security domains stored and verified.
 
 What takes long is an operation: the answer is 202 with `Operation-Location`, which is read until the operation's
-`status` is `Succeeded`, `Failed` or `Canceled`. What has no value is left out, never null. Every error is
-`application/problem+json` with a stable `code`; codes may be added, and keep their meaning."""
+`status` is `Succeeded`, `Failed` or `Canceled`. What has no value is left out, never null. All
+times are RFC 3339 in UTC with milliseconds, such as `2026-11-24T06:55:21.508Z`; requests may have other offsets and
+precisions. Every error is `application/problem+json` with a stable `code`; codes may be added, and keep their meaning.
+A path that is not here is answered with 404 `path_not_found`, a method that a path has not with 405
+`method_not_allowed`, which `Allow` goes with."""
+
+_REPEATABLE: Final = (
+    "Sent again it is carried out once: it needs no `Idempotency-Key`, and one is not looked at. `If-Match` keeps one "
+    "that comes late from undoing what was changed meanwhile."
+)
 
 # Where in an answer stands what the path of another call leaves open: that call can follow.
 _LEADS_TO: Final = {
@@ -87,7 +95,7 @@ def _operation(route: Route, places: dict[Use, dict[str, Any]], audience: str) -
         "operationId": route.name,
         "tags": [route.tag],
         "summary": route.summary,
-        "description": _who(route),
+        "description": " ".join(filter(None, (_who(route), _REPEATABLE if route.replaces else ""))),
         "security": [{"entra": [f"{audience}/{SCOPE}"]}, {"entra": [f"{audience}/.default"]}, {"token": []}]
         if route.roles
         else [],
@@ -99,12 +107,8 @@ def _operation(route: Route, places: dict[Use, dict[str, Any]], audience: str) -
         media: dict[str, Any] = {"schema": places[load(route.body), "validation"]}
         if route.name in REQUESTS:
             media["example"] = REQUESTS[route.name]
-        operation["requestBody"] = {"required": True, "content": {_media_type(route): media}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(route.media_types, media)}
     return operation
-
-
-def _media_type(route: Route) -> str:
-    return "application/merge-patch+json" if route.method == "PATCH" else "application/json"
 
 
 def _who(route: Route) -> str:
@@ -129,8 +133,9 @@ def _answer(route: Route, status: int, places: dict[Use, dict[str, Any]]) -> dic
     if model is None:
         return response
     media: dict[str, Any] = {"schema": places[load(model), "serialization"]}
-    if model_name(route, status) in ANSWERS:
-        media["example"] = ANSWERS[model_name(route, status)]
+    example = ANSWERS_OF_CALLS.get((route.name, status)) or ANSWERS.get(model_name(route, status))
+    if example is not None:
+        media["example"] = example
     links = _links(route, status)
     return {**response, "content": {"application/json": media}, **({"links": links} if links else {})}
 

@@ -1,10 +1,16 @@
-"""Examples of requests by their routes, and of answers by their models; tests send and check them."""
+"""Examples of requests by their routes, and of answers by their models or their routes; tests send and check them."""
 
+from collections.abc import Sequence
 from typing import Any, Final
+
+from domain.fields import OperationKind
+from domain.steps import STEP_TITLES, STEPS, StepStatus
 
 _TENANT: Final = "5e0d2a8f-3f1b-4a3c-9d55-7c6f0f3c2b10"
 _PORTAL: Final = {"tenantId": _TENANT, "objectId": "f0a1c7e2-8f3d-4c55-9a5e-2f6d7f1b3c40", "kind": "application"}
 _SUBSCRIPTION: Final = "3f0c5c52-6a3b-4f6e-8f0e-5d1f0f6b7a21"
+_PERSON: Final = "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11"
+_APPROVER: Final = {"tenantId": _TENANT, "objectId": "d2c7a4f0-6f1b-4a0e-9c55-0a4b8e3f7c12", "kind": "person"}
 _ADMINISTRATOR: Final = "6b8a4a0f-5b0e-4c38-9a51-3c1d4f0f7a11"
 _OPERATION: Final = "contoso-hsm-01M865B00Y7ESBKJG8B3PHY3ZA"
 _RESOURCE: Final = (
@@ -32,8 +38,9 @@ HSM_REQUEST: Final[dict[str, Any]] = {
     },
 }
 
+_PLAN_SHA256: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _DECISION: Final = {
-    "planSha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "planSha256": _PLAN_SHA256,
     "comment": "As agreed in the architecture board.",
 }
 
@@ -44,11 +51,11 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
         "tags": {"costCenter": "4712"},
         "network": {"defaultAction": "Deny", "ipRules": ["203.0.113.0/24"]},
     },
-    "post_adoption": {
+    "adopt_hsm": {
         "subscriptionId": _SUBSCRIPTION,
         "resourceGroup": "rg-hsm",
         "environment": "production",
-        "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
+        "requestedBy": _PERSON,
     },
     "restore_hsm": {
         **{name: value for name, value in HSM_REQUEST.items() if name != "securityDomain"},
@@ -59,50 +66,281 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "reject_operation": _DECISION,
 }
 
-_STEPS: Final = (
-    ("preflight", "Check and pin the plan", "Succeeded", 1),
-    ("create_resource_group", "Create the resource group", "Running", 1),
-    ("provision_hsm", "Ask Azure for the HSM", "NotStarted", 0),
-)
 
-ANSWERS: Final[dict[str, dict[str, Any]]] = {
-    "Health": {"status": "Healthy"},
-    "OperationView": {
+def _steps(kind: OperationKind, statuses: Sequence[StepStatus] = ()) -> list[dict[str, Any]]:
+    """Show all steps of a kind of operation: the first have these statuses, the others have not begun."""
+    seconds = [f"2026-11-24T06:55:{21 + number}.508Z" for number in range(len(statuses) + 1)]
+    steps: list[dict[str, Any]] = []
+    for number, name in enumerate(STEPS[kind]):
+        status = statuses[number] if number < len(statuses) else "NotStarted"
+        step = {"name": name, "title": STEP_TITLES[name], "status": status, "attempts": int(status != "NotStarted")}
+        if status != "NotStarted":
+            step["startedAt"] = seconds[number]
+        if status == "Succeeded":
+            step["finishedAt"] = seconds[number + 1]
+        steps.append(step)
+    return steps
+
+
+def _accepted(kind: OperationKind, **members: Any) -> dict[str, Any]:
+    """Show an operation as the answer that accepts it does."""
+    return {
         "id": _OPERATION,
-        "kind": "provision",
+        "kind": kind,
         "hsm": "contoso-hsm",
         "team": "team-a",
         "requester": _PORTAL,
-        "status": "Running",
-        "currentStep": {"name": "create_resource_group", "status": "Running"},
+        "status": "NotStarted",
         "awaitingApproval": False,
-        "percentComplete": 11,
-        "createdAt": "2026-11-24T06:55:21Z",
-        "steps": [
-            {"name": name, "title": title, "status": status, "attempts": attempts}
-            for name, title, status, attempts in _STEPS
-        ],
+        "percentComplete": 0,
+        "createdAt": "2026-11-24T06:55:21.000Z",
+        "steps": _steps(kind),
         "warnings": [],
         "downloads": [],
-    },
-    "HsmView": {
-        "name": "contoso-hsm",
-        "team": "team-a",
-        "environment": "development",
+        **members,
+    }
+
+
+_NETWORK: Final = {"defaultAction": "Allow", "ipRules": []}
+_THUMBPRINTS: Final = (
+    "B2o8cKq7tZW6wFo0RKXG9RQYjA3QK8eisxWWRPDMt9c",
+    "O9SXzV99vxUGOIFEOfZtQyn9Ltv_HSnIZOq9ACdl6O0",
+    "3kdCs4PRKX4-01795bCIW5_f68nKy2RTmCGSTjdiDfg",
+)
+_SHARES: Final = [
+    {
+        "custodian": f"Custodian {number}",
+        "thumbprint": thumbprint,
+        "certificateId": f"https://custodians.vault.azure.net/certificates/custodian-{number}/{number:032}",
+    }
+    for number, thumbprint in enumerate(_THUMBPRINTS, 1)
+]
+_ONE_VAULT: Final = {
+    "code": "wrapping_keys_in_one_vault",
+    "message": "All private wrapping keys lie in one Key Vault: whoever controls it holds a quorum, and whoever "
+    "deletes it loses the security domain.",
+}
+_REASON: Final = "The policy wants approval of every provision in the environment development."
+_APPROVAL: Final = {
+    "required": True,
+    "reasons": [_REASON],
+    "planSha256": _PLAN_SHA256,
+    "expiresAt": "2026-11-27T06:55:22.000Z",
+}
+_DECIDED: Final = {"decidedBy": _APPROVER, "decidedAt": "2026-11-24T07:10:04.000Z", "comment": _DECISION["comment"]}
+
+_WAITING: Final = _accepted(
+    "provision",
+    requestedBy=_PERSON,
+    status="Running",
+    currentStep={"name": "await_approval", "status": "Running"},
+    awaitingApproval=True,
+    percentComplete=10,
+    steps=_steps("provision", ("Succeeded", "Running")),
+    warnings=[_ONE_VAULT],
+    plan={
+        "resourceId": _RESOURCE,
         "location": "norwayeast",
         "sku": "Standard_B1",
-        "state": "Active",
-        "uri": "https://contoso-hsm.managedhsm.azure.net",
-        "resourceId": _RESOURCE,
-        "createdAt": "2026-11-24T06:55:21Z",
-        "monthlyCostUsd": 2336.0,
-        "quorumHealth": "Unknown",
-        "lastOperation": {"id": _OPERATION, "kind": "provision", "status": "Succeeded"},
+        "environment": "development",
+        "monthlyCostUsd": 2500.0,
+        "administrators": [_ADMINISTRATOR],
+        "purgeProtection": False,
+        "softDeleteRetentionDays": 7,
+        "publicNetworkAccess": "Enabled",
+        "network": _NETWORK,
+        "tags": {"costCenter": "4711"},
+        "quorum": 2,
+        "wrappingKeys": _SHARES,
+    },
+    approval=_APPROVAL,
+)
+_SUMMARY: Final = {
+    name: value
+    for name, value in _WAITING.items()
+    if name not in ("steps", "warnings", "downloads", "plan", "approval")
+}
+
+_SHA256: Final = "8a1d6d96aeaba4bc23b09c0c52693b88c3f63e2b195dd2db5c05880e4f809ccb"
+_RECEIPT: Final = {
+    "operationId": _OPERATION,
+    "attempt": 1,
+    "blobUrl": f"https://contosohsms.blob.core.windows.net/security-domains/contoso-hsm/{_OPERATION}/1/security-domain.json",
+    "etag": '"0x8DE2B1F4C3A9D10"',
+    "sha256": _SHA256,
+    "size": 7078,
+    "quorum": 2,
+    "thumbprints": list(_THUMBPRINTS),
+    "export": 1,
+    "alone": True,
+    "storedAt": "2026-11-24T07:21:40.000Z",
+}
+_VERIFICATION: Final = {
+    "hsm": "contoso-hsm",
+    "sha256": _SHA256,
+    "verifiedAt": "2026-11-24T07:23:02.000Z",
+    "faults": [],
+    "checks": [
+        {"name": "sha256", "title": "The bytes are those of the receipt", "verdict": "Passed"},
+    ],
+    "quorumHealth": "Healthy",
+    "shares": [
+        {"thumbprint": share["thumbprint"], "custodian": share["custodian"], "certificate": "Usable"}
+        for share in _SHARES
+    ],
+}
+
+_HSM: Final[dict[str, Any]] = {
+    "name": "contoso-hsm",
+    "team": "team-a",
+    "environment": "development",
+    "location": "norwayeast",
+    "sku": "Standard_B1",
+    "state": "Active",
+    "uri": "https://contoso-hsm.managedhsm.azure.net/",
+    "resourceId": _RESOURCE,
+    "createdAt": "2026-11-24T06:55:24.000Z",
+    "monthlyCostUsd": 2500.0,
+    "quorumHealth": "Healthy",
+    "verifiedAt": "2026-11-24T07:23:02.000Z",
+    "lastOperation": {"id": _OPERATION, "kind": "provision", "status": "Succeeded"},
+}
+
+
+def _next_page(path: str) -> str:
+    token = "WyJuYW1lIixmYWxzZSwwLjAsImNvbnRvc28taHNtIl0"  # noqa: S105 - it says where a page begins
+    return f"https://contoso-hsms.azurewebsites.net/api/{path}&continuationToken={token}&api-version=2026-11-01"
+
+
+ANSWERS: Final[dict[str, dict[str, Any]]] = {
+    "Health": {"status": "Healthy"},
+    "Readiness": {
+        "status": "NotReady",
+        "dependencies": [
+            {"name": "settings", "ready": True},
+            {"name": "storage", "ready": True},
+            {"name": "identity", "ready": True},
+            {"name": "keys", "ready": True},
+            {"name": "engine", "ready": False, "message": "The Durable Functions engine does not answer."},
+        ],
+    },
+    "OperationView": _WAITING,
+    "OperationPage": {"value": [_SUMMARY], "nextLink": _next_page("operations?orderby=createdAt+desc&maxpagesize=1")},
+    "HsmView": {
+        **_HSM,
         "requester": _PORTAL,
         "administrators": [_ADMINISTRATOR],
         "purgeProtection": False,
         "softDeleteRetentionDays": 7,
-        "network": {"defaultAction": "Allow", "ipRules": []},
+        "network": _NETWORK,
         "tags": {"costCenter": "4711"},
+        "securityDomain": _RECEIPT,
+    },
+    "HsmPage": {"value": [_HSM], "nextLink": _next_page("hsms?orderby=name&maxpagesize=1")},
+    "Preflight": {
+        "verdict": "Passed",
+        "checks": [
+            {"name": "request", "title": "The request keeps its own rules", "verdict": "Passed"},
+            {"name": "policy", "title": "The deployment's policy allows it", "verdict": "Passed"},
+            {
+                "name": "custody",
+                "title": "The wrapping keys lie in more than one vault",
+                "verdict": "Warning",
+                **_ONE_VAULT,
+            },
+        ],
+        "wouldCreate": [
+            {"type": "Microsoft.Resources/resourceGroups", "name": "rg-hsm"},
+            {"type": "Microsoft.KeyVault/managedHSMs", "name": "contoso-hsm"},
+            {"type": "SecurityDomain", "name": "contoso-hsm"},
+        ],
+        "monthlyCostUsd": 2500.0,
+        "approval": {"required": True, "reasons": [_REASON]},
+    },
+    "SecurityDomainView": {
+        "hsm": "contoso-hsm",
+        "quorum": 2,
+        "shares": _SHARES,
+        "receipt": _RECEIPT,
+        "downloads": [
+            {"operationId": _OPERATION, "attempt": 1, "outcome": "Confirmed", "sha256": _SHA256, "export": 1}
+        ],
+        "verification": _VERIFICATION,
+    },
+    "Verification": _VERIFICATION,
+    "PolicyView": {
+        "subscriptions": [_SUBSCRIPTION],
+        "locations": ["norwayeast", "swedencentral"],
+        "skus": ["Standard_B1"],
+        "requiredTags": {"costCenter": "[0-9]{4}"},
+        "minimumRetentionDays": 7,
+        "purgeProtectionRequired": False,
+        "administrators": [_ADMINISTRATOR],
+        "wrappingVaults": ["custodians"],
+        "wrappingThumbprints": [],
+        "environments": {
+            "development": {
+                "purgeProtection": False,
+                "denyByDefaultNetwork": False,
+                "expiryRequired": False,
+                "approval": ["provision"],
+            },
+        },
+        "monthlyCostUsd": {"Standard_B1": 2500.0},
+        "approval": {"kinds": [], "expiresAfterHours": 72},
+        "requestsPerMinute": 60,
+        "caller": {
+            "objectId": _PORTAL["objectId"],
+            "kind": "application",
+            "roles": ["Hsm.Request"],
+            "teams": ["team-a"],
+        },
+        "creationStopped": False,
+        "destructionAndExportStopped": False,
+    },
+    "AuditPage": {
+        "value": [
+            {
+                "operationId": _OPERATION,
+                "at": "2026-11-24T06:55:21.214Z",
+                "kind": "accepted",
+                "hsm": "contoso-hsm",
+                "team": "team-a",
+                "actor": _PORTAL,
+                "detail": {"kind": "provision", "requestedBy": _PERSON, "digest": _PLAN_SHA256},
+                "number": 1,
+                "sha256": "5b77164bf7686f262d8408692ba20d61bb9039d3460809b0978d5cb673bdf460",
+            },
+            {
+                "operationId": _OPERATION,
+                "at": "2026-11-24T07:10:06.857Z",
+                "kind": "intent",
+                "hsm": "contoso-hsm",
+                "team": "team-a",
+                "step": "create_resource_group",
+                "detail": {},
+                "number": 2,
+                "previousSha256": "5b77164bf7686f262d8408692ba20d61bb9039d3460809b0978d5cb673bdf460",
+                "sha256": "f2cac6887133cb46a5581a4d539a9bcf65c7d4596c0fb1d07dada99ae331ab87",
+            },
+        ],
+        "broken": [],
+        "nextLink": _next_page("audit?maxpagesize=2"),
+    },
+}
+
+# Where a call's answer shows more than any other of its model.
+ANSWERS_OF_CALLS: Final[dict[tuple[str, int], dict[str, Any]]] = {
+    ("put_hsm", 202): _accepted("provision"),
+    ("patch_hsm", 202): _accepted("update"),
+    ("adopt_hsm", 202): _accepted("adopt", requestedBy=_PERSON),
+    ("approve_operation", 200): {**_WAITING, "approval": {**_APPROVAL, "decision": "approved", **_DECIDED}},
+    ("reject_operation", 200): {**_WAITING, "approval": {**_APPROVAL, "decision": "rejected", **_DECIDED}},
+    ("cancel_operation", 202): {**_WAITING, "cancel": {"by": _PORTAL, "at": "2026-11-24T07:02:11.000Z"}},
+    ("get_readiness", 200): {
+        "status": "Ready",
+        "dependencies": [
+            {"name": name, "ready": True} for name in ("settings", "storage", "identity", "keys", "engine")
+        ],
     },
 }

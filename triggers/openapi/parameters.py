@@ -72,6 +72,11 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
     },
     "Location": {"description": "The HSM's address.", "schema": {"type": "string", "format": "uri"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
+    "Accept-Patch": {
+        "description": "The media types that a PATCH takes.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "WWW-Authenticate": {"description": "How to authenticate.", "required": True, "schema": {"type": "string"}},
     "Idempotency-Replayed": {
         "description": "`true` where this is the stored answer to the first request with this Idempotency-Key.",
@@ -89,7 +94,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
 def parameters_of(route: Route) -> list[dict[str, Any]]:
     """List a route's parameters: of its path, its query, its headers."""
     names = ["api-version"] if route.roles else []
-    if route.method in ("PUT", "PATCH"):
+    if route.replaces:
         names += ["If-Match", "If-None-Match"]
     if route.method == "POST":
         names.append("Idempotency-Key")
@@ -114,6 +119,8 @@ def headers_of(route: Route, status: int) -> dict[str, Any]:
     names += {202: ["Operation-Location", "Location", "Retry-After"], 401: ["WWW-Authenticate"]}.get(status, [])
     if status in (200, 409, 429, 500, 503):
         names.append("Retry-After")
+    if status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and route.method == "PATCH":
+        names.append("Accept-Patch")
     if route.method == "POST":
         names.append("Idempotency-Replayed")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

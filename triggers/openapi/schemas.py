@@ -49,7 +49,26 @@ def write_schemas(uses: Iterable[Use]) -> tuple[dict[Use, dict[str, Any]], dict[
     """Write the schema of each model in each use: where it is, and all of them by their names."""
     used = list(uses)
     places, definitions = models_json_schema(used, ref_template=_TEMPLATE, schema_generator=_Generator)
-    return {use: places[use] for use in used}, definitions.get("$defs", {})
+    schemas = {_plain(name): _renamed(schema) for name, schema in definitions.get("$defs", {}).items()}
+    return {use: _renamed(places[use]) for use in used}, schemas
+
+
+def _renamed(part: Any) -> Any:
+    """Refer to each schema by its plain name."""
+    if isinstance(part, list):
+        return [_renamed(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: _plain(value) if name == "$ref" and isinstance(value, str) else _renamed(value)
+        for name, value in part.items()
+    }
+
+
+def _plain(name: str) -> str:
+    """Name what is asked for as its model, and what is shown of it a view, where pydantic tells the two apart."""
+    asked, _, use = name.partition("-")
+    return f"{asked.removesuffix('Request')}View" if use == "Output" else asked
 
 
 def query_parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
@@ -69,6 +88,9 @@ def _parameter(name: str, schema: dict[str, Any], *, required: bool) -> dict[str
         schema = {**choices[0], **schema}
     elif choices:
         schema["anyOf"] = choices
+    for word in ("ge", "le"):
+        # JSON Schema has no bounds for times: these are pydantic's own words.
+        schema.pop(word, None)
     written: dict[str, Any] = {"name": name, "in": "query", "required": required, "schema": schema}
     description = schema.pop("description", None)
     return {**written, "description": description} if description else written

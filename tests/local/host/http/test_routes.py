@@ -54,6 +54,14 @@ def test_a_less_specific_route_answers_to_a_method_that_the_other_does_not_take(
     assert names(functions, "POST", "/api/items/recent") == "general"
 
 
+def test_a_catch_all_of_any_method_gets_what_no_other_route_takes() -> None:
+    functions = [http_function("all", "{*path}"), http_function("read", "x/{id}", methods=["GET"])]
+    functions.append(http_function("pages", "pages/{*path}", methods=["GET"]))
+    cases = {("GET", "x/1"): "read", ("PUT", "x/1"): "all", ("GET", "x"): "all", ("GET", ""): "all"}
+    cases |= {("GET", "pages"): "pages", ("GET", "pages/x/y"): "pages", ("HEAD", "pages/x"): "all"}
+    assert {case: names(functions, case[0], f"/api/{case[1]}") for case in cases} == cases
+
+
 def test_of_two_equally_specific_routes_the_first_by_name_wins() -> None:
     functions = [http_function("b", "{id:alpha}"), http_function("A", "{id:length(2)}")]
     assert names(functions, "GET", "/api/xy") == "A"
