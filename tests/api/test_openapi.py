@@ -118,7 +118,8 @@ def check_other_answers(stack: Stack, portal: Portal, hsm_name: str, body: dict[
         "Readiness": portal.send("GET", "health/ready"),
         "AuditPage": auditor.send("GET", "audit", params={"hsm": hsm_name}),
     }
-    # What this run does not give: a next page, a person who asked, a step that runs, something that is missing, tags that are required.
+    # What this run does not give: a next page, a person who asked, a step that runs, something that is missing, tags
+    # that are required.
     absent = {".nextLink", ".value[].requestedBy", ".dependencies[].message", ".requiredTags.costCenter"}
     absent |= {".value[].detail.requestedBy", *(f".value[]{member}" for member in CURRENT_STEP)}
     for model, answer in real.items():

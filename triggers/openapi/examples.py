@@ -181,7 +181,7 @@ _VERIFICATION: Final = {
     "verifiedAt": "2026-11-24T07:23:02.000Z",
     "faults": [],
     "checks": [
-        {"name": "sha256", "title": "The bytes are those of the receipt", "verdict": "Passed"},
+        {"name": "hash", "title": "Its bytes are those of the receipt", "verdict": "Passed"},
     ],
     "quorumHealth": "Healthy",
     "shares": [
