@@ -191,13 +191,14 @@ MOMENTS = [
     Moment("fetch_transfer_key", "managed_hsm", "GET", "/securitydomain/upload$"),
     Moment("fetch_transfer_key", "blob_storage", "PUT", "/transfer-key.json"),
     Moment("await_restore_blob", "blob_storage", "GET", "/restore-blobs/{name}.*/restore-blob.json"),
+    Moment("upload_security_domain", "blob_storage", "PUT", "/claims/{name}", skip=1),
     Moment("upload_security_domain", "blob_storage", "PUT", "/hsms/{name}", skip=2),
     Moment("upload_security_domain", "managed_hsm", "POST", "/securitydomain/upload"),
     Moment("upload_security_domain", "blob_storage", "DELETE", "/restore-blobs/{name}"),
     Moment("await_restored", "managed_hsm", "GET", "/securitydomain/upload/pending", skip=3),
     Moment("verify_restored", "blob_storage", "PUT", "/hsms/{name}", skip=3),
     Moment("verify_restored", "blob_storage", "PUT", "/verifications/{name}"),
-    Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=1),
+    Moment("record_operation", "blob_storage", "PUT", "/claims/{name}", skip=2),
 ]
 CASES = [
     pytest.param(moment, phase, id=f"{moment.activity}-{moment.method}{moment.path}-{phase}")
