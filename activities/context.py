@@ -17,7 +17,9 @@ from domain.trace import follow
 
 type Kinds = OperationKind | tuple[OperationKind, ...] | None
 
-EXPORTING: Final = ("provision", "rewrap")
+MAKING: Final[tuple[OperationKind, ...]] = ("provision", "restore")
+"""The kinds of operations that make an HSM."""
+EXPORTING: Final[tuple[OperationKind, ...]] = ("provision", "rewrap")
 """The kinds of operations that export a security domain."""
 _ATTEMPTS: Final = 4
 
@@ -28,7 +30,7 @@ def now() -> datetime:
 
 
 def claim_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False) -> Claim:
-    """Read the claim of an operation of a kind, of one of some kinds, or of any.
+    """Read the claim of an operation of a kind, of one of several, or of any.
 
     Raises ServiceError `not_claimed` unless this operation holds the claim and still runs: whoever starts an
     orchestration by other means than the API gets nothing done, nor does one of another kind. `operation_canceled`
@@ -55,7 +57,22 @@ def commit(work: Work, kind: Kinds) -> None:
             raise operation_canceled()
         if archive.replace_claim(held.claim.model_copy(update={"committed_at": now()}), held.etag):
             return
-    raise service_error(
+    raise _contested()
+
+
+def release(work: Work, kind: OperationKind) -> None:
+    """Have cancels accepted again: what could not be left alone was refused, and did not happen."""
+    for _ in range(_ATTEMPTS):
+        held = _hold(work, kind)
+        if held.claim.committed_at is None:
+            return
+        if archive.replace_claim(held.claim.model_copy(update={"committed_at": None}), held.etag):
+            return
+    raise _contested()
+
+
+def _contested() -> ServiceError:
+    return service_error(
         "record_changed", "The claim was changed meanwhile.", advice="It is tried again.", retryable=True
     )
 
@@ -66,11 +83,14 @@ def _hold(work: Work, kind: Kinds) -> HeldClaim:
     if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:
         raise not_claimed()
     # Whoever may start orchestrations by other means could run a claimed operation twice at the same time.
-    kinds = (kind,) if isinstance(kind, str) else kind
-    if work.instance_id != instance_id(held.claim.hsm) or (kinds is not None and held.claim.kind not in kinds):
+    if work.instance_id != instance_id(held.claim.hsm) or not _includes(kind, held.claim.kind):
         raise not_claimed()
     follow(held.claim.trace)
     return held
+
+
+def _includes(kind: Kinds, claimed: OperationKind) -> bool:
+    return kind is None or claimed in (kind if isinstance(kind, tuple) else (kind,))
 
 
 def pinned_plan_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False) -> PinnedPlan:

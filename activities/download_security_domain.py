@@ -51,7 +51,7 @@ def _find_confirmed(plan: Plan) -> Receipt | None:
         plan.whole_request.security_domain.quorum,
     )
     # What a record says is stored is looked for: what is gone, or is not what it was, is downloaded again.
-    return receipt if same and receipt is not None and archive.is_kept(receipt, plan.hsm) else None
+    return receipt if same and receipt is not None and archive.is_kept(receipt) else None
 
 
 def _download(plan: Plan, work: Work) -> StoredDomain | None:

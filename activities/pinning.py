@@ -1,4 +1,4 @@
-"""The plan of an operation on an HSM that is there, and what the orchestrator is told of it."""
+"""The plan of an operation that pins no wrapping keys, and what the orchestrator is told of it."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,10 +10,9 @@ from clients.wrapping_certificates import FoundKey
 from domain.adoption import FoundHsm
 from domain.asking import find_refusals, require_person
 from domain.errors import refused_fields, service_error
-from domain.hsm import Hsm
 from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
-from domain.records import Claim, Notice, PinnedKey, Plan, Replaced
+from domain.records import Claim, Notice, PinnedKey, PinnedSource, Plan, Replaced
 from domain.requests import HsmRequest, HsmSpecification
 from domain.settings import deployment_policy, settings
 from domain.wrapping_keys import WrappingCertificate
@@ -73,11 +72,12 @@ def _require_allowed(claim: Claim, request: HsmSpecification, thumbprints: list[
 
 def pin(
     claim: Claim,
-    hsm: Hsm,
+    resource_id: str,
     request: HsmRequest | HsmSpecification,
     *,
     found: FoundHsm | None = None,
     replaces: Replaced | None = None,
+    source: PinnedSource | None = None,
     keys: list[PinnedKey] | None = None,
     warnings: list[Notice],
 ) -> Plan:
@@ -92,11 +92,12 @@ def pin(
             team=claim.team,
             requester=claim.requester,
             requested_by=claim.requested_by,
-            resource_id=hsm.resource_id,
+            resource_id=resource_id,
             request=request,
             change=claim.change,
             found=found,
             replaces=replaces,
+            source=source,
             monthly_cost_usd=monthly_cost(policy, request.sku),
             approval_reasons=reasons,
             approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,

@@ -22,7 +22,7 @@ def preflight(work: Work) -> Outcome:
     plan = archive.find_plan(claim.hsm, claim.operation_id)
     if plan is None:
         candidate = candidate_of(claim)
-        check_request(candidate.request, candidate.now)
+        check_request(candidate.whole_request, candidate.now)
         for check in CHECKS:
             check.run(candidate)
         plan = archive.create_plan(_pin(claim, candidate))

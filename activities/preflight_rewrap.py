@@ -43,7 +43,7 @@ def _pin(claim: Claim, hsm: Hsm) -> Plan:
         )
     return pin(
         claim,
-        hsm,
+        hsm.resource_id,
         request,
         keys=keys,
         replaces=Replaced(operation_id=kept.operation_id, sha256=kept.sha256),

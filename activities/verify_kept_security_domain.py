@@ -42,10 +42,10 @@ def _verify(asked: AskedVerification) -> Verification | None:
     receipt = record.security_domain if record else None
     if receipt is None:
         return None
-    plan = archive.find_plan(asked.hsm, receipt.operation_id)
+    plan = archive.find_plan(receipt.origin, receipt.operation_id)
     if plan is None:
         raise service_error("not_planned", "The plan of its operation is gone.", advice="Restore plan.json.")
-    checks = check_stored(asked.hsm, receipt, plan)
+    checks = check_stored(receipt, plan)
     verification = make_verification(asked.hsm, receipt, plan, checks, states_of_run(asked.run))
     archive.write_verification(verification)
     return verification

@@ -23,7 +23,7 @@ def verify_security_domain(work: Work) -> Outcome:
     """Hold the stored bytes against receipt and plan, and record them as the HSM's confirmed security domain."""
     plan = plan_of(work, EXPORTING)
     receipt = Downloaded.model_validate(work.progress).receipt
-    checks = check_stored(plan.hsm, receipt, plan)
+    checks = check_stored(receipt, plan)
     faults = find_faults(checks)
     if faults:
         raise service_error(

@@ -12,9 +12,9 @@ from domain.verifications import LastCheck, ShareState, Verification, find_notic
 from domain.wrapping_keys import WrappingCertificate, is_expired, read_pem
 
 
-def check_stored(hsm: str, receipt: Receipt, plan: Plan) -> list[Check]:
+def check_stored(receipt: Receipt, plan: Plan) -> list[Check]:
     """Read the stored bytes back and hold them against receipt and plan; the texts hold nothing of them."""
-    stored = archive.find_security_domain_of(receipt, hsm)
+    stored = archive.find_security_domain_of(receipt)
     keys = [read_pem(key.pem) for key in plan.wrapping_keys]
     certificates = [
         PinnedCertificate(key.thumbprint, key.der, key.modulus_bytes)

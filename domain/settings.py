@@ -20,11 +20,12 @@ class Settings(BaseModel):
     the user-assigned managed identity; empty for the system-assigned one. `poll_seconds`: the first pause between two
     looks at Azure's long work. `hsm_quota`: how many HSMs Azure allows for each subscription and region.
     `deadline_minutes`: how long an operation may take before it ends Failed, whatever it waits for. `policy`: who may
-    ask for what, as JSON (`domain/policy.py`). `stop_creation` and `stop_destruction_and_export`: switches that end
-    these at once, running operations included. `console_client_id`: the app registration that the console signs people
-    in with. `verification_schedule`: when all stored security domains are verified, an NCRONTAB expression of six
-    fields in UTC. `share_check_valid_days`: for how long the answer of a custodian whose key lies in no vault counts.
-    `share_check_answer_days`: how long a custodian may take for it.
+    ask for what, as JSON (`domain/policy.py`). `restore_blob_days`: how many days a restore waits for its custodians.
+    `stop_creation` and `stop_destruction_and_export`: switches that end these at once, running operations included.
+    `console_client_id`: the app registration that the console signs people in with. `verification_schedule`: when all
+    stored security domains are verified, an NCRONTAB expression of six fields in UTC. `share_check_valid_days`: for how
+    long the answer of a custodian whose key lies in no vault counts. `share_check_answer_days`: how long a custodian
+    may take for it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,6 +37,7 @@ class Settings(BaseModel):
     poll_seconds: float = Field(default=15, gt=0)
     hsm_quota: int = Field(default=5, ge=1)
     deadline_minutes: float = Field(default=180, gt=0)
+    restore_blob_days: float = Field(default=14, gt=0, le=90)
     policy: str = Field(min_length=1)
     stop_creation: bool = False
     stop_destruction_and_export: bool = False

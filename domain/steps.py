@@ -20,6 +20,12 @@ STEP_TITLES: Final = {
     "preflight_adoption": "Check and pin what is there",
     "preflight_rewrap": "Check and pin the new custodians' certificates",
     "adopt_hsm": "Take the HSM over",
+    "preflight_restore": "Check and pin what is restored",
+    "fetch_transfer_key": "Fetch the HSM's transfer key",
+    "await_restore_blob": "Wait for the custodians' restore blob",
+    "upload_security_domain": "Upload the security domain",
+    "await_restored": "Wait until the HSM is active",
+    "verify_restored": "Record what was restored",
     "record_operation": "Record the operation",
 }
 
@@ -47,6 +53,19 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
         "download_security_domain",
         "await_activation",
         "verify_security_domain",
+        "record_operation",
+    ),
+    "restore": (
+        "preflight_restore",
+        "await_approval",
+        "create_resource_group",
+        "provision_hsm",
+        "await_ready",
+        "fetch_transfer_key",
+        "await_restore_blob",
+        "upload_security_domain",
+        "await_restored",
+        "verify_restored",
         "record_operation",
     ),
 }

@@ -4,8 +4,10 @@ from orchestrations import (
     approval_waiting,
     hsm_adoption,
     hsm_provisioning,
+    hsm_restore,
     hsm_update,
     outcome_polling,
+    restore_blob_waiting,
     security_domain_rewrap,
     security_domain_verification,
 )
@@ -16,8 +18,10 @@ __all__ = [
     "blueprint",
     "hsm_adoption",
     "hsm_provisioning",
+    "hsm_restore",
     "hsm_update",
     "outcome_polling",
+    "restore_blob_waiting",
     "security_domain_rewrap",
     "security_domain_verification",
 ]

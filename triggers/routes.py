@@ -287,6 +287,20 @@ ROUTES: Final = (
         ),
     ),
     Route(
+        name="restore_hsm",
+        method="POST",
+        path="hsms/{name}/restore",
+        handler="triggers.hsms.restoring:restore_hsm",
+        summary="Restore another HSM's security domain into a new HSM: 202 with the operation, which needs approval",
+        roles=REQUESTERS,
+        body="domain.restores:RestoreRequest",
+        answers={202: f"{_MODELS}:OperationView"},
+        codes=(
+            *("hsm_not_found", "security_domain_not_found", "operation_in_progress", "hsm_exists", "hsm_differs"),
+            *("hsm_ours_already", "hsm_soft_deleted", "hsm_limit_reached"),
+        ),
+    ),
+    Route(
         name="get_operation",
         method="GET",
         path="operations/{id}",
@@ -317,6 +331,16 @@ ROUTES: Final = (
         body="domain.approvals:DecisionRequest",
         answers={200: f"{_MODELS}:OperationView"},
         codes=_DECISION_CODES,
+    ),
+    Route(
+        name="announce_restore_blob",
+        method="POST",
+        path="operations/{id}/restore-blob",
+        handler="triggers.operations.restoring:announce_restore_blob",
+        summary="Say that the restore blob is stored, so that it is looked for at once",
+        roles=REQUESTERS,
+        answers={202: f"{_MODELS}:OperationView"},
+        codes=("operation_not_found", "operation_ended", "restore_blob_not_awaited"),
     ),
     Route(
         name="cancel_operation",

@@ -322,7 +322,8 @@ def test_more_entries_never_refuse_more(policy_document: Document, data: st.Data
 def test_who_gets_hold_of_an_hsm_is_approved_also_if_the_policy_is_silent(
     kind: OperationKind, environment_name: str
 ) -> None:
-    assert bool(find_approval_reasons(read(), environment_name, "Standard_B1", kind)) is (kind in ("adopt", "rewrap"))
+    always = kind in ("adopt", "rewrap", "restore")
+    assert bool(find_approval_reasons(read(), environment_name, "Standard_B1", kind)) is always
 
 
 @pytest.mark.parametrize(
@@ -355,7 +356,7 @@ def test_the_first_export_of_what_was_taken_over_needs_approval(kind: OperationK
     silent, exporting = (
         find_approval_reasons(read(), "development", "Standard_B1", kind, first_export=first) for first in (False, True)
     )
-    first = ["The HSM was taken over; its security domain is exported for the first time."]
+    first = ["The HSM was taken over, or restored; its security domain is exported for the first time."]
     assert exporting == silent + (first if kind == "provision" else [])
 
 
@@ -364,6 +365,8 @@ def test_the_first_export_of_what_was_taken_over_needs_approval(kind: OperationK
     [
         ({}, "Standard_B1", "adopt", ["did not make"]),
         ({"approval": {"kinds": ["adopt"]}}, "Standard_B1", "adopt", ["did not make"]),
+        ({}, "Standard_B1", "restore", ["becomes a clone"]),
+        ({"approval": {"kinds": ["provision"]}}, "Standard_B1", "restore", ["becomes a clone"]),
         ({"approval": {"kinds": ["provision"]}}, "Standard_B1", "provision", ["every provision."]),
         ({"approval": {"kinds": ["provision"]}}, "Standard_B1", "update", []),
         (environment(approval=["update"]), "Standard_B1", "update", ["every update in the environment development"]),

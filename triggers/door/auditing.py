@@ -32,7 +32,12 @@ def record_acceptance(claim: Claim) -> None:
             team=claim.team,
             actor=claim.requester,
             client_request_id=claim.trace.client_request_id,
-            detail={"kind": claim.kind, "requestedBy": claim.requested_by, "digest": claim.digest},
+            detail={
+                "kind": claim.kind,
+                "requestedBy": claim.requested_by,
+                "digest": claim.digest,
+                "source": claim.source,
+            },
         )
     )
 

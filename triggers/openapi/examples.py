@@ -69,6 +69,11 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
         "thumbprint": _THUMBPRINT,
         "proof": "2cZ5m1o9vQ0Jm1Qk4sZr8eYy3p7Jd6uX0aTnB5hWlGk",
     },
+    "restore_hsm": {
+        **{name: value for name, value in HSM_REQUEST.items() if name != "securityDomain"},
+        "source": {"hsm": "lost-hsm"},
+        "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
+    },
     "approve_operation": _DECISION,
     "reject_operation": _DECISION,
 }
@@ -187,6 +192,9 @@ _VERIFICATION: Final = {
     "sha256": _SHA256,
     "verifiedAt": "2026-11-24T07:23:02.000Z",
     "faults": [],
+    "checks": [
+        {"name": "hash", "title": "Its bytes are those of the receipt", "verdict": "Passed"},
+    ],
     "quorumHealth": "Healthy",
     "shares": [
         {"thumbprint": share["thumbprint"], "custodian": share["custodian"], "certificate": "Usable"}

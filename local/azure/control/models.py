@@ -205,7 +205,7 @@ class ExportMode(ControlModel):
 
 
 class ExportOutcomes(ControlModel):
-    """How the next exports end, one after the other."""
+    """How the next exports, or uploads, of a security domain end, one after the other."""
 
     outcomes: list[Literal["Success", "Failed"]]
 
