@@ -77,7 +77,7 @@ class Verification(Model):
     faults: list[str]
     """What is wrong with what is stored, in words for people; empty where all is right."""
     checks: list[Check] = Field(default_factory=list)
-    """Every check of what is stored. None of a verification by an earlier version."""
+    """Every check of what is stored; empty in a verification by an earlier version."""
     quorum_health: QuorumHealth
     """How far the security domain is from being lost.
 

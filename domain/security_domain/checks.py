@@ -21,7 +21,7 @@ from domain.security_domain.errors import SecurityDomainError
 
 QUORUMS: Final = range(2, 11)
 SHARES: Final = range(3, 11)
-KEY_BYTES: Final = (256, 384, 512)
+MODULUS_BYTES: Final = (256, 384, 512)
 # A share of 32 words fills four blocks, and the padding a fifth.
 SHARE_CIPHERTEXT_BYTES: Final = 80
 # Every restore tool knows both; HSMs write the first.
@@ -217,7 +217,7 @@ def _find_share_fault(envelope: Envelope | _Finding) -> _Finding | None:
     header = envelope.header
     if header.get("alg") not in WRAPPINGS or header.get("enc") != ENCRYPTION:
         return _Finding("Failed", "its algorithms are not those of a share")
-    if len(envelope.encrypted_key) not in KEY_BYTES:
+    if len(envelope.encrypted_key) not in MODULUS_BYTES:
         return _Finding("Failed", "its encrypted key is not of an RSA key of 2048, 3072 or 4096 bits")
     if len(envelope.ciphertext) != SHARE_CIPHERTEXT_BYTES:
         return _Finding("Failed", "it does not have the length of a share")

@@ -12,6 +12,7 @@ from typing import Annotated, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from domain.security_domain.checks import MODULUS_BYTES
 from domain.security_domain.document import PARTS, EncryptedData, tell
 from domain.security_domain.documents import read_document
 from domain.security_domain.encoding import encode
@@ -26,7 +27,6 @@ from domain.security_domain.envelopes import (
 from domain.security_domain.errors import SecurityDomainError
 from domain.security_domain.opening import derive_data_key
 from domain.security_domain.shares import MASTER_KEY_BYTES
-from domain.wrapping_keys import KEY_SIZES
 
 WRAPPING: Final = "RSA-OAEP-256"
 # 32 bytes fill two blocks, and the padding a third.
@@ -91,7 +91,7 @@ def read_transfer_key(text: str) -> TransferKey:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, SecurityDomainError):
         raise _unreadable() from None
-    if not isinstance(key, RSAPublicKey) or key.key_size not in KEY_SIZES:
+    if not isinstance(key, RSAPublicKey) or key.key_size // 8 not in MODULUS_BYTES:
         raise _unreadable()
     der = certificate.public_bytes(Encoding.DER)
     digest = hashlib.sha256(der)

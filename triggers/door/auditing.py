@@ -73,12 +73,18 @@ def record_share_check(check: AskedCheck, operation_id: str, call: Call, outcome
             operation_id=operation_id,
             at=datetime.now(UTC),
             kind="share_check",
-            hsm=check.hsm,
+            # The chain is of the HSM that it was downloaded from, also where another one was restored from it.
+            hsm=hsm_of_operation(operation_id) or check.hsm,
             team=check.team,
             actor=call.caller.principal,
             outcome=outcome,
             client_request_id=call.trace.client_request_id,
-            detail={"check": check.id, "thumbprint": check.thumbprint, "sha256": check.security_domain_sha256},
+            detail={
+                "check": check.id,
+                "hsm": check.hsm,
+                "thumbprint": check.thumbprint,
+                "sha256": check.security_domain_sha256,
+            },
         )
     )
 

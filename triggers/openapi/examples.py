@@ -197,9 +197,23 @@ _VERIFICATION: Final = {
     ],
     "quorumHealth": "Healthy",
     "shares": [
-        {"thumbprint": share["thumbprint"], "custodian": share["custodian"], "certificate": "Usable"}
+        {
+            "thumbprint": share["thumbprint"],
+            "custodian": share["custodian"],
+            "certificate": "Usable",
+            "key": "Usable",
+            "purgeProtection": True,
+            "certificateExpired": False,
+        }
         for share in _SHARES
     ],
+    "notices": [],
+}
+_LAST_CHECK: Final = {
+    "id": "01M865B00Y7ESBKJG8B3PHY3ZA",
+    "at": "2026-11-24T09:12:44.000Z",
+    "by": _PORTAL,
+    "securityDomainSha256": _SHA256,
 }
 
 _HSM: Final[dict[str, Any]] = {
@@ -280,6 +294,35 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
         "verification": _VERIFICATION,
     },
     "Verification": _VERIFICATION,
+    "ShareChallenge": {
+        "id": _LAST_CHECK["id"],
+        "hsm": "contoso-hsm",
+        "securityDomainSha256": _SHA256,
+        "thumbprint": _THUMBPRINTS[0],
+        "encryptedNonce": "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k",
+        "expiresAt": "2026-12-08T09:00:00.000Z",
+    },
+    "AnswerAccepted": {"hsm": "contoso-hsm", "thumbprint": _THUMBPRINTS[0], "check": _LAST_CHECK},
+    "ShareChecks": {
+        "hsm": "contoso-hsm",
+        "securityDomainSha256": _SHA256,
+        "custodians": [
+            {"custodian": "Custodian 1", "thumbprint": _THUMBPRINTS[0], "counts": True, "lastCheck": _LAST_CHECK},
+            {"custodian": "Custodian 2", "thumbprint": _THUMBPRINTS[1], "counts": False},
+        ],
+    },
+    "VerificationRuns": {
+        "running": False,
+        "lastRun": {
+            "startedAt": "2026-11-24T03:00:00.000Z",
+            "finishedAt": "2026-11-24T03:00:31.000Z",
+            "seconds": 31.0,
+            "complete": True,
+            "counts": {"verified": 41, "failed": 0, "critical": 1, "warning": 2, "unknown": 5},
+            "critical": ["fabrikam-hsm"],
+            "failed": [],
+        },
+    },
     "PolicyView": {
         "subscriptions": [_SUBSCRIPTION],
         "locations": ["norwayeast", "swedencentral"],
