@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 PYTHON := .venv/bin/python
-SOURCES := function_app.py activities benchmarks clients domain local orchestrations tests triggers
+SOURCES := function_app.py activities benchmarks clients custodian domain local orchestrations tests triggers
 LOCK := uv pip compile --quiet --universal --generate-hashes --custom-compile-command "make lock"
 # The Azure CLI pins pre-releases, which is no reason to take others.
 LOCK_CLI := $(LOCK) --prerelease allow --prerelease-package azure-ai-agents=disallow
@@ -81,6 +81,8 @@ format: $(READY) ## Format the code and sort its imports
 lock: $(UV) ## Pin the newest versions that pyproject.toml allows, with hashes
 	@$(LOCK) pyproject.toml --upgrade --output-file requirements.txt
 	@$(LOCK) pyproject.toml --upgrade --group dev --output-file requirements-dev.txt
+	@$(LOCK) --upgrade --group custodian --output-file custodian/requirements.txt
+	@$(LOCK) --upgrade --group custodian-keyvault --output-file custodian/requirements-keyvault.txt
 	@$(LOCK_CLI) --upgrade --group cli --output-file requirements-cli.txt
 	@npm install --package-lock-only --silent
 

@@ -20,7 +20,17 @@ ACTIVITIES: Final = (
     "await_updated",
     "preflight_adoption",
     "adopt_hsm",
+    "preflight_rewrap",
+    "preflight_restore",
+    "fetch_transfer_key",
+    "await_restore_blob",
+    "upload_security_domain",
+    "await_restored",
+    "verify_restored",
     "record_operation",
+    "list_hsm_page",
+    "verify_kept_security_domain",
+    "record_verification_run",
 )
 
 for _name in ACTIVITIES:

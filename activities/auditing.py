@@ -13,7 +13,10 @@ from domain.outcomes import Outcome, Work
 from domain.records import Plan
 
 AUDITED: Final = frozenset(
-    {"create_resource_group", "provision_hsm", "download_security_domain", "update_hsm", "adopt_hsm"}
+    {
+        *("create_resource_group", "provision_hsm", "download_security_domain", "update_hsm", "adopt_hsm"),
+        "upload_security_domain",
+    }
 )
 
 
@@ -39,8 +42,10 @@ def run_audited(name: str, work: Work, run: Callable[[Work], Outcome]) -> Outcom
 
 
 def _account(outcome: Outcome) -> dict[str, str | int | bool | None]:
-    """Name the security domain that was stored, by its hash."""
-    receipt = outcome.result.get("receipt", {})
+    """Name the security domain that was stored, or brought into another HSM, by its hash."""
+    receipt, restored = outcome.result.get("receipt", {}), outcome.result.get("restored", {})
+    if restored:
+        return {"sha256": restored["sha256"], "source": restored["hsm"]}
     return {"sha256": receipt["sha256"], "export": receipt["export"]} if receipt else {}
 
 

@@ -1,6 +1,6 @@
 """Ask once whether the HSM confirmed its last export and is active; the orchestrator waits."""
 
-from activities.context import export_entry, hsm_gone, plan_of
+from activities.context import EXPORTING, export_entry, hsm_gone, plan_of
 from clients import archive, managed_hsm, resource_manager
 from clients.export_journal import list_exports, note_export
 from domain.errors import service_error
@@ -16,7 +16,7 @@ def await_activation(work: Work) -> Outcome:
     The result says whether that export can only be the one of this attempt: `confirmed`. Changes nothing but the
     journal of the HSM's exports, where an end is written once.
     """
-    plan = plan_of(work)
+    plan = plan_of(work, EXPORTING)
     # Listed before the HSM is asked: an export that is answered in between has not ended.
     exports = list_exports(plan.hsm)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)

@@ -1,6 +1,6 @@
 """Ask once whether the HSM is provisioned; the orchestrator waits."""
 
-from activities.context import approved_plan_of, hsm_gone, now
+from activities.context import MAKING, approved_plan_of, hsm_gone, now
 from clients import archive, resource_manager
 from domain.errors import service_error
 from domain.hsm import APPEARS_WITHIN, Hsm
@@ -14,7 +14,7 @@ def await_ready(work: Work) -> Outcome:
 
     Records when Azure made it: from then on no other HSM of that name is taken for ours; and as what it was asked for.
     """
-    plan = approved_plan_of(work, cancelable=True)
+    plan = approved_plan_of(work, MAKING, cancelable=True)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
     if hsm is None or hsm.provisioning_state == "Deleting":
         return _await_appearance(plan)

@@ -15,6 +15,12 @@ from domain.outcomes import Work
 from domain.records import Claim, ExportEntry, Plan
 from domain.trace import follow
 
+type Kinds = OperationKind | tuple[OperationKind, ...] | None
+
+MAKING: Final[tuple[OperationKind, ...]] = ("provision", "restore")
+"""The kinds of operations that make an HSM."""
+EXPORTING: Final[tuple[OperationKind, ...]] = ("provision", "rewrap")
+"""The kinds of operations that export a security domain."""
 _ATTEMPTS: Final = 4
 
 
@@ -23,8 +29,8 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def claim_of(work: Work, kind: OperationKind | None = "provision", *, cancelable: bool = False) -> Claim:
-    """Read the claim of an operation of a kind, or of any.
+def claim_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False) -> Claim:
+    """Read the claim of an operation of a kind, of one of several, or of any.
 
     Raises ServiceError `not_claimed` unless this operation holds the claim and still runs: whoever starts an
     orchestration by other means than the API gets nothing done, nor does one of another kind. `operation_canceled`
@@ -36,7 +42,7 @@ def claim_of(work: Work, kind: OperationKind | None = "provision", *, cancelable
     return claim
 
 
-def commit(work: Work, kind: OperationKind) -> None:
+def commit(work: Work, kind: Kinds) -> None:
     """Have no cancel accepted from here on: what comes next cannot be left alone.
 
     The claim's ETag decides whether a cancel came before: ServiceError `operation_canceled` then. Raises
@@ -51,24 +57,43 @@ def commit(work: Work, kind: OperationKind) -> None:
             raise operation_canceled()
         if archive.replace_claim(held.claim.model_copy(update={"committed_at": now()}), held.etag):
             return
-    raise service_error(
+    raise _contested()
+
+
+def release(work: Work, kind: OperationKind) -> None:
+    """Have cancels accepted again: what could not be left alone was refused, and did not happen."""
+    for _ in range(_ATTEMPTS):
+        held = _hold(work, kind)
+        if held.claim.committed_at is None:
+            return
+        if archive.replace_claim(held.claim.model_copy(update={"committed_at": None}), held.etag):
+            return
+    raise _contested()
+
+
+def _contested() -> ServiceError:
+    return service_error(
         "record_changed", "The claim was changed meanwhile.", advice="It is tried again.", retryable=True
     )
 
 
-def _hold(work: Work, kind: OperationKind | None) -> HeldClaim:
+def _hold(work: Work, kind: Kinds) -> HeldClaim:
     hsm = hsm_of_operation(work.operation_id)
     held = archive.find_claim(hsm) if hsm else None
     if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:
         raise not_claimed()
     # Whoever may start orchestrations by other means could run a claimed operation twice at the same time.
-    if work.instance_id != instance_id(held.claim.hsm) or kind not in (None, held.claim.kind):
+    if work.instance_id != instance_id(held.claim.hsm) or not _includes(kind, held.claim.kind):
         raise not_claimed()
     follow(held.claim.trace)
     return held
 
 
-def pinned_plan_of(work: Work, kind: OperationKind | None = "provision", *, cancelable: bool = False) -> PinnedPlan:
+def _includes(kind: Kinds, claimed: OperationKind) -> bool:
+    return kind is None or claimed in (kind if isinstance(kind, tuple) else (kind,))
+
+
+def pinned_plan_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False) -> PinnedPlan:
     """Read the plan of an operation, and its SHA-256; raises ServiceError `not_planned`, and as `claim_of` does."""
     claim = claim_of(work, kind, cancelable=cancelable)
     pinned = archive.find_pinned_plan(claim.hsm, claim.operation_id)
@@ -77,12 +102,12 @@ def pinned_plan_of(work: Work, kind: OperationKind | None = "provision", *, canc
     return pinned
 
 
-def plan_of(work: Work, kind: OperationKind = "provision", *, cancelable: bool = False) -> Plan:
+def plan_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False) -> Plan:
     """Read the plan of an operation; raises ServiceError as `pinned_plan_of` does."""
     return pinned_plan_of(work, kind, cancelable=cancelable).plan
 
 
-def approved_plan_of(work: Work, kind: OperationKind = "provision", *, cancelable: bool = False) -> Plan:
+def approved_plan_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False) -> Plan:
     """Read the plan of an operation, and make sure that it may be carried out.
 
     Raises ServiceError `approval_missing`, and as `pinned_plan_of` does. The decision is read each time: nothing that

@@ -4,7 +4,7 @@ An answer that never reached the store (the worker was killed) is accounted for:
 that is written down in the journal of its exports, and what became of it after.
 """
 
-from activities.context import approved_plan_of, commit, export_entry, now
+from activities.context import EXPORTING, approved_plan_of, commit, export_entry, now
 from clients import archive, managed_hsm, resource_manager
 from clients.archive import StoredDomain
 from clients.export_journal import begin_export, note_export
@@ -21,8 +21,8 @@ def download_security_domain(work: Work) -> Outcome:
     Waits where the HSM refuses because an activation runs: it can be downloaded once that has ended. From here until it
     is verified a security domain must not be left alone: no cancel is accepted any more.
     """
-    plan = approved_plan_of(work)
-    commit(work, "provision")
+    plan = approved_plan_of(work, EXPORTING)
+    commit(work, EXPORTING)
     confirmed = _find_confirmed(plan)
     if confirmed is not None:
         return done(receipt=confirmed.model_dump(mode="json", by_alias=True), confirmed=True)
@@ -51,7 +51,7 @@ def _find_confirmed(plan: Plan) -> Receipt | None:
         plan.whole_request.security_domain.quorum,
     )
     # What a record says is stored is looked for: what is gone, or is not what it was, is downloaded again.
-    return receipt if same and receipt is not None and archive.is_kept(receipt, plan.hsm) else None
+    return receipt if same and receipt is not None and archive.is_kept(receipt) else None
 
 
 def _download(plan: Plan, work: Work) -> StoredDomain | None:

@@ -1,6 +1,7 @@
 """Make sure, right before they are used, that the pinned wrapping keys are still what was pinned."""
 
-from activities.context import now, plan_of
+from activities.context import EXPORTING, now, plan_of
+from activities.pinning import check_again
 from clients.wrapping_certificates import read_wrapping_certificate
 from domain.errors import refused_fields
 from domain.outcomes import Outcome, Work, done
@@ -10,7 +11,10 @@ from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wr
 
 def fetch_wrapping_keys(work: Work) -> Outcome:
     """Fetch every pinned version again and hold it against the plan; changes nothing, so it can run again."""
-    plan = plan_of(work, cancelable=True)
+    plan = plan_of(work, EXPORTING, cancelable=True)
+    if plan.kind == "rewrap":
+        # The approval may have taken weeks, and this is the first step after it.
+        check_again(work, plan)
     errors = check_wrapping_keys([_fetch(index, key) for index, key in enumerate(plan.wrapping_keys)], now())
     if errors:
         raise refused_fields(errors)

@@ -1,19 +1,21 @@
-"""The plan of an operation on an HSM that is there, and what the orchestrator is told of it."""
+"""The plan of an operation that pins no wrapping keys, and what the orchestrator is told of it."""
 
 from datetime import timedelta
 from typing import Any
 
 from activities.context import claim_of, now
 from clients import archive
+from clients.preflight import Candidate
+from clients.wrapping_certificates import FoundKey
 from domain.adoption import FoundHsm
 from domain.asking import find_refusals, require_person
 from domain.errors import refused_fields, service_error
-from domain.hsm import Hsm
 from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
-from domain.records import Claim, Notice, Plan
+from domain.records import Claim, Notice, PinnedKey, PinnedSource, Plan, Replaced
 from domain.requests import HsmRequest, HsmSpecification
 from domain.settings import deployment_policy, settings
+from domain.wrapping_keys import WrappingCertificate
 
 
 def check_policy(claim: Claim, request: HsmSpecification) -> None:
@@ -70,10 +72,13 @@ def _require_allowed(claim: Claim, request: HsmSpecification, thumbprints: list[
 
 def pin(
     claim: Claim,
-    hsm: Hsm,
+    resource_id: str,
     request: HsmRequest | HsmSpecification,
     *,
     found: FoundHsm | None = None,
+    replaces: Replaced | None = None,
+    source: PinnedSource | None = None,
+    keys: list[PinnedKey] | None = None,
     warnings: list[Notice],
 ) -> Plan:
     """Write the plan, once: what the HSM is to be, what is to change of it, and whether that needs approval."""
@@ -87,18 +92,49 @@ def pin(
             team=claim.team,
             requester=claim.requester,
             requested_by=claim.requested_by,
-            resource_id=hsm.resource_id,
+            resource_id=resource_id,
             request=request,
             change=claim.change,
             found=found,
+            replaces=replaces,
+            source=source,
             monthly_cost_usd=monthly_cost(policy, request.sku),
             approval_reasons=reasons,
             approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,
-            wrapping_keys=[],
+            wrapping_keys=keys or [],
             warnings=warnings,
             pinned_at=pinned_at,
         )
     )
+
+
+def candidate_of(claim: Claim) -> Candidate:
+    """Make of a claim what is checked: the policy may have changed, and a claim may have been forged."""
+    return Candidate(
+        hsm=claim.hsm,
+        team=claim.team,
+        requester=claim.requester,
+        grant=find_grant(deployment_policy(), claim.grant_ids),
+        by_operator=claim.by_operator,
+        kind=claim.kind,
+        request=claim.whole_request,
+        now=now(),
+    )
+
+
+def pin_keys(request: HsmRequest, found: list[FoundKey]) -> list[PinnedKey]:
+    """Pin the wrapping keys of a request as they were found: the exact certificates."""
+    return [
+        PinnedKey(
+            custodian=asked.custodian,
+            certificate_id=key.certificate_id,
+            thumbprint=certificate.thumbprint,
+            modulus_sha256=certificate.modulus_sha256,
+            pem=certificate.pem,
+        )
+        for asked, key in zip(request.security_domain.wrapping_keys, found, strict=True)
+        if isinstance(certificate := key.certificate, WrappingCertificate)
+    ]
 
 
 def tell(plan: Plan) -> Outcome:

@@ -1,19 +1,18 @@
 """Check everything that can be checked before money is spent, and pin what was checked."""
 
 from datetime import timedelta
-from typing import Any
 
 from activities.context import claim_of, now
+from activities.pinning import candidate_of, pin_keys, tell
 from clients import archive
 from clients.preflight import CHECKS, Candidate
 from domain.custody import find_custody_warnings
 from domain.names import resource_id
-from domain.outcomes import Outcome, Work, done
-from domain.policy_rules import find_grant, monthly_cost
-from domain.records import Claim, PinnedKey, Plan
+from domain.outcomes import Outcome, Work
+from domain.policy_rules import monthly_cost
+from domain.records import Claim, Plan
 from domain.requests import check_request
-from domain.settings import deployment_policy, settings
-from domain.wrapping_keys import WrappingCertificate
+from domain.settings import deployment_policy
 
 
 def preflight(work: Work) -> Outcome:
@@ -22,43 +21,16 @@ def preflight(work: Work) -> Outcome:
     # Idempotent: a plan that exists was checked when it was written, and it alone holds.
     plan = archive.find_plan(claim.hsm, claim.operation_id)
     if plan is None:
-        candidate = _candidate(claim)
-        check_request(candidate.request, candidate.now)
+        candidate = candidate_of(claim)
+        check_request(candidate.whole_request, candidate.now)
         for check in CHECKS:
             check.run(candidate)
         plan = archive.create_plan(_pin(claim, candidate))
-    warnings = [warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings]
-    approval: dict[str, Any] = {"approval": {"reasons": plan.approval_reasons}} if plan.approval_reasons else {}
-    return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60, **approval)
-
-
-def _candidate(claim: Claim) -> Candidate:
-    """Make of a claim what is checked: the policy may have changed, and a claim may have been forged."""
-    return Candidate(
-        hsm=claim.hsm,
-        team=claim.team,
-        requester=claim.requester,
-        grant=find_grant(deployment_policy(), claim.grant_ids),
-        by_operator=claim.by_operator,
-        kind=claim.kind,
-        request=claim.whole_request,
-        now=now(),
-    )
+    return tell(plan)
 
 
 def _pin(claim: Claim, candidate: Candidate) -> Plan:
     request = claim.whole_request
-    keys = [
-        PinnedKey(
-            custodian=asked.custodian,
-            certificate_id=key.certificate_id,
-            thumbprint=certificate.thumbprint,
-            modulus_sha256=certificate.modulus_sha256,
-            pem=certificate.pem,
-        )
-        for asked, key in zip(request.security_domain.wrapping_keys, candidate.require_keys(), strict=True)
-        if isinstance(certificate := key.certificate, WrappingCertificate)
-    ]
     reasons = candidate.approval_reasons
     pinned_at = now()
     expires_at = pinned_at + timedelta(hours=deployment_policy().approval.expires_after_hours)
@@ -74,7 +46,7 @@ def _pin(claim: Claim, candidate: Candidate) -> Plan:
         monthly_cost_usd=monthly_cost(deployment_policy(), request.sku),
         approval_reasons=reasons,
         approval_expires_at=expires_at if reasons else None,
-        wrapping_keys=keys,
+        wrapping_keys=pin_keys(request, candidate.require_keys()),
         warnings=find_custody_warnings(request) + candidate.administration_warnings,
         pinned_at=pinned_at,
     )

@@ -29,7 +29,7 @@ def preflight_adoption(work: Work) -> Outcome:
         check_policy(claim, seen)
         plan = pin(
             claim,
-            hsm,
+            hsm.resource_id,
             seen,
             found=found,
             warnings=[_NOT_STORED, *find_administration_warnings(hsm, own_identity().object_id)],

@@ -14,5 +14,5 @@ def preflight_update(work: Work) -> Outcome:
     if plan is None:
         check_policy(claim, claim.request)
         hsm = find_own_hsm(claim.hsm, claim.team)
-        plan = pin(claim, hsm, claim.request, warnings=[])
+        plan = pin(claim, hsm.resource_id, claim.request, warnings=[])
     return tell(plan)

@@ -1,6 +1,6 @@
 """Ask ARM for the HSM: from here on it costs money."""
 
-from activities.context import approved_plan_of, now
+from activities.context import MAKING, approved_plan_of, now
 from activities.pinning import check_again, check_approval
 from clients import archive, resource_manager
 from clients.hsm_limit import require_place
@@ -17,12 +17,12 @@ def provision_hsm(work: Work) -> Outcome:
     by whether it needs approval by now, for its security domain is exported next. What Azure changes in place is
     changed where the request wants it otherwise.
     """
-    plan = approved_plan_of(work, cancelable=True)
+    plan = approved_plan_of(work, MAKING, cancelable=True)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
     record = archive.find_hsm_record(plan.hsm)
     if hsm is not None and not is_ours(hsm, record, plan.team):
         raise hsm_exists()
-    require_not_stopped(hsm)
+    require_not_stopped(hsm, plan.kind)
     if hsm is None:
         check_again(work, plan)
         require_place(plan.hsm)

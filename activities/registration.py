@@ -1,10 +1,14 @@
-"""Makes Functions activities of plain functions from `Work` to `Outcome`."""
+"""Makes Functions activities of plain functions from `Work`, or another model, to `Outcome`."""
 
 import importlib
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import azure.durable_functions as df
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 blueprint = df.Blueprint()
 _log = logging.getLogger("hsm_provisioner.activities")
@@ -35,13 +39,13 @@ def run_activity(name: str, work: dict[str, Any]) -> dict[str, Any]:
     """
     from activities.auditing import AUDITED, run_audited
     from domain.errors import ServiceError, describe_unexpected
-    from domain.outcomes import Outcome, Work, failed
+    from domain.outcomes import Outcome, failed
     from domain.trace import carrying
 
     try:
         run = getattr(importlib.import_module(f"activities.{name}"), name)
         with carrying(None):
-            asked = Work.model_validate(work)
+            asked: Any = _input_of(run).model_validate(work)
             outcome: Outcome = run_audited(name, asked, run) if name in AUDITED else run(asked)
     except ServiceError as error:
         _log.warning("%s: %s", name, error)
@@ -51,3 +55,9 @@ def run_activity(name: str, work: dict[str, Any]) -> dict[str, Any]:
         _log.error("%s", failure)  # the exception's own text stays out of the log, too
         raise failure from None
     return outcome.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _input_of(run: Callable[..., Any]) -> "type[BaseModel]":
+    """Give the model of an activity's one parameter."""
+    model: type[BaseModel] = next(iter(get_type_hints(run).values()))
+    return model

@@ -2,13 +2,13 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from activities.context import now, plan_of, record_missing
+from activities.context import EXPORTING, now, plan_of, record_missing
 from clients import archive
-from clients.verification import find_stored_faults, make_verification
+from clients.verification import check_stored, make_verification
 from domain.errors import service_error
 from domain.outcomes import Outcome, Work, done
 from domain.records import Plan, Receipt, utc_text
-from domain.security_domain import summarize
+from domain.security_domain.checks import find_faults
 
 
 class Downloaded(BaseModel):
@@ -21,19 +21,20 @@ class Downloaded(BaseModel):
 
 def verify_security_domain(work: Work) -> Outcome:
     """Hold the stored bytes against receipt and plan, and record them as the HSM's confirmed security domain."""
-    plan = plan_of(work)
+    plan = plan_of(work, EXPORTING)
     receipt = Downloaded.model_validate(work.progress).receipt
-    faults = find_stored_faults(plan.hsm, receipt, plan)
+    checks = check_stored(receipt, plan)
+    faults = find_faults(checks)
     if faults:
         raise service_error(
             "security_domain_invalid",
-            f"The stored security domain is not what it must be: {summarize(faults)}.",
+            f"The stored security domain is not what it must be: {' '.join(faults)}",
             advice="Keep what is stored. Send the request again: the security domain is downloaded once more.",
         )
     # Idempotent: the confirmation is written once, the record becomes what it already is, and the verification newer.
     archive.create_confirmation(plan.hsm, receipt, f'{{"verifiedAt":"{utc_text(now())}","sha256":"{receipt.sha256}"}}')
     _record(plan, receipt)
-    archive.write_verification(make_verification(plan.hsm, receipt, plan, faults))
+    archive.write_verification(make_verification(plan.hsm, receipt, plan, checks))
     return done(shares=len(plan.thumbprints))
 
 

@@ -1,10 +1,11 @@
 """Where everything lies: the write-once archive of security domains, and the records that change.
 
 Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever overwritten or deleted: `plan.json`,
-`approval.json`; for each download attempt `{attempt}/security-domain.json`, `{attempt}/receipt.json`,
-`{attempt}/confirmation.json`.
+`approval.json`; of a restore `transfer-key.json`; for each download attempt `{attempt}/security-domain.json`,
+`{attempt}/receipt.json`, `{attempt}/confirmation.json`.
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
-with its summary beside it for lists (`clients/summaries.py`).
+with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them;
+`restore-blobs/{operation}`, what was found last.
 """
 
 from typing import Final, NamedTuple
@@ -19,11 +20,14 @@ from domain.exports import BegunExport
 from domain.model import Model
 from domain.operations import Operation
 from domain.records import Claim, HsmRecord, Plan, Receipt, sha256_of, utc_text
+from domain.restores import RecordedTransferKey, RestoreBlobState
 from domain.summaries import Summary, summarise_claim, summarise_hsm, summarise_operation
+from domain.verification_runs import VerificationRun
 from domain.verifications import Verification
 
 ARCHIVE: Final = "security-domains"
 RECORDS: Final = "hsm-records"
+_VERIFICATION_RUN: Final = "verification-run"
 
 
 def _parse[Record: Model](kind: type[Record], blob: Blob) -> Record:
@@ -112,6 +116,17 @@ def write_verification(verification: Verification) -> None:
     put_blob(RECORDS, f"verifications/{verification.hsm}", verification.to_json().encode(), told)
 
 
+def find_verification_run() -> VerificationRun | None:
+    """Read what the last run over all security domains found."""
+    blob = find_blob(RECORDS, _VERIFICATION_RUN)
+    return _parse(VerificationRun, blob) if blob else None
+
+
+def write_verification_run(run: VerificationRun) -> None:
+    """Record what a run over all security domains found, in place of the run before."""
+    put_blob(RECORDS, _VERIFICATION_RUN, run.to_json().encode(), {"finished_at": utc_text(run.finished_at)})
+
+
 def _write(path: str, record: Model, summary: Summary) -> None:
     content = record.to_json().encode()
     blob = find_blob(RECORDS, path)
@@ -165,6 +180,29 @@ def create_decision(plan: Plan, decision: Decision) -> Decision:
     return find_decision(plan) or decision
 
 
+def find_transfer_key(hsm: str, operation_id: str) -> RecordedTransferKey | None:
+    """Read the transfer key that a restore recorded."""
+    blob = find_blob(ARCHIVE, f"{hsm}/{operation_id}/transfer-key.json")
+    return _parse(RecordedTransferKey, blob) if blob else None
+
+
+def create_transfer_key(plan: Plan, key: RecordedTransferKey) -> RecordedTransferKey:
+    """Record a transfer key once; where one is recorded, that one holds and is given back."""
+    create_blob(ARCHIVE, f"{plan.hsm}/{plan.operation_id}/transfer-key.json", key.to_json().encode())
+    return find_transfer_key(plan.hsm, plan.operation_id) or key
+
+
+def find_restore_blob_state(operation_id: str) -> RestoreBlobState | None:
+    """Read what became of the restore blob that was looked at last."""
+    blob = find_blob(RECORDS, f"restore-blobs/{operation_id}")
+    return _parse(RestoreBlobState, blob) if blob else None
+
+
+def write_restore_blob_state(operation_id: str, state: RestoreBlobState) -> None:
+    """Record what became of a restore blob, in place of the one before."""
+    put_blob(RECORDS, f"restore-blobs/{operation_id}", state.to_json().encode(), {})
+
+
 def find_security_domain(plan: Plan, attempt: int) -> StoredDomain | None:
     """Read a stored security domain back; raises ServiceError `azure_unreadable` unless it is what was written."""
     stored = _find_stored(_attempt(plan, attempt))
@@ -173,9 +211,9 @@ def find_security_domain(plan: Plan, attempt: int) -> StoredDomain | None:
     return stored
 
 
-def find_security_domain_of(receipt: Receipt, hsm: str) -> StoredDomain | None:
-    """Read the security domain that a receipt is for, of whichever operation, as it is now."""
-    return _find_stored(f"{hsm}/{receipt.operation_id}/{receipt.attempt}")
+def find_security_domain_of(receipt: Receipt) -> StoredDomain | None:
+    """Read the security domain that a receipt is for, of whichever operation and HSM, as it is now."""
+    return _find_stored(f"{receipt.origin}/{receipt.operation_id}/{receipt.attempt}")
 
 
 def _find_stored(folder: str) -> StoredDomain | None:
@@ -188,9 +226,9 @@ def _find_stored(folder: str) -> StoredDomain | None:
     return StoredDomain(blob.content, blob.etag, blob_url(ARCHIVE, path), export, blob.intact)
 
 
-def is_kept(receipt: Receipt, hsm: str) -> bool:
+def is_kept(receipt: Receipt) -> bool:
     """Say whether the bytes that a receipt is for are there, and are those."""
-    stored = find_security_domain_of(receipt, hsm)
+    stored = find_security_domain_of(receipt)
     return stored is not None and sha256_of(stored.content) == receipt.sha256
 
 

@@ -30,6 +30,13 @@ class ListedBlob(NamedTuple):
     metadata: dict[str, str]
 
 
+class BlobPage(NamedTuple):
+    """Blobs in the order of their paths, and what the request for the next page says; empty on the last."""
+
+    blobs: list[ListedBlob]
+    marker: str
+
+
 @lru_cache(maxsize=1)
 def _client() -> "PipelineClient[HttpRequest, HttpResponse]":
     from azure.core import PipelineClient
@@ -50,11 +57,19 @@ def list_with_metadata(container: str, prefix: str) -> Iterator[ListedBlob]:
             return
 
 
-def _ask(container: str, prefix: str, marker: str) -> ET.Element:
+def list_page(container: str, prefix: str, marker: str, limit: int) -> BlobPage:
+    """List at most so many blobs under a prefix; Blob storage may give fewer, even none, and still have more."""
+    page = _ask(container, prefix, marker, limit)
+    return BlobPage([_describe(blob) for blob in page.iter("Blob")], page.findtext("NextMarker") or "")
+
+
+def _ask(container: str, prefix: str, marker: str, limit: int | None = None) -> ET.Element:
     from azure.core.exceptions import HttpResponseError
     from azure.core.rest import HttpRequest
 
     parameters = {"restype": "container", "comp": "list", "include": "metadata", "prefix": prefix, "marker": marker}
+    if limit is not None:
+        parameters["maxresults"] = str(limit)
     url = f"{settings().storage_account_url}/{container}"
     request = HttpRequest("GET", url, params=parameters, headers={"x-ms-version": _VERSION})
     with our_errors("list records"):

@@ -1,5 +1,6 @@
 """Blob storage: what is written once, and what changes under an ETag."""
 
+import contextlib
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -66,6 +67,46 @@ def _read_blob(container: str, path: str) -> Blob | None:
         except ResourceNotFoundError:
             return None
     return Blob(content, str(properties.etag), dict(properties.metadata or {}))
+
+
+class SmallBlob(NamedTuple):
+    """A blob that others wrote: its ETag and its size, and its bytes unless it is larger than was asked for."""
+
+    etag: str
+    size: int
+    content: bytes | None
+
+
+def find_small_blob(container: str, path: str, largest: int) -> SmallBlob | None:
+    """Read a blob that others wrote, whatever they wrote: its size before its content; None where there is none.
+
+    One that is overwritten meanwhile is not there, and found when it is looked for again.
+    """
+    from azure.core import MatchConditions
+    from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+
+    with our_errors("read a blob"):
+        try:
+            client = _service().get_blob_client(container, path)
+            properties = client.get_blob_properties()
+            etag, size = str(properties.etag), int(properties.size)
+            if not 0 < size <= largest:
+                return SmallBlob(etag, size, b"" if size == 0 else None)
+            same = MatchConditions.IfNotModified
+            content = client.download_blob(offset=0, length=size, etag=etag, match_condition=same).readall()
+        except (ResourceModifiedError, ResourceNotFoundError):
+            return None
+    if len(content) != size:
+        raise unreadable("read a blob")
+    return SmallBlob(etag, size, content)
+
+
+def delete_blob(container: str, path: str) -> None:
+    """Delete a blob, with its snapshots; one that is not there is deleted already."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with our_errors("delete a blob"), contextlib.suppress(ResourceNotFoundError):
+        _service().get_blob_client(container, path).delete_blob(delete_snapshots="include")
 
 
 def create_blob(container: str, path: str, content: bytes, metadata: dict[str, str] | None = None) -> str | None:

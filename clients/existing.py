@@ -19,6 +19,7 @@ _log = logging.getLogger("hsm_provisioner.existing")
 _NOTHING: Final = "No HSM exists, and nothing is billed. Send the request again to start anew."
 _NOT_OURS: Final = "The HSM was not taken over, and nothing was changed. Send the request again to have it pinned anew."
 _BILLED: Final = "The HSM is billed. Send the request again to go on from here, or delete and purge it to end its cost."
+_IN_USE: Final = "The HSM is there as before, and billed. Send the request again to go on from here."
 _ON_ITS_WAY: Final = (
     "Azure shows no HSM yet, but may be making one, which is billed. Look again in some minutes, and send the request "
     "again to go on from there."
@@ -48,7 +49,12 @@ def describe_existing(claim: Claim, operation: Operation) -> Existing:
     if hsm is None:
         return Existing(resource_group=group, resume=_NOT_OURS if claim.kind == "adopt" else _NOTHING)
     existing = ExistingHsm(resource_id=hsm.resource_id, state=hsm.state)
-    return Existing(resource_group=group, hsm=existing, monthly_cost_usd=cost, resume=_BILLED)
+    return Existing(
+        resource_group=group,
+        hsm=existing,
+        monthly_cost_usd=cost,
+        resume=_BILLED if claim.kind == "provision" else _IN_USE,
+    )
 
 
 def _find_resource_group(request: HsmSpecification) -> str | None:

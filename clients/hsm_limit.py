@@ -40,7 +40,7 @@ def _list_claimed() -> dict[str, datetime]:
     return {
         claim.hsm: _accepted_at(claim.operation_id)
         for claim in list_claims()
-        if claim.running and claim.kind == "provision"
+        if claim.running and claim.kind in ("provision", "restore")
     }
 
 

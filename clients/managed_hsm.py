@@ -1,8 +1,8 @@
-"""The Managed HSM's data plane: its security domain."""
+"""The Managed HSM's data plane: its security domain, handed out and taken in."""
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -14,9 +14,9 @@ from domain.names import hsm_uri
 
 if TYPE_CHECKING:
     from azure.keyvault.securitydomain import SecurityDomainClient
-    from azure.keyvault.securitydomain.models import SecurityDomainJsonWebKey
+    from azure.keyvault.securitydomain.models import SecurityDomainJsonWebKey, SecurityDomainOperationStatus
 
-ExportStatus = Literal["InProgress", "Success", "Failed", "None"]
+DomainStatus = Literal["InProgress", "Success", "Failed", "None"]
 
 
 @lru_cache(maxsize=64)
@@ -45,13 +45,48 @@ def download_security_domain(name: str, certificates: Sequence[bytes], quorum: i
     return domain.value.encode()
 
 
-def find_export_status(name: str) -> ExportStatus:
-    """Ask how the last export went; `None` where there was none. `Succeeded` was what `Success` is called today."""
+def find_export_status(name: str) -> DomainStatus:
+    """Ask how the last export went; `None` where there was none."""
+    return _find_status("tell how the export went", lambda: _client(name).get_download_status())
+
+
+def fetch_transfer_key(name: str) -> str:
+    """Ask the HSM for the key to which a security domain must be encrypted for it: a JWK as JSON.
+
+    An HSM that was not activated waits for a security domain from then on. Raises RefusedByAzure `azure_conflict` for
+    one that is active.
+    """
+    with our_errors("give the HSM's transfer key"):
+        # As it came: the SDK says that it is a JWK, and HSMs give the text of one.
+        key = _client(name).get_transfer_key().get("transfer_key")
+    if not isinstance(key, str):
+        raise unreadable("give the HSM's transfer key")
+    return key
+
+
+def upload_security_domain(name: str, restore_blob: str) -> None:
+    """Have the HSM take a security domain in, and do not wait for the end.
+
+    Raises RefusedByAzure: `azure_refused` where the HSM cannot open it, `azure_conflict` where it takes none any more.
+    """
+    from azure.keyvault.securitydomain.models import SecurityDomain
+
+    with our_errors("take the security domain in"):
+        _client(name).begin_upload(SecurityDomain(value=restore_blob), skip_activation_polling=True).result()
+
+
+def find_upload_status(name: str) -> DomainStatus:
+    """Ask how the last upload of a security domain went; `None` where there was none."""
+    return _find_status("tell how the upload went", lambda: _client(name).get_upload_status())
+
+
+def _find_status(action: str, ask: Callable[[], "SecurityDomainOperationStatus"]) -> DomainStatus:
+    """Read a status in one word; `Succeeded` was what `Success` is called today."""
     from azure.core.exceptions import ResourceNotFoundError
 
-    with our_errors("tell how the export went"):
+    with our_errors(action):
         try:
-            status = _client(name).get_download_status().status or ""
+            status = ask().status or ""
         except ResourceNotFoundError:
             return "None"
     word = str(status.value if isinstance(status, Enum) else status).lower()

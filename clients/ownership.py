@@ -4,6 +4,7 @@ from clients import resource_manager
 from clients.credential import own_identity
 from clients.resource_manager import Provider
 from domain.errors import FieldError, ServiceError, refused_fields, service_error
+from domain.fields import OperationKind
 from domain.hsm import Hsm
 from domain.records import HsmRecord
 from domain.settings import settings
@@ -87,11 +88,19 @@ def hsm_exists() -> ServiceError:
     )
 
 
-def require_not_stopped(hsm: Hsm | None) -> None:
+def hsm_ours_already() -> ServiceError:
+    """Make the error of an HSM that the team has already."""
+    return service_error(
+        "hsm_ours_already", "The HSM is this team's already.", advice="Read it; PUT and PATCH change it."
+    )
+
+
+def require_not_stopped(hsm: Hsm | None, kind: OperationKind = "provision") -> None:
     """Check the operators' switches against what is still to be done for an HSM; None where there is none yet.
 
     Raises ServiceError `creation_stopped`; `destruction_and_export_stopped`, for an HSM whose security domain nobody
-    may download would be billed for nothing.
+    may download would be billed for nothing. A restore exports nothing: it needs no download, and only creation is
+    stopped for it. What is uploaded was opened by a quorum of custodians, and leaves no HSM.
     """
     if settings().stop_creation and (hsm is None or hsm.provisioning_state == "Failed"):
         raise service_error(
@@ -99,9 +108,21 @@ def require_not_stopped(hsm: Hsm | None) -> None:
             "The operators have stopped the creation of HSMs.",
             advice="Ask the platform's operators when it goes on, then send the request again.",
         )
+    if kind == "restore":
+        return
     if settings().stop_destruction_and_export and (hsm is None or not hsm.active):
         raise service_error(
             "destruction_and_export_stopped",
             "The operators have stopped destruction and export, so the HSM could not be activated.",
+            advice="Ask the platform's operators when it goes on, then send the request again.",
+        )
+
+
+def require_export_allowed() -> None:
+    """Raise ServiceError `destruction_and_export_stopped` where the operators' switch stands on that."""
+    if settings().stop_destruction_and_export:
+        raise service_error(
+            "destruction_and_export_stopped",
+            "The operators have stopped destruction and export.",
             advice="Ask the platform's operators when it goes on, then send the request again.",
         )

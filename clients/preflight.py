@@ -28,8 +28,8 @@ from domain.fields import OperationKind
 from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
 from domain.policy_rules import Grant, find_approval_reasons
-from domain.records import Claim, HsmRecord, Notice
-from domain.requests import HsmRequest
+from domain.records import Claim, HsmRecord, Notice, whole
+from domain.requests import HsmRequest, HsmSpecification
 from domain.settings import deployment_policy, settings
 from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wrapping_keys, wrapping_key_field
 
@@ -47,8 +47,13 @@ class Candidate:
     grant: Grant
     by_operator: bool
     kind: OperationKind
-    request: HsmRequest
+    request: HsmSpecification
     now: datetime
+
+    @property
+    def whole_request(self) -> HsmRequest:
+        """The request of a provision; raises TypeError where no security domain is asked for."""
+        return whole(self.request)
 
     @cached_property
     def record(self) -> HsmRecord | None:
@@ -102,7 +107,7 @@ class Candidate:
     @cached_property
     def keys(self) -> list[FoundKey | ServiceError]:
         """Each wrapping key as it was found, or why its vault did not answer."""
-        return [self._find_key(index) for index in range(len(self.request.security_domain.wrapping_keys))]
+        return [self._find_key(index) for index in range(len(self.whole_request.security_domain.wrapping_keys))]
 
     @cached_property
     def key_errors(self) -> list[FieldError]:
@@ -131,7 +136,7 @@ class Candidate:
             # No vault gets a request that the policy does not allow.
             return FoundKey(None, WrappingKeyFault(refused.code, refused.message))
         try:
-            return find_wrapping_key(index, self.request.security_domain.wrapping_keys[index])
+            return find_wrapping_key(index, self.whole_request.security_domain.wrapping_keys[index])
         except ServiceError as error:
             return error
 
@@ -144,6 +149,7 @@ class Candidate:
             self.request,
             self.now,
             by_operator=self.by_operator,
+            kind=self.kind,
             thumbprints=thumbprints,
         )
 
@@ -244,7 +250,7 @@ def _check_existing(candidate: Candidate) -> None:
 
 
 def _check_switches(candidate: Candidate) -> None:
-    require_not_stopped(candidate.existing)
+    require_not_stopped(candidate.existing, candidate.kind)
 
 
 def _check_quota(candidate: Candidate) -> None:
@@ -288,10 +294,15 @@ Azure's SDK registers a provider by itself when ARM says that it is missing: `pr
 Microsoft.KeyVault.
 """
 
+REWRAP_CHECKS: Final = tuple(check for check in CHECKS if check.name in ("policy", "subscription"))
+"""What is checked besides the wrapping keys where only these are new."""
+RESTORE_CHECKS: Final = tuple(check for check in CHECKS if check.name != "operation")
+"""What of them is asked of a restore: its claim is of a request that names more than the HSM."""
+
 
 def key_checks(candidate: Candidate) -> list[Check]:
     """Give a check for each wrapping key."""
-    return [_key_check(index) for index in range(len(candidate.request.security_domain.wrapping_keys))]
+    return [_key_check(index) for index in range(len(candidate.whole_request.security_domain.wrapping_keys))]
 
 
 def _key_check(index: int) -> Check:

@@ -3,62 +3,67 @@
 from datetime import UTC, datetime
 
 from clients import archive
-from clients.wrapping_certificates import read_wrapping_certificate
-from domain.errors import ServiceError
-from domain.records import PinnedKey, Plan, Receipt, sha256_of
-from domain.security_domain import find_faults
-from domain.verifications import CertificateState, ShareState, Verification, judge_quorum
-from domain.wrapping_keys import WrappingCertificate, read_der
+from clients.share_checks import find_last_checks
+from clients.wrapping_key_states import KeyInVault, KeyStates
+from domain.records import PinnedKey, Plan, Receipt
+from domain.security_domain.checks import Check, Pinned, PinnedCertificate, check_security_domain, find_faults
+from domain.settings import settings
+from domain.verifications import LastCheck, ShareState, Verification, find_notices, judge_offline, judge_quorum
+from domain.wrapping_keys import WrappingCertificate, is_expired, read_pem
 
 
-def find_stored_faults(hsm: str, receipt: Receipt, plan: Plan) -> list[str]:
+def check_stored(receipt: Receipt, plan: Plan) -> list[Check]:
     """Read the stored bytes back and hold them against receipt and plan; the texts hold nothing of them."""
-    stored = archive.find_security_domain_of(receipt, hsm)
-    if stored is None:
-        return ["it is not there"]
-    faults = [] if sha256_of(stored.content) == receipt.sha256 else ["its SHA-256 is not the receipt's"]
-    return faults + find_faults(stored.content, plan.thumbprints, plan.whole_request.security_domain.quorum)
+    stored = archive.find_security_domain_of(receipt)
+    keys = [read_pem(key.pem) for key in plan.wrapping_keys]
+    certificates = [
+        PinnedCertificate(key.thumbprint, key.der, key.modulus_bytes)
+        for key in keys
+        if isinstance(key, WrappingCertificate)
+    ]
+    pinned = Pinned(receipt.sha256, plan.whole_request.security_domain.quorum, certificates)
+    return check_security_domain(stored.content if stored else None, pinned)
 
 
-def make_verification(hsm: str, receipt: Receipt, plan: Plan, faults: list[str]) -> Verification:
-    """Look what became of the wrapping keys, and say how far the security domain is from being lost."""
-    shares = _find_shares(plan.wrapping_keys)
-    certificates = [share.certificate for share in shares]
+def make_verification(
+    hsm: str, receipt: Receipt, plan: Plan, checks: list[Check], states: KeyStates | None = None
+) -> Verification:
+    """Look what became of the wrapping keys, and say how far the security domain is from being lost.
+
+    Whoever verifies many gives the `states` that they share.
+    """
+    faults = find_faults(checks)
+    now = datetime.now(UTC).replace(microsecond=0)
+    states = states or KeyStates()
+    last = find_last_checks(hsm, plan.team)
+    shares = [
+        _describe_share(key, states.find(index, key), last.get(key.thumbprint), receipt.sha256, now)
+        for index, key in enumerate(plan.wrapping_keys)
+    ]
     return Verification(
         hsm=hsm,
         sha256=receipt.sha256,
-        verified_at=datetime.now(UTC).replace(microsecond=0),
+        verified_at=now,
         faults=faults,
-        quorum_health=judge_quorum(receipt.quorum, certificates, intact=not faults),
+        checks=checks,
+        quorum_health=judge_quorum(receipt.quorum, shares, intact=not faults),
         shares=shares,
+        notices=find_notices(shares),
     )
 
 
-def _find_shares(keys: list[PinnedKey]) -> list[ShareState]:
-    silent: set[str] = set()
-    return [
-        ShareState(
-            thumbprint=key.thumbprint, custodian=key.custodian, certificate=_find_certificate_state(index, key, silent)
-        )
-        for index, key in enumerate(keys)
-    ]
-
-
-def _find_certificate_state(index: int, key: PinnedKey, silent: set[str]) -> CertificateState:
-    """Look how the pinned version is now; a vault that was silent once is not waited for again."""
-    if key.certificate_id is None:
-        return "Offline"
-    vault = key.certificate_id.partition("/certificates/")[0]
-    if vault in silent:
-        return "Unknown"
-    try:
-        found = read_wrapping_certificate(index, key.certificate_id)
-    except ServiceError:
-        silent.add(vault)
-        return "Unknown"
-    if found is None:
-        return "Missing"
-    certificate = read_der(found.der)
-    if not isinstance(certificate, WrappingCertificate) or certificate.thumbprint != key.thumbprint:
-        return "Missing"
-    return "Usable" if found.enabled else "Disabled"
+def _describe_share(
+    key: PinnedKey, found: KeyInVault | None, check: LastCheck | None, sha256: str, now: datetime
+) -> ShareState:
+    certificate = read_pem(key.pem)
+    return ShareState(
+        thumbprint=key.thumbprint,
+        custodian=key.custodian,
+        certificate=found.certificate
+        if found
+        else judge_offline(check, sha256, now, settings().share_check_valid_days),
+        key=found.key if found else None,
+        purge_protection=found.purge_protection if found else None,
+        certificate_expired=is_expired(certificate, now) if isinstance(certificate, WrappingCertificate) else None,
+        last_check=check,
+    )

@@ -4,6 +4,7 @@ import { Problem, readConfiguration, useVersion } from "./api.js";
 import { mayRead, readCaller, useAccount } from "./caller.js";
 import { element } from "./dom.js";
 import { signIn, signOut, startSession } from "./session.js";
+import { showCeremony } from "./views/ceremony.js";
 import { showFleet } from "./views/fleet.js";
 import { showHsm } from "./views/hsm.js";
 import { showOperation } from "./views/operation.js";
@@ -15,6 +16,7 @@ import { showYou } from "./views/you.js";
 const VIEWS = [
   [/^\/?$/, showFleet],
   [/^\/hsms\/([^/]+)$/, showHsm],
+  [/^\/hsms\/([^/]+)\/ceremony$/, showCeremony],
   [/^\/operations$/, showOperations],
   [/^\/operations\/([^/]+)$/, showOperation],
   [/^\/you$/, showYou],

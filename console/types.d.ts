@@ -51,6 +51,7 @@ declare global {
     operationId: string;
     attempt: number;
     blobUrl: string;
+    etag: string;
     sha256: string;
     size: number;
     quorum: number;
@@ -103,9 +104,17 @@ declare global {
     certificate?: string;
   }
 
+  interface Check {
+    name: string;
+    title: string;
+    verdict: "Passed" | "Failed" | "Warning" | "Skipped";
+    message?: string;
+  }
+
   interface Verification {
     verifiedAt: string;
     faults: string[];
+    checks: Check[];
     quorumHealth: string;
     shares: Share[];
   }

@@ -23,6 +23,8 @@ _OPERATORS: Final = "Ask the platform's operators: the policy of the deployment 
 _AGAIN: Final = "Nothing is lost. Send the same request again."
 _RESUME: Final = "Nothing was deleted: the HSM may exist and be billed. Send the PUT again to resume."
 
+_ANOTHER_BLOB: Final = "Store another restore blob in its place: it is still waited for."
+
 
 def _field(meaning: str) -> ErrorKind:
     return ErrorKind(400, retryable=False, meaning=meaning, advice=_CORRECT)
@@ -149,19 +151,44 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         meaning="No security domain of this HSM is stored.",
         advice="Send the PUT of the HSM again: it is downloaded.",
     ),
+    "thumbprint_unknown": _field("No share of the stored security domain is for this certificate."),
+    "share_check_not_found": ErrorKind(
+        404, retryable=False, meaning="The HSM has no such share check.", advice="Check the id, or ask for a new one."
+    ),
+    "share_check_expired": _conflict("The time to answer the share check is over.", "Ask for another one."),
+    "share_check_answered": _conflict(
+        "The share check was answered already, by somebody else or otherwise.", "Nothing is left to do."
+    ),
+    "share_check_of_another_domain": _conflict(
+        "The answer is of other bytes than the challenge, or the HSM has another security domain by now.",
+        "Open the share of what is stored now. If it was downloaded again, ask for another share check.",
+    ),
+    "share_check_wrong_proof": ErrorKind(
+        422,
+        retryable=False,
+        meaning="The proof is not the one that the challenge's nonce gives.",
+        advice="Answer with the private key of this certificate, with few tries.",
+    ),
+    "share_check_exhausted": _conflict("The share check was answered wrongly too often.", "Ask for another one."),
     "operation_in_progress": _conflict(
         "Another operation changes this HSM.", "Wait until that operation has ended.", retryable=True
     ),
     "hsm_exists": _conflict("An HSM of this name exists that is not this team's.", "Choose another name."),
     "hsm_ours_already": _conflict("The HSM is this team's already.", "Read it; PUT and PATCH change it."),
+    "security_domain_missing": _conflict(
+        "This service has no security domain of the HSM.", "Send a PUT with wrapping keys: it exports one."
+    ),
     "hsm_differs": _conflict("The HSM exists, and what differs cannot be changed.", "See errors for what differs."),
     "hsm_soft_deleted": _conflict(
         "A deleted HSM still has the name, and is still billed.", "Recover it or purge it, or choose another name."
     ),
     "operation_ended": _conflict("The operation has ended.", "Nothing is left to do."),
     "cancel_too_late": _conflict(
-        "The step that cannot be left alone has begun: the download, or the one that changes or takes over the HSM.",
+        "The step that cannot be left alone has begun: a download or an upload, or what changes or takes over the HSM.",
         "Wait for the end.",
+    ),
+    "restore_blob_not_awaited": _conflict(
+        "The operation does not wait for a restore blob (yet, or any more).", "Read the operation.", retryable=True
     ),
     "approval_not_needed": _conflict("The operation does not wait for approval.", "Nothing is left to do."),
     "approval_decided": _conflict("The approval was decided already, otherwise.", "See the operation's approval."),
@@ -224,12 +251,38 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         "Azure could not change the HSM.", "See in Azure what is wrong with it, then send the request again."
     ),
     "hsm_gone": _failure("The HSM does not exist, or not any more."),
+    "hsm_not_active": _failure("The HSM is not active, so nothing of it can be exported again."),
+    "rewrap_changes_nothing": _failure(
+        "The stored security domain is encrypted to exactly these certificates already.", "Nothing is to be done."
+    ),
     "export_failed": _failure("The HSM did not confirm the export of its security domain, several times."),
     "export_refused": _failure("The HSM refused to hand out its security domain because an export was under way."),
     "export_ambiguous": _failure("The HSM was asked for its security domain by somebody else as well, several times."),
     "security_domain_conflict": _failure("Two downloads under one number gave different bytes, several times."),
     "security_domain_invalid": _failure("What is stored is not what it must be.", "Keep it. Send the PUT again."),
     "deadline_exceeded": _failure("Azure did not come to an end in time."),
+    "transfer_key_unreadable": _failure("What the HSM gave is no transfer key."),
+    "transfer_key_changed": _failure(
+        "The HSM has another transfer key than the one that custodians were shown.",
+        "Find out who asked the HSM for a key. Then send the request again: it begins with the new key.",
+    ),
+    "restore_blob_late": _failure(
+        "No restore blob that can be uploaded came in time.", "The HSM is billed. Send the request again, or purge it."
+    ),
+    "restore_blob_missing": _failure("There is no restore blob.", _ANOTHER_BLOB),
+    "restore_blob_too_large": _failure("What was stored is larger than any restore blob.", _ANOTHER_BLOB),
+    "restore_blob_malformed": _failure("What was stored is no restore blob.", _ANOTHER_BLOB),
+    "restore_blob_for_another_key": _failure("The restore blob is for another transfer key.", _ANOTHER_BLOB),
+    "restore_blob_is_security_domain": _failure(
+        "A security domain itself was stored where a restore blob belongs.", "Take it away from there. Store another."
+    ),
+    "restore_blob_refused": _failure("The HSM could not open the restore blob.", _ANOTHER_BLOB),
+    "restored_by_others": _failure(
+        "Somebody else uploaded a security domain to the HSM.", "Purge the HSM, and restore into another one."
+    ),
+    "restore_failed": _failure(
+        "The HSM did not take the security domain in.", "Send the request again, and have another restore blob made."
+    ),
     "approval_rejected": _failure("An approver rejected it.", "Nothing was made. Ask again when it can be approved."),
     "approval_expired": ErrorKind(
         409, retryable=False, meaning="Nobody approved it in time.", advice="Nothing was made. Send the request again."

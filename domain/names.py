@@ -11,6 +11,8 @@ _HOST_LABEL: Final = re.compile(r"[a-z0-9-]{3,24}")
 _CERTIFICATE_PATH: Final = re.compile(r"/certificates/([0-9A-Za-z-]{1,127})(?:/([0-9A-Za-z]{32}))?/?")
 # The event that wakes whoever waits for an approval; it decides nothing.
 DECIDED: Final = "decided"
+# The event that wakes whoever waits for a restore blob; what counts is the blob.
+RESTORE_BLOB_THERE: Final = "restore-blob-there"
 # Without look-around, which JSON schema and pydantic do not have; how long the name may be is checked besides.
 OPERATION_ID: Final = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*)-([0-9A-HJKMNP-TV-Z]{26})")
 
@@ -107,3 +109,8 @@ def instance_id(name: str) -> str:
 def approval_instance_id(operation_id: str) -> str:
     """Give the orchestration instance that waits for the approval of this operation, and hears of the event."""
     return f"{operation_id}:approval"
+
+
+def restore_blob_instance_id(operation_id: str, round_number: int) -> str:
+    """Give the orchestration instance that waits for a restore blob of this operation; each round is another one."""
+    return f"{operation_id}:restore-blob:{round_number}"

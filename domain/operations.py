@@ -21,13 +21,19 @@ WITHDRAWN: Final = ("approval_rejected", "approval_expired", "operation_canceled
 
 
 class Step(Model):
-    """One step of an operation."""
+    """One step of an operation.
+
+    Of a step that waits for people, `waits_until` is when it gives up. `round` says which wait this is, counted from 1,
+    where there can be several.
+    """
 
     name: str
     status: StepStatus
     attempts: int = 0
     started_at: AwareDatetime | None = None
     finished_at: AwareDatetime | None = None
+    waits_until: AwareDatetime | None = None
+    round: int | None = None
 
 
 class CurrentStep(Model):

@@ -155,7 +155,7 @@ class EnvironmentRules(_Part):
     )
     approval: list[OperationKind] = Field(
         default_factory=list,
-        description="The kinds of operations that need approval here: `provision`, `update`, `adopt`.",
+        description=("The kinds of operations that need approval here: `provision`, `update`; the others always do."),
     )
 
 
@@ -177,7 +177,7 @@ class ApprovalRules(_Part):
     )
     kinds: list[OperationKind] = Field(
         default_factory=list,
-        description="The kinds of operations that need approval: `provision`, `update`. `adopt` always does.",
+        description="The kinds of operations that need approval: `provision`, `update`; the others always do.",
     )
     expires_after_hours: int = Field(
         default=72, ge=1, le=720, description="After how many hours without a decision it is refused."

@@ -135,7 +135,8 @@ def find_violations(policy: Policy, grant: Grant, asked: Asked, kind: OperationK
 
 
 # The members of a request that an operation on an HSM which is there decides: an update those that change in place,
-# an adoption what it takes over. An adoption's approver sees the administrators; its tags and name are as they are.
+# a re-wrap the wrapping keys, an adoption what it takes over. An adoption's approver sees the administrators; its tags
+# and name are as they are.
 _DECIDED: Final[dict[OperationKind, frozenset[str]]] = {
     "update": frozenset({"team", "environment", "subscriptionId", "tags", "purgeProtection", "network", "expiresAt"}),
     "adopt": frozenset(
@@ -144,6 +145,7 @@ _DECIDED: Final[dict[OperationKind, frozenset[str]]] = {
             *("softDeleteRetentionDays", "purgeProtection", "network", "expiresAt"),
         }
     ),
+    "rewrap": frozenset({"team", "environment", "subscriptionId", "securityDomain"}),
 }
 
 
@@ -287,20 +289,24 @@ def find_approval_reasons(
     """Say why an operation needs approval, a sentence for each reason; none if it needs none.
 
     What it costs is a reason to approve what begins to cost, not a change of what is there. `first_export` says that
-    the HSM was taken over and that this service never exported its security domain: whoever provisions it then takes
+    the HSM was taken over, or restored, and that no security domain of it is recorded: whoever provisions it then takes
     all that it holds, so that always needs approval.
     """
     reasons = []
     rules = policy.environments.get(environment, EnvironmentRules())
     if kind == "adopt":
         reasons.append("Taking over an HSM that this service did not make always needs approval.")
+    elif kind == "rewrap":
+        reasons.append("Encrypting a security domain to other keys always needs approval.")
+    elif kind == "restore":
+        reasons.append("Restoring a security domain into another HSM always needs approval: it becomes a clone.")
     elif kind in policy.approval.kinds:
         reasons.append(f"The policy wants approval of every {kind}.")
     if kind == "provision" and first_export:
-        reasons.append("The HSM was taken over; its security domain is exported for the first time.")
+        reasons.append("The HSM was taken over, or restored; its security domain is exported for the first time.")
     if kind in rules.approval:
         reasons.append(f"The policy wants approval of every {kind} in the environment {environment}.")
-    if kind != "update":
+    if kind not in ("update", "rewrap"):
         reasons += _find_reasons_of_cost(policy, sku)
     return reasons
 

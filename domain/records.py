@@ -11,6 +11,7 @@ from domain.caller import Principal
 from domain.changes import InPlaceChange
 from domain.fields import OperationKind
 from domain.model import Model
+from domain.names import hsm_of_operation
 from domain.requests import HsmRequest, HsmSpecification
 from domain.trace import Trace
 
@@ -39,7 +40,8 @@ class Claim(Model):
     The claim, not the engine, decides which of two starts is real. `requested_by` is the person for whom an application
     says that it asks, by object id: it is asserted, not proved. `grant_ids` are the entries of the policy that allowed
     the request; `by_operator` says that it came from somebody who may act for every team. `request` is what the HSM is
-    to be: of an adoption what it was found to be, of an update all of it, with `change`, which Azure makes in place.
+    to be: of an adoption what it was found to be, of an update all of it, with `change`, which Azure makes in place; of
+    a restore `source` is the HSM whose security domain it is to be given.
     `replaced` is the record, as JSON, of the operation that gave way to this one before it could be recorded: whoever
     wins the claim writes it then, and where they die before that it is known from here. `committed_at` is when the
     operation came to what cannot be left alone: it is written under the claim's ETag, as `cancel` is, and never both.
@@ -55,6 +57,7 @@ class Claim(Model):
     by_operator: bool = False
     request: HsmRequest | HsmSpecification
     change: InPlaceChange | None = None
+    source: str | None = None
     digest: str
     claimed_at: AwareDatetime
     state: Literal["running", "ended"] = "running"
@@ -85,11 +88,22 @@ class PinnedKey(Model):
     pem: str
 
 
+class Replaced(Model):
+    """The stored security domain whose place another one takes: it stays where it is, and its keys still open it."""
+
+    operation_id: str
+    """The operation that stored it."""
+    sha256: str
+    """The SHA-256 of its bytes, in hex."""
+
+
 class Plan(Model):
     """An accepted request with everything pinned; written once, before anything is created.
 
     `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
-    `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over.
+    `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over,
+    `replaces` the security domain in whose place a re-wrap puts another one, `source` the one that a restore brings
+    into the HSM.
     """
 
     hsm: str
@@ -102,6 +116,8 @@ class Plan(Model):
     request: HsmRequest | HsmSpecification
     change: InPlaceChange | None = None
     found: FoundHsm | None = None
+    replaces: Replaced | None = None
+    source: "PinnedSource | None" = None
     monthly_cost_usd: float | None
     approval_reasons: list[str]
     approval_expires_at: AwareDatetime | None = None
@@ -151,6 +167,31 @@ class Receipt(Model):
     stored_at: AwareDatetime
     """When it was stored."""
 
+    @property
+    def origin(self) -> str:
+        """The HSM that it was downloaded from, under whose name it lies: of a restored HSM another one."""
+        return hsm_of_operation(self.operation_id) or ""
+
+
+class PinnedSource(Model):
+    """The stored security domain that is restored into another HSM."""
+
+    hsm: str
+    """The HSM whose security domain it is."""
+    receipt: Receipt
+    """Which of its downloads it is: by its SHA-256, with its quorum and the wrapping certificates."""
+
+
+class RestoredFrom(Model):
+    """Whose security domain an HSM was given, or, until it is active, may have been given."""
+
+    hsm: str
+    """The HSM whose security domain it is."""
+    operation_id: str
+    """The operation that uploaded it."""
+    sha256: str
+    """The SHA-256, in hex, of the stored security domain that the restore blob was to be made of."""
+
 
 class Download(Model):
     """How one attempt to download the security domain ended; only a confirmed one counts."""
@@ -179,7 +220,8 @@ class HsmRecord(Model):
     `request` is what it was last asked to be; of an HSM that was taken over (`adopted`) what it was then, without a
     security domain. `created_by` is the operation that made it or took it over, `created_at` when it was about to make
     it, or when Azure says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`),
-    which tells it from another of the same name; None until it was seen ready.
+    which tells it from another of the same name; None until it was seen ready. `restored_from` is written before a
+    security domain is uploaded; once it was verified, `security_domain` is the receipt of the other HSM's.
     """
 
     hsm: str
@@ -192,11 +234,12 @@ class HsmRecord(Model):
     made_at: AwareDatetime | None = None
     adopted: bool = False
     security_domain: Receipt | None = None
+    restored_from: RestoredFrom | None = None
 
     @property
     def awaits_first_export(self) -> bool:
-        """Whether it was taken over, and its security domain was never exported by this service."""
-        return self.adopted and self.security_domain is None
+        """Whether it may hold what this service did not make it with, and none of its security domains is recorded."""
+        return (self.adopted or self.restored_from is not None) and self.security_domain is None
 
 
 def whole(request: HsmRequest | HsmSpecification) -> HsmRequest:

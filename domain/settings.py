@@ -2,12 +2,14 @@
 
 import os
 from functools import lru_cache
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.policy import Policy, PolicyInvalid, parse_policy
 
 _PREFIX = "HSM_PROVISIONER_"
+DAILY: Final = "0 0 3 * * *"
 
 
 class Settings(BaseModel):
@@ -18,9 +20,12 @@ class Settings(BaseModel):
     the user-assigned managed identity; empty for the system-assigned one. `poll_seconds`: the first pause between two
     looks at Azure's long work. `hsm_quota`: how many HSMs Azure allows for each subscription and region.
     `deadline_minutes`: how long an operation may take before it ends Failed, whatever it waits for. `policy`: who may
-    ask for what, as JSON (`domain/policy.py`). `stop_creation` and `stop_destruction_and_export`: switches that end
-    these at once, running operations included. `console_client_id`: the app registration that the console signs people
-    in with.
+    ask for what, as JSON (`domain/policy.py`). `restore_blob_days`: how many days a restore waits for its custodians.
+    `stop_creation` and `stop_destruction_and_export`: switches that end these at once, running operations included.
+    `console_client_id`: the app registration that the console signs people in with. `verification_schedule`: when all
+    stored security domains are verified, an NCRONTAB expression of six fields in UTC. `share_check_valid_days`: for how
+    long the answer of a custodian whose key lies in no vault counts. `share_check_answer_days`: how long a custodian
+    may take for it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,10 +37,14 @@ class Settings(BaseModel):
     poll_seconds: float = Field(default=15, gt=0)
     hsm_quota: int = Field(default=5, ge=1)
     deadline_minutes: float = Field(default=180, gt=0)
+    restore_blob_days: float = Field(default=14, gt=0, le=90)
     policy: str = Field(min_length=1)
     stop_creation: bool = False
     stop_destruction_and_export: bool = False
     console_client_id: str | None = None
+    verification_schedule: str = Field(default=DAILY, pattern=r"^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){5}$")
+    share_check_valid_days: float = Field(default=180, gt=0, le=3650)
+    share_check_answer_days: float = Field(default=14, gt=0, le=3650)
 
 
 class SettingsInvalid(Exception):  # noqa: N818 - it says what is
@@ -60,6 +69,14 @@ def settings() -> Settings:
         raise SettingsInvalid(
             [f"{_PREFIX}{str(detail['loc'][0]).upper()}: {detail['msg']}" for detail in details]
         ) from None
+
+
+def verification_schedule() -> str:
+    """Give the schedule; where the settings are wrong the usual one: the app starts, and its health says what is."""
+    try:
+        return settings().verification_schedule
+    except SettingsInvalid:
+        return DAILY
 
 
 @lru_cache(maxsize=1)

@@ -18,7 +18,14 @@ STEP_TITLES: Final = {
     "update_hsm": "Ask Azure for the change",
     "await_updated": "Wait until Azure has made it",
     "preflight_adoption": "Check and pin what is there",
+    "preflight_rewrap": "Check and pin the new custodians' certificates",
     "adopt_hsm": "Take the HSM over",
+    "preflight_restore": "Check and pin what is restored",
+    "fetch_transfer_key": "Fetch the HSM's transfer key",
+    "await_restore_blob": "Wait for the custodians' restore blob",
+    "upload_security_domain": "Upload the security domain",
+    "await_restored": "Wait until the HSM is active",
+    "verify_restored": "Record what was restored",
     "record_operation": "Record the operation",
 }
 
@@ -39,6 +46,28 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
     "provision": PROVISION_STEPS,
     "update": ("preflight_update", "await_approval", "update_hsm", "await_updated", "record_operation"),
     "adopt": ("preflight_adoption", "await_approval", "adopt_hsm", "record_operation"),
+    "rewrap": (
+        "preflight_rewrap",
+        "await_approval",
+        "fetch_wrapping_keys",
+        "download_security_domain",
+        "await_activation",
+        "verify_security_domain",
+        "record_operation",
+    ),
+    "restore": (
+        "preflight_restore",
+        "await_approval",
+        "create_resource_group",
+        "provision_hsm",
+        "await_ready",
+        "fetch_transfer_key",
+        "await_restore_blob",
+        "upload_security_domain",
+        "await_restored",
+        "verify_restored",
+        "record_operation",
+    ),
 }
 """The steps by kind of operation (`domain.fields.OperationKind`)."""
 

@@ -25,13 +25,14 @@ class WrappingCertificate(NamedTuple):
     """The public half of one custodian's wrapping key.
 
     `thumbprint` is base64url without padding of the SHA-256 of the DER form: the `x5t_256` by which every restore finds
-    its share. `modulus_sha256` tells RSA keys apart, whatever certificate they come in: whoever holds one key of a
-    modulus can compute all others. It is empty for other keys.
+    its share. `modulus_bytes` is the length of the RSA modulus. `modulus_sha256` tells RSA keys apart, whatever
+    certificate they come in: whoever holds one key of a modulus can compute all others. For other keys they are empty.
     """
 
     pem: str
     der: bytes
     thumbprint: str
+    modulus_bytes: int
     modulus_sha256: str
 
 
@@ -78,6 +79,7 @@ def read_certificate(certificate: "Certificate") -> WrappingCertificate | Wrappi
         pem=certificate.public_bytes(Encoding.PEM).decode(),
         der=der,
         thumbprint=base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode(),
+        modulus_bytes=key.key_size // 8 if isinstance(key, RSAPublicKey) else 0,
         modulus_sha256=_digest(key.public_numbers().n) if isinstance(key, RSAPublicKey) else "",
     )
 
@@ -110,6 +112,13 @@ def check_wrapping_key(key: WrappingCertificate, now: datetime) -> WrappingKeyFa
             f"The certificate is valid only from {certificate.not_valid_before_utc:%Y-%m-%d}.",
         )
     return None
+
+
+def is_expired(key: WrappingCertificate, now: datetime) -> bool:
+    """Say whether a certificate has expired; its key opens what was encrypted to it nevertheless."""
+    from cryptography import x509
+
+    return x509.load_der_x509_certificate(key.der).not_valid_after_utc < now
 
 
 def check_wrapping_keys(

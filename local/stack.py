@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 API_AUDIENCE: Final = "api://hsm-provisioner"
 API_SCOPE: Final = f"{API_AUDIENCE}/.default"
-CONTAINERS: Final = ("security-domains", "hsm-records", "audit")
+CONTAINERS: Final = ("security-domains", "hsm-records", "audit", "restore-blobs")
 
 
 class Application(NamedTuple):

@@ -1,6 +1,27 @@
 """What happens in which order: deterministic generators without any I/O."""
 
-from orchestrations import approval_waiting, hsm_adoption, hsm_provisioning, hsm_update, outcome_polling
+from orchestrations import (
+    approval_waiting,
+    hsm_adoption,
+    hsm_provisioning,
+    hsm_restore,
+    hsm_update,
+    outcome_polling,
+    restore_blob_waiting,
+    security_domain_rewrap,
+    security_domain_verification,
+)
 from orchestrations.registration import blueprint
 
-__all__ = ["approval_waiting", "blueprint", "hsm_adoption", "hsm_provisioning", "hsm_update", "outcome_polling"]
+__all__ = [
+    "approval_waiting",
+    "blueprint",
+    "hsm_adoption",
+    "hsm_provisioning",
+    "hsm_restore",
+    "hsm_update",
+    "outcome_polling",
+    "restore_blob_waiting",
+    "security_domain_rewrap",
+    "security_domain_verification",
+]

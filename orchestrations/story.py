@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailedError
 
-from domain.names import approval_instance_id
+from domain.names import approval_instance_id, restore_blob_instance_id
 from domain.steps import steps_to_come
 
 PREFLIGHT_DEADLINE: Final = timedelta(hours=1)
@@ -86,15 +86,35 @@ class Story:
         if "approval" not in pinned:
             self.skip(name)
             return
-        self._change(name, status="Running", startedAt=self._now(), attempts=1)
+        yield from self._await_people(name, "approval_waiting", {}, approval_instance_id(self._operation_id))
+
+    def await_restore_blob(self, until: str, number: int) -> Generator[Any, Any]:
+        """Wait until custodians have stored a restore blob that can be uploaded, until then; raises StepFailed.
+
+        `number` says which wait this is: one that was refused by the HSM begins another.
+        """
+        name = "await_restore_blob"
+        self._change(name, waitsUntil=until, round=number)
+        child = restore_blob_instance_id(self._operation_id, number)
+        given = {"began": self._ctx.current_utc_datetime.isoformat()}
+        yield from self._await_people(name, "restore_blob_waiting", given, child)
+
+    def _await_people(self, name: str, orchestration: str, given: dict[str, Any], child: str) -> Generator[Any, Any]:
+        """Have a child wait for what people do; the deadline of all else counts from then on."""
+        asked = self._step(name)["attempts"]
+        started = self._step(name).get("startedAt") or self._now()
+        self._change(name, status="Running", startedAt=started, attempts=asked + 1)
         # It can take weeks: a child that continues as new waits, so that this history stays the story.
-        answer = yield from self._delegate(
-            name, "approval_waiting", {"work": self._work()}, approval_instance_id(self._operation_id)
-        )
+        answer = yield from self._delegate(name, orchestration, {"work": self._work(), **given}, child)
         self._began = self._ctx.current_utc_datetime
         self._deadline = self._began + PREFLIGHT_DEADLINE
-        self._change(name, attempts=answer["asked"])
+        self._change(name, attempts=asked + answer["asked"])
         self._settle(name, answer["outcome"])
+
+    def set_back(self, name: str) -> None:
+        """Say that a step did nothing, and is still to come."""
+        self._step(name).pop("finishedAt", None)
+        self._change(name, status="NotStarted")
 
     def _work(self, attempt: int = 0, progress: dict[str, Any] | None = None) -> dict[str, Any]:
         return {

@@ -34,6 +34,7 @@ def make_custodian(
     bits: int = 2048,
     begins_in_days: int = -1,
     days: int = 365,
+    seconds: int = 0,
     public_key: rsa.RSAPublicKey | None = None,
 ) -> Custodian:
     key = key or rsa.generate_private_key(65537, bits)
@@ -46,7 +47,7 @@ def make_custodian(
         .public_key(public_key or key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begins)
-        .not_valid_after(begins + timedelta(days=days))
+        .not_valid_after(begins + timedelta(days=days, seconds=seconds))
         .sign(key, hashes.SHA256())
     )
     return Custodian(name, key, certificate.public_bytes(Encoding.PEM).decode())

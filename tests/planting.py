@@ -6,7 +6,7 @@ from typing import Any
 from domain.caller import Principal
 from domain.model import Model
 from domain.operations import Operation, OperationStatus, Step
-from domain.records import Claim, HsmRecord
+from domain.records import Claim, HsmRecord, Plan, sha256_of
 from domain.requests import HsmRequest
 from domain.steps import steps_to_come
 from domain.summaries import summarise_claim, summarise_hsm, summarise_operation
@@ -74,6 +74,31 @@ def make_operation(claim: Claim, status: OperationStatus = "Succeeded", **change
         steps=[Step.model_validate(step) for step in steps_to_come()],
     )
     return Operation.model_validate({**dict(operation), **changes})
+
+
+def plant_copy(stack: Stack, source: str, name: str) -> None:
+    """Plant an HSM whose stored security domain is a copy of another's: its record, plan and bytes."""
+    service = stored.service(stack)
+    records, archive = (service.get_container_client(container) for container in ("hsm-records", "security-domains"))
+    record = HsmRecord.model_validate_json(records.download_blob(f"hsms/{source}").readall())
+    assert record.security_domain
+    operation_id, attempt = f"{name}-{ULID}", record.security_domain.attempt
+    before = f"{source}/{record.security_domain.operation_id}"
+    plan = Plan.model_validate_json(archive.download_blob(f"{before}/plan.json").readall())
+    copied = plan.model_copy(update={"hsm": name, "operation_id": operation_id}).to_json().encode()
+    archive.upload_blob(f"{name}/{operation_id}/plan.json", copied, overwrite=True, metadata=intact(copied))
+    content = archive.download_blob(f"{before}/{attempt}/security-domain.json").readall()
+    path = f"{name}/{operation_id}/{attempt}/security-domain.json"
+    archive.upload_blob(path, content, overwrite=True, metadata=intact(content))
+    receipt = record.security_domain.model_copy(update={"operation_id": operation_id})
+    copy = record.model_copy(update={"hsm": name, "security_domain": receipt})
+    metadata = summarise_hsm(copy).to_metadata() | intact(copy.to_json().encode())
+    plant_blob(stack, f"hsms/{name}", copy, metadata)
+
+
+def intact(content: bytes) -> dict[str, str]:
+    """What the app writes beside a blob to see later that it is the same."""
+    return {"sha256": sha256_of(content)}
 
 
 def plant(stack: Stack, *records: Claim | HsmRecord | Operation) -> None:

@@ -198,7 +198,7 @@ def test_the_security_domain_of_what_was_taken_over_is_not_exported_without_appr
     portal.follow(portal.send("GET", f"hsms/{theirs}").json()["lastOperation"]["id"])
     body = request_for(stack, custodians, tags={"made-by": "somebody else", "owner": "team-a"})
     forecast = portal.send("POST", f"hsms/{theirs}/preflight", json={**body, "requestedBy": ASKING}).json()
-    reasons = ["The HSM was taken over; its security domain is exported for the first time."]
+    reasons = ["The HSM was taken over, or restored; its security domain is exported for the first time."]
     (administrator,) = (check for check in forecast["checks"] if check["name"] == "administrator")
     assert (administrator["verdict"], administrator["code"]) == ("Warning", "service_not_administrator")
     assert (forecast["verdict"], forecast["approval"]) == ("Passed", {"required": True, "reasons": reasons}), forecast

@@ -11,7 +11,7 @@ from durabletask.history import TaskScheduledEvent
 from domain.steps import PROVISION_STEPS
 from local.portal import Portal
 from local.stack import Stack
-from orchestrations.hsm_provisioning import MAXIMUM_DOWNLOADS
+from orchestrations.downloading import MAXIMUM_DOWNLOADS
 from tests import stored
 from tests.custodians import Custodian, make_custodian, request_for
 from tests.security_domain_opener import NotEnoughShares, open_security_domain

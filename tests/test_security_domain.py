@@ -1,11 +1,13 @@
 """What the API tells of a security domain, and how it is verified: records, never bytes."""
 
 import json
+import time
 from datetime import datetime
 from typing import Any, Final
 
 import pytest
 from azure.keyvault.certificates import CertificateClient
+from azure.keyvault.keys import KeyClient
 
 from local.azure.control.models import NewFault
 from local.azure.core.faults import Answer
@@ -23,13 +25,13 @@ def certificates(stack: Stack) -> CertificateClient:
     return CertificateClient(VAULT, stack.portal_credential())
 
 
-def in_key_vault(stack: Stack, custodians: list[Custodian], hsm: str) -> dict[str, Any]:
+def in_key_vault(stack: Stack, custodians: list[Custodian], hsm: str, vault: str = "custodians") -> dict[str, Any]:
     """A request whose keys all lie in a Key Vault."""
     body = request_for(stack, custodians)
     body["securityDomain"]["wrappingKeys"] = [
         {
             "custodian": custodian.name,
-            "certificateId": stack.control.plant_certificate("custodians", f"{hsm}-{number}", custodian.pem),
+            "certificateId": stack.control.plant_certificate(vault, f"{hsm}-{number}", custodian.pem),
         }
         for number, custodian in enumerate(custodians)
     ]
@@ -43,8 +45,8 @@ def verify(portal: Portal, hsm: str) -> dict[str, Any]:
     return document
 
 
-def states(verification: dict[str, Any]) -> list[str]:
-    return [share["certificate"] for share in verification["shares"]]
+def states(verification: dict[str, Any], member: str = "certificate") -> list[Any]:
+    return [share.get(member) for share in verification["shares"]]
 
 
 def test_records_and_never_bytes(stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]) -> None:
@@ -61,8 +63,10 @@ def test_records_and_never_bytes(stack: Stack, portal: Portal, hsm_name: str, cu
     assert told == [(operation["id"], 1, "ExportFailed"), (operation["id"], 2, "Confirmed")]
     assert document["downloads"][1]["sha256"] == receipt["sha256"]
     verification = document["verification"]
-    assert (verification["quorumHealth"], verification["faults"]) == ("Healthy", [])
+    # Nobody has checked yet whether the custodians can open their shares.
+    assert (verification["quorumHealth"], verification["faults"]) == ("Unknown", [])
     assert states(verification) == ["Offline"] * 3
+    assert [notice["code"] for notice in verification["notices"]] == ["share_not_checked"]
     content = json.loads(stored.read(stack, receipt["blobUrl"]))
     for share in content["SharedKeys"]["enc_shares"]:
         assert share["enc_key"] not in response.text
@@ -88,6 +92,7 @@ def test_lost_keys_are_seen_one_after_the_other(stack: Stack, portal: Portal, hs
     body = in_key_vault(stack, custodians, hsm_name)
     assert provision(portal, hsm_name, body)["status"] == "Succeeded"
     assert states(verify(portal, hsm_name)) == ["Usable"] * 4
+    assert states(verify(portal, hsm_name), "key") == ["Usable"] * 4
     with certificates(stack) as client:
         client.update_certificate_properties(f"{hsm_name}-0", enabled=False)
         one = verify(portal, hsm_name)
@@ -112,9 +117,9 @@ def test_a_new_version_of_a_certificate_is_not_the_pinned_one(
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda content: content[:-1] + b" ", "its SHA-256 is not the receipt's"),
-        (lambda content: content[: len(content) // 2], "its SHA-256 is not the receipt's"),
-        (None, "it is not there"),
+        (lambda content: content[:-1] + b" ", "Its SHA-256 is not the receipt's."),
+        (lambda content: content[: len(content) // 2], "Its SHA-256 is not the receipt's."),
+        (None, "It is not there."),
     ],
     ids=["changed", "cut off", "deleted"],
 )
@@ -153,6 +158,71 @@ def test_a_silent_vault_is_unknown_and_fails_no_provision(
     hsm = portal.send("GET", f"hsms/{hsm_name}").json()
     assert (hsm["state"], hsm["quorumHealth"]) == ("Active", "Unknown")
     assert verify(portal, hsm_name)["quorumHealth"] == "Healthy"
+
+
+def test_a_key_version_is_lost_though_its_certificate_is_not(stack: Stack, portal: Portal, hsm_name: str) -> None:
+    custodians = [make_custodian(f"Custodian {number}") for number in range(4)]
+    assert provision(portal, hsm_name, in_key_vault(stack, custodians, hsm_name))["status"] == "Succeeded"
+    with KeyClient(VAULT, stack.portal_credential()) as client:
+        client.update_key_properties(f"{hsm_name}-0", enabled=False)
+    one = verify(portal, hsm_name)
+    assert (states(one, "key"), states(one)) == (["Disabled", *["Usable"] * 3], ["Usable"] * 4)
+    assert one["quorumHealth"] == "Warning"
+    gone = NewFault(
+        service="key_vault",
+        method="GET",
+        path=f"/keys/{hsm_name}-1",
+        count=1000,
+        effect=Answer(kind="answer", status=404, code="KeyNotFound"),
+    )
+    identifier = stack.control.inject_fault(gone)
+    two = verify(portal, hsm_name)
+    stack.control.remove_fault(identifier)
+    assert (states(two, "key"), two["quorumHealth"]) == (["Disabled", "Missing", "Usable", "Usable"], "Critical")
+
+
+def test_whoever_may_not_read_keys_does_not_know_them(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    assert provision(portal, hsm_name, in_key_vault(stack, custodians, hsm_name))["status"] == "Succeeded"
+    refused = Answer(kind="answer", status=403, code="Forbidden")
+    fault = NewFault(service="key_vault", method="GET", path=f"/keys/{hsm_name}", count=1000, effect=refused)
+    identifier = stack.control.inject_fault(fault)
+    verification = verify(portal, hsm_name)
+    assert stack.control.remove_fault(identifier) == 3
+    assert (states(verification), states(verification, "key")) == (["Usable"] * 3, ["Unknown"] * 3)
+    assert verification["quorumHealth"] == "Unknown"
+
+
+def test_a_vault_without_purge_protection_is_a_warning_of_its_own(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    stack.control.create_vault(f"{hsm_name}-v")
+    body = in_key_vault(stack, custodians, hsm_name, f"{hsm_name}-v")
+    assert provision(portal, hsm_name, body)["status"] == "Succeeded"
+    assert portal.send("GET", f"hsms/{hsm_name}").json()["quorumHealth"] == "Warning"
+    verification = verify(portal, hsm_name)
+    assert states(verification, "purgeProtection") == [False] * 3
+    (notice,) = verification["notices"]
+    assert notice["code"] == "vault_without_purge_protection"
+    assert all(custodian.name in notice["message"] for custodian in custodians)
+    stack.control.create_vault(f"{hsm_name}-v", purge_protection=True)
+    assert verify(portal, hsm_name)["quorumHealth"] == "Healthy"
+
+
+def test_an_expired_certificate_is_said_and_changes_nothing(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    soon = make_custodian("Custodian of days gone by", begins_in_days=-2, days=2, seconds=15)
+    operation = provision(portal, hsm_name, in_key_vault(stack, [*custodians[:2], soon], hsm_name))
+    assert operation["status"] == "Succeeded", operation
+    deadline = time.monotonic() + 60
+    while states(verification := verify(portal, hsm_name), "certificateExpired") != [False, False, True]:
+        assert time.monotonic() < deadline, verification
+        time.sleep(1)
+    assert (verification["quorumHealth"], states(verification)) == ("Healthy", ["Usable"] * 3)
+    (notice,) = verification["notices"]
+    assert (notice["code"], soon.name in notice["message"]) == ("certificate_expired", True)
 
 
 def test_what_is_not_there_or_not_theirs_is_not_found(

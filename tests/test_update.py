@@ -18,7 +18,7 @@ from local.azure.control.models import NewHold
 from local.policy import policy
 from local.portal import Portal
 from local.stack import Stack
-from orchestrations.hsm_provisioning import MAXIMUM_DOWNLOADS
+from orchestrations.downloading import MAXIMUM_DOWNLOADS
 from tests.custodians import Custodian, request_for
 from tests.hosts import deployed
 from tests.test_idempotency import await_instance

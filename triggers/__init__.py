@@ -1,6 +1,6 @@
-"""How work starts: the HTTP API; and the pages."""
+"""How work starts: the HTTP API, and schedules; and the pages."""
 
-from triggers import http_api, pages, unmatched
+from triggers import http_api, pages, schedules, unmatched
 from triggers.registration import blueprint
 
-__all__ = ["blueprint", "http_api", "pages", "unmatched"]
+__all__ = ["blueprint", "http_api", "pages", "schedules", "unmatched"]

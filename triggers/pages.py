@@ -15,14 +15,14 @@ from triggers.routes import API_VERSION
 _ROOT: Final = Path(__file__).parent.parent / "console"
 _TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _VIEWS: Final = (
-    "copying", "every", "filters", "fleet", "hsm", "operation", "operations", "people", "problem", "receipt",
-    "settings", "tables", "you",
+    "ceremony", "copying", "every", "filters", "fleet", "hsm", "offline", "operation", "operations", "paper", "people",
+    "problem", "receipt", "settings", "tables", "you",
 )  # fmt: skip
 
 # What is asked for, and the file that answers. What is not here does not exist, whatever lies in the folder.
 CONSOLE_FILES: Final = {
     "": "index.html",
-    **{name: name for name in ("icon.svg", "style.css")},
+    **{name: name for name in ("icon.svg", "sheet.css", "style.css")},
     **{f"{name}.js": f"{name}.js" for name in ("api", "caller", "dom", "format", "main", "session", "status")},
     **{f"views/{name}.js": f"views/{name}.js" for name in _VIEWS},
     "vendor/msal-browser.min.js": "vendor/msal-browser.min.js",

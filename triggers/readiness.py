@@ -9,7 +9,7 @@ from typing import Final, Literal
 import azure.durable_functions as df
 from durabletask.client import TaskHubGrpcClient
 
-from clients import archive, audit_log, blobs, credential
+from clients import archive, audit_log, blobs, credential, restores
 from domain.errors import ServiceError, describe_unexpected
 from domain.model import Model
 from domain.settings import SettingsInvalid, find_mistakes
@@ -56,7 +56,7 @@ def _look_at_settings(client: df.SyncDurableFunctionsClient) -> str | None:  # n
 
 
 def _look_at_storage(client: df.SyncDurableFunctionsClient) -> str | None:  # noqa: ARG001
-    for container in (archive.ARCHIVE, archive.RECORDS, audit_log.AUDIT):
+    for container in (archive.ARCHIVE, archive.RECORDS, audit_log.AUDIT, restores.RESTORE_BLOBS):
         blobs.list_blobs(container, "readiness/")
     return None
 

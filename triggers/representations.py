@@ -12,8 +12,9 @@ from domain.errors import ErrorDetail, FieldError
 from domain.fields import OperationKind
 from domain.model import Model
 from domain.operations import CurrentStep, Existing, OperationResult, OperationStatus
-from domain.records import Cancellation, Download, Notice, Receipt
+from domain.records import Cancellation, Download, Notice, PinnedSource, Receipt, Replaced, RestoredFrom
 from domain.requests import NetworkRequest
+from domain.restores import RecordedTransferKey, RestoreBlobState
 from domain.steps import StepStatus
 from domain.verifications import QuorumHealth
 
@@ -58,6 +59,10 @@ class StepView(Model):
     """When it began. Absent before."""
     finished_at: AwareDatetime | None = None
     """When it ended. Absent before."""
+    waits_until: AwareDatetime | None = None
+    """Until when a step that waits for people does. Absent for others; an approval says so itself."""
+    round: int | None = None
+    """Which wait this is, counted from 1; a restore blob that the HSM refuses begins another. Absent elsewhere."""
 
 
 class PlannedKey(Model):
@@ -106,6 +111,19 @@ class PlanView(Model):
     """What an update changes. Absent for other operations."""
     found: FoundHsm | None = None
     """The HSM that an adoption takes over. Absent for other operations."""
+    replaces: Replaced | None = None
+    """The security domain in whose place a re-wrap puts another one. Absent for other operations."""
+    source: PinnedSource | None = None
+    """The stored security domain that a restore brings into the HSM. Absent for other operations."""
+
+
+class RestoreBlobView(Model):
+    """Where the custodians' restore blob is to be stored, and what became of the last one that was found there."""
+
+    url: str
+    """The address of the blob: custodians write it with their own identity."""
+    seen: RestoreBlobState | None = None
+    """The blob that was looked at last. Absent before there was any."""
 
 
 class ApprovalView(Model):
@@ -171,6 +189,10 @@ class OperationView(OperationSummary):
     """What it is going to do. Absent until that is pinned."""
     approval: ApprovalView | None = None
     """Whether it needs approval, and how it was decided. Absent until the plan is pinned."""
+    transfer_key: RecordedTransferKey | None = None
+    """The key to which a restore blob must be encrypted. Absent before it is known, and for other kinds."""
+    restore_blob: RestoreBlobView | None = None
+    """What a restore waits for. Absent before its transfer key is known, and for other kinds."""
     cancel: Cancellation | None = None
     """Who asked to cancel it. Absent where nobody did."""
     error: ErrorDetail | None = None
@@ -245,6 +267,8 @@ class HsmView(HsmSummary):
     """Labels for people, on the Azure resource."""
     security_domain: Receipt | None = None
     """Where its security domain is stored. Absent where none is."""
+    restored_from: RestoredFrom | None = None
+    """Whose security domain it was given by a restore. Absent for one that has its own."""
 
 
 class HsmPage(Model):

@@ -18,7 +18,11 @@ _AZURE: Final = (
     *("azure_unavailable", "azure_unreachable", "azure_unreadable", "azure_throttled", "azure_forbidden"),
     *("azure_conflict", "azure_refused", "azure_not_found", "azure_sign_in_failed", "record_changed"),
 )
-_BY_PARAMETER: Final = {"name": ("hsm_name_invalid",), "id": ("operation_not_found",)}
+_BY_PARAMETER: Final = {
+    "name": ("hsm_name_invalid",),
+    "id": ("operation_not_found",),
+    "check": ("share_check_not_found",),
+}
 
 _WRAPPING: Final = (
     *("quorum_out_of_range", "wrapping_key_count", "wrapping_key_source", "certificate_id_invalid"),
@@ -39,6 +43,11 @@ _BY_BODY: Final = {
     "domain.requests:HsmRequest": (*_WRAPPING, *_POLICY),
     "domain.changes:HsmChange": _POLICY,
     "domain.adoption:AdoptionRequest": _POLICY,
+    "domain.rewrapping:RewrapRequest": (
+        *_WRAPPING,
+        *("requested_by_missing", "requested_by_not_you", "environment_unknown", "subscription_not_allowed"),
+    ),
+    "domain.restores:RestoreRequest": _POLICY,
 }
 
 

@@ -27,7 +27,15 @@ export function command(name, text) {
   const id = `copy-${name}`;
   const button = element("button", { type: "button", id, "aria-label": `Copy the command: ${name}` }, "Copy");
   button.addEventListener("click", () => copy(text, button));
-  return element("div", { class: "command" }, element("pre", {}, code(text)), button);
+  return element("div", { class: "command" }, element("pre", {}, element("code", {}, ...words(text))), button);
+}
+
+/**
+ * Keep each word of a command whole: a line that ends within one, at a hyphen, reads as if it had none.
+ * @param {string} text
+ */
+function words(text) {
+  return text.split(/(\s+)/).map((word) => (word.trim() ? element("span", { class: "word" }, word) : word));
 }
 
 /**

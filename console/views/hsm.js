@@ -8,7 +8,7 @@ import { every } from "./every.js";
 import { operationsTable } from "./operations.js";
 import { person, somebody } from "./people.js";
 import { nothing, problem } from "./problem.js";
-import { receiptFacts } from "./receipt.js";
+import { receiptFacts, toCeremony } from "./receipt.js";
 import { network, tags } from "./settings.js";
 import { table } from "./tables.js";
 
@@ -32,7 +32,7 @@ async function look({ main, signal }, name) {
   /** @type {Hsm} */
   const hsm = (await read(path, signal)).document;
   const [domain, operations] = await Promise.all([
-    part(async () => securityDomain((await read(`${path}/security-domain`, signal)).document), signal),
+    part(async () => securityDomain(hsm, (await read(`${path}/security-domain`, signal)).document), signal),
     part(async () => operationsTable((await readPage("operations", { hsm: name }, signal)).value, false), signal),
   ]);
   replaceChildren(main,
@@ -111,8 +111,11 @@ function people(hsm) {
   ]));
 }
 
-/** @param {SecurityDomain} domain */
-function securityDomain(domain) {
+/**
+ * @param {Hsm} hsm
+ * @param {SecurityDomain} domain
+ */
+function securityDomain({ name }, domain) {
   const { verification, receipt } = domain;
   const certificates = new Map(verification?.shares.map((share) => [share.thumbprint, share.certificate]));
   const rows = domain.shares.map((share) => [
@@ -129,5 +132,6 @@ function securityDomain(domain) {
     rows.length
       ? table("Custodians' shares", [{ title: "Custodian" }, { title: "Certificate" }, { title: "Thumbprint" }], rows)
       : nothing("No share is known."),
-    receipt ? receiptFacts(receipt) : nothing("Nothing is stored yet."));
+    receipt ? receiptFacts(receipt) : nothing("Nothing is stored yet."),
+    receipt ? toCeremony(name) : null);
 }

@@ -10,7 +10,7 @@ import { command } from "./copying.js";
 import { every } from "./every.js";
 import { person, requesterOf, somebodyInFull } from "./people.js";
 import { problem } from "./problem.js";
-import { receiptFacts } from "./receipt.js";
+import { receiptFacts, toCeremony } from "./receipt.js";
 import { network, tags } from "./settings.js";
 
 const POLL_SECONDS = 5;
@@ -227,11 +227,12 @@ function change(change) {
 }
 
 /** @param {Operation} operation */
-function result({ result }) {
+function result({ hsm, result }) {
   if (!result) return null;
   return section("Result",
     facts([["Address", code(result.uri)]]),
-    result.securityDomain ? receiptFacts(result.securityDomain) : null);
+    result.securityDomain ? receiptFacts(result.securityDomain) : null,
+    result.securityDomain ? toCeremony(hsm) : null);
 }
 
 /**

@@ -36,7 +36,7 @@ class World:
             self.other_subscription_id, self.other_tenant_id
         )
         self.vaults = Vaults(timing.clock)
-        self.vaults.create(DEFAULT_VAULT)
+        self.vaults.create(DEFAULT_VAULT, purge_protection=True)
         self.storage = StorageRules()
         self.export_rules = ExportRules()
         self.interference = Interference()

@@ -19,18 +19,22 @@ AnyCase = Case[Any]
 class Fitting:
     """Fits cases to a deployment: by a request that is accepted, tokens of callers that may do everything, and answers.
 
-    Of the answers it remembers which operations there are, and what is to be approved of each.
+    Of the answers it remembers which operations there are, what is to be approved of each, and the share checks.
     """
 
-    def __init__(self, request: dict[str, Any], tokens: list[str]) -> None:
+    def __init__(self, request: dict[str, Any], tokens: list[str], thumbprint: str) -> None:
         self._request = request
+        self._thumbprint = thumbprint
         self._tokens = tokens
         self._plans: dict[str, str] = {}
+        self._checks: dict[str, str] = {}
 
     def remember(self, answer: object) -> None:
-        """Learn from an answer which operation there is."""
+        """Learn from an answer which operation there is, or which share check."""
         if isinstance(answer, dict) and "steps" in answer and "id" in answer:
             self._plans[answer["id"]] = answer.get("approval", {}).get("planSha256", "")
+        if isinstance(answer, dict) and "encryptedNonce" in answer:
+            self._checks[answer["hsm"]] = answer["id"]
 
     def fit(self, case: AnyCase, *, linked: bool = False) -> None:
         """Give a case a token, names and ids that there are, and mostly what is accepted of a request.
@@ -55,10 +59,12 @@ class Fitting:
             parameters["name"] = random.choice(NAMES)
         if isinstance(parameters.get("id"), str) and self._plans:
             parameters["id"] = random.choice(list(self._plans))
+        if isinstance(parameters.get("check"), str) and self._checks:
+            parameters["name"], parameters["check"] = random.choice(list(self._checks.items()))
 
     def _fit_body(self, body: dict[str, Any], random: Random) -> None:
         """Put what is accepted in place of most members that are there: what is left is the generated part."""
-        accepted = {**self._request, "environment": random.choice(ENVIRONMENTS)}
+        accepted = {**self._request, "environment": random.choice(ENVIRONMENTS), "thumbprint": self._thumbprint}
         for member in sorted(accepted.keys() & body.keys()):
             if random.random() < FITTED:
                 body[member] = accepted[member]

@@ -13,9 +13,13 @@ from local.policy import TEAM_A, TEAM_B
 from local.portal import Portal
 from local.stack import API_AUDIENCE, Stack
 from tests.custodians import Custodian, request_for
+from tests.planting import ULID
 from triggers.documents import cell
+from triggers.openapi.examples import REQUESTS
 from triggers.routes import ROUTES, Route
 
+# Another HSM of team a, for what needs two.
+SOURCE: Final = "source-of-the-matrix"
 ADDRESSES: Final = {"own": TEAM_A, "other": TEAM_B}
 
 
@@ -25,15 +29,17 @@ class Thing(NamedTuple):
     name: str
     operation_id: str
     body: dict[str, Any]
+    thumbprint: str
 
 
 @pytest.fixture(scope="module")
 def thing(stack: Stack, custodians: list[Custodian]) -> Iterator[Thing]:
     name, body = "hsm-of-the-matrix", request_for(stack, custodians, resourceGroup="rg-matrix")
     portal = Portal(stack)
-    operation = portal.follow(portal.put_hsm(name, body).json()["id"])
-    assert operation["status"] == "Succeeded", operation
-    yield Thing(name, operation["id"], body)
+    for made in (SOURCE, name):
+        operation = portal.follow(portal.put_hsm(made, body).json()["id"])
+        assert operation["status"] == "Succeeded", operation
+    yield Thing(name, operation["id"], body, custodians[0].thumbprint)
     stack.control.forget_hsms()
 
 
@@ -67,7 +73,7 @@ def test_operating_widens_every_other_role(route: Route, stack: Stack, thing: Th
 
 def ask(stack: Stack, route: Route, roles: list[str], group: str, thing: Thing) -> requests.Response:
     token = NewToken(audience=API_AUDIENCE, roles=roles, groups=[group], person=True, object_id=str(uuid.uuid4()))
-    path = route.path.replace("{name}", thing.name).replace("{id}", thing.operation_id)
+    path = route.path.format(name=thing.name, id=thing.operation_id, check=ULID)
     headers = {"Authorization": f"Bearer {stack.control.create_token(token)}"}
     return Portal(stack).send(route.method, path, headers=headers, json=body_of(route, thing))
 
@@ -80,37 +86,51 @@ def body_of(route: Route, thing: Thing) -> dict[str, Any] | None:
         return {"tags": thing.body["tags"]}
     if route.name == "adopt_hsm":
         return {name: thing.body[name] for name in ("subscriptionId", "resourceGroup", "environment")}
+    if route.name == "rewrap_security_domain":
+        one_key = thing.body["securityDomain"]["wrappingKeys"][:1]
+        return {"securityDomain": {"quorum": 2, "wrappingKeys": one_key}}
+    if route.name == "ask_share_check":
+        return {"thumbprint": thing.thumbprint}
+    if route.name == "answer_share_check":
+        return {**REQUESTS[route.name], "challengeId": ULID}
+    if route.name == "restore_hsm":
+        asked = {name: value for name, value in thing.body.items() if name != "securityDomain"}
+        return {**asked, "source": {"hsm": SOURCE}}
     return {"planSha256": "0" * 64} if route.body else None
 
 
 def check_it_does_not_exist(route: Route, thing: Thing, response: requests.Response) -> None:
-    """Names are everybody's: that one is taken is all that a PUT, and its dry run, say of it."""
+    """Names are everybody's: that one is taken is all that a PUT, its dry run and a restore say of it."""
     assert thing.operation_id not in response.text
     if route.name in ("list_hsms", "list_operations"):
         assert response.status_code == 200
         assert thing.name not in response.text
     elif route.name == "preflight_hsm":
         assert {check["code"] for check in response.json()["checks"] if check["verdict"] == "Failed"} == {"hsm_exists"}
-    elif route.name == "put_hsm":
+    elif route.name in ("put_hsm", "restore_hsm"):
         assert (response.status_code, response.json()["code"]) == (409, "hsm_exists")
     else:
         code = "operation_not_found" if "{id}" in route.path else "hsm_not_found"
         assert (response.status_code, response.json()["code"]) == (404, code)
 
 
-ENDED: Final = {
-    "adopt_hsm": "hsm_ours_already",
-    "approve_operation": "approval_not_needed",
-    "reject_operation": "approval_not_needed",
-    "cancel_operation": "operation_ended",
+REFUSED: Final = {
+    "adopt_hsm": (409, "hsm_ours_already"),
+    "restore_hsm": (409, "hsm_ours_already"),
+    "rewrap_security_domain": (400, "wrapping_key_count"),
+    "announce_restore_blob": (409, "operation_ended"),
+    "approve_operation": (409, "approval_not_needed"),
+    "reject_operation": (409, "approval_not_needed"),
+    "cancel_operation": (409, "operation_ended"),
+    "answer_share_check": (404, "share_check_not_found"),
 }
 
 
 def check_it_is_there(route: Route, thing: Thing, response: requests.Response) -> None:
-    if route.name in ENDED:
-        assert (response.status_code, response.json()["code"]) == (409, ENDED[route.name]), response.text
+    if route.name in REFUSED:
+        assert (response.status_code, response.json()["code"]) == REFUSED[route.name], response.text
         return
-    assert response.status_code == 200, response.text
+    assert response.status_code == next(iter(route.answers)), response.text
     if route.name == "preflight_hsm":
         assert response.json()["verdict"] == "Passed"
     elif route.owned:

@@ -86,7 +86,7 @@ class Api:
     def call(self, case: AnyCase) -> Response:
         response = case.call(session=self.session, timeout=60)
         self.answers[case.operation.definition.raw["operationId"], response.status_code] += 1
-        if response.status_code in (200, 202):
+        if response.status_code in (200, 201, 202):
             self.fitting.remember(response.json())
         return response
 
@@ -122,7 +122,7 @@ def api(api_stack: Stack, custodians: list[Custodian]) -> Iterator[Api]:
         )
         for number in range(3)
     ]
-    fitting = Fitting(request_for(api_stack, custodians), tokens)
+    fitting = Fitting(request_for(api_stack, custodians), tokens, custodians[0].thumbprint)
     with requests.Session() as session:
         session.trust_env = False
         document = session.get(f"{api_stack.host.functions_url}/api/openapi.json", timeout=60).json()

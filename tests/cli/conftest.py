@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,9 @@ def application(azure: LocalAzure) -> MadeApplication:
 
 
 @pytest.fixture(scope="session")
-def run(azure: LocalAzure, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
+def environment(azure: LocalAzure, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     home = tmp_path_factory.mktemp("home")
-    environment = {
+    return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "AZURE_CONFIG_DIR": str(home / "azure"),
@@ -47,6 +47,9 @@ def run(azure: LocalAzure, tmp_path_factory: pytest.TempPathFactory) -> Callable
         **azure.environment(),
     }
 
+
+@pytest.fixture(scope="session")
+def run(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [PYTHON, "-m", "azure.cli", *arguments, "--output", "json"]
         return subprocess.run(
@@ -70,6 +73,27 @@ def az(run: Callable[..., subprocess.CompletedProcess[str]], azure: LocalAzure, 
     assert subscription["id"] == azure.endpoints.subscription_id
     assert az("group", "create", "-n", GROUP, "-l", LOCATION)["properties"]["provisioningState"] == "Succeeded"
     return az
+
+
+@pytest.fixture(scope="session")
+def run_many(environment: dict[str, str]) -> Callable[..., list[str | None]]:
+    """Run many commands in one process, and give what each ended with: None, or what it said."""
+
+    def run_many(commands: Sequence[Sequence[str | Path]]) -> list[str | None]:
+        ended = subprocess.run(
+            [PYTHON, Path(__file__).with_name("many_commands.py")],
+            input=json.dumps([list(map(str, command)) for command in commands]),
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        assert ended.returncode == 0, ended.stderr
+        answers: list[str | None] = json.loads(ended.stdout)
+        return answers
+
+    return run_many
 
 
 @pytest.fixture

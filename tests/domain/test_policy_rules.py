@@ -319,8 +319,11 @@ def test_more_entries_never_refuse_more(policy_document: Document, data: st.Data
 
 @pytest.mark.parametrize("kind", get_args(OperationKind))
 @pytest.mark.parametrize("environment_name", ["development", "production", "unknown"])
-def test_only_adoption_needs_approval_if_the_policy_is_silent(kind: OperationKind, environment_name: str) -> None:
-    assert bool(find_approval_reasons(read(), environment_name, "Standard_B1", kind)) is (kind == "adopt")
+def test_who_gets_hold_of_an_hsm_is_approved_also_if_the_policy_is_silent(
+    kind: OperationKind, environment_name: str
+) -> None:
+    always = kind in ("adopt", "rewrap", "restore")
+    assert bool(find_approval_reasons(read(), environment_name, "Standard_B1", kind)) is always
 
 
 @pytest.mark.parametrize(
@@ -336,7 +339,7 @@ def test_only_adoption_needs_approval_if_the_policy_is_silent(kind: OperationKin
         (["10.0.0.0/8", "203.0.113.7/32"], True),
     ],
 )
-@pytest.mark.parametrize("kind", get_args(OperationKind))
+@pytest.mark.parametrize("kind", ["provision", "update", "adopt"])
 def test_a_network_that_denies_by_default_does_not_let_everybody_in(
     ranges: list[str], refused: bool, kind: OperationKind
 ) -> None:
@@ -353,7 +356,7 @@ def test_the_first_export_of_what_was_taken_over_needs_approval(kind: OperationK
     silent, exporting = (
         find_approval_reasons(read(), "development", "Standard_B1", kind, first_export=first) for first in (False, True)
     )
-    first = ["The HSM was taken over; its security domain is exported for the first time."]
+    first = ["The HSM was taken over, or restored; its security domain is exported for the first time."]
     assert exporting == silent + (first if kind == "provision" else [])
 
 
@@ -362,6 +365,8 @@ def test_the_first_export_of_what_was_taken_over_needs_approval(kind: OperationK
     [
         ({}, "Standard_B1", "adopt", ["did not make"]),
         ({"approval": {"kinds": ["adopt"]}}, "Standard_B1", "adopt", ["did not make"]),
+        ({}, "Standard_B1", "restore", ["becomes a clone"]),
+        ({"approval": {"kinds": ["provision"]}}, "Standard_B1", "restore", ["becomes a clone"]),
         ({"approval": {"kinds": ["provision"]}}, "Standard_B1", "provision", ["every provision."]),
         ({"approval": {"kinds": ["provision"]}}, "Standard_B1", "update", []),
         (environment(approval=["update"]), "Standard_B1", "update", ["every update in the environment development"]),

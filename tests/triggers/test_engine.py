@@ -72,7 +72,7 @@ def test_a_call_that_needs_the_engine_is_answered_503(
         NAMED[route].method,
         f"https://app.example/api/{route}",
         headers={"authorization": f"Bearer {portal.token()}", "content-type": "application/json"},
-        params={"api-version": API_VERSION, **query},
+        params={"api-version": API_VERSION, **query, **({"hsm": hsm_name} if route == "list_operations" else {})},
         route_params={"name": hsm_name, "id": claim.operation_id},
         body=json.dumps(body).encode() if NAMED[route].body else b"",
     )

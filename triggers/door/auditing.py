@@ -11,6 +11,7 @@ from domain.errors import ErrorDetail, ServiceError
 from domain.names import HSM_NAME, hsm_of_operation
 from domain.operations import Operation
 from domain.records import Claim
+from domain.share_check_records import AskedCheck
 from domain.trace import Trace
 from triggers.door.calls import Call
 from triggers.routes import Route
@@ -31,7 +32,12 @@ def record_acceptance(claim: Claim) -> None:
             team=claim.team,
             actor=claim.requester,
             client_request_id=claim.trace.client_request_id,
-            detail={"kind": claim.kind, "requestedBy": claim.requested_by, "digest": claim.digest},
+            detail={
+                "kind": claim.kind,
+                "requestedBy": claim.requested_by,
+                "digest": claim.digest,
+                "source": claim.source,
+            },
         )
     )
 
@@ -52,6 +58,33 @@ def record_wish(kind: Literal["decision", "cancel"], operation: Operation, call:
             actor=call.caller.principal,
             outcome=outcome,
             client_request_id=call.trace.client_request_id,
+        )
+    )
+
+
+def record_share_check(check: AskedCheck, operation_id: str, call: Call, outcome: str) -> None:
+    """Record that somebody asked for a share check, is about to record its answer, or did.
+
+    It belongs to the operation whose security domain it is about. Raises ServiceError `audit_unavailable`: then it must
+    not be done.
+    """
+    append(
+        AuditEvent(
+            operation_id=operation_id,
+            at=datetime.now(UTC),
+            kind="share_check",
+            # The chain is of the HSM that it was downloaded from, also where another one was restored from it.
+            hsm=hsm_of_operation(operation_id) or check.hsm,
+            team=check.team,
+            actor=call.caller.principal,
+            outcome=outcome,
+            client_request_id=call.trace.client_request_id,
+            detail={
+                "check": check.id,
+                "hsm": check.hsm,
+                "thumbprint": check.thumbprint,
+                "sha256": check.security_domain_sha256,
+            },
         )
     )
 

@@ -55,7 +55,7 @@ def _try_to_accept(asked: _Asked) -> Accepted | None:
         return running
     record = archive.find_hsm_record(asked.name)
     require_usable_subscription(asked.request.subscription_id, asked.request.location)
-    hsm = _find_own_hsm(asked, record)
+    hsm = find_team_hsm(asked.name, asked.team, asked.request, record)
     # What was asked for last may have been rejected: an HSM is compared with its record.
     if last is not None and hsm is not None and record is not None:
         if _is_finished(hsm, record, last.operation):
@@ -77,25 +77,24 @@ def _find_last(asked: _Asked) -> Last | None:
     return find_last(asked.call, held)
 
 
-def _find_own_hsm(asked: _Asked, record: HsmRecord | None) -> Hsm | None:
+def find_team_hsm(name: str, team: str, request: HsmSpecification, record: HsmRecord | None) -> Hsm | None:
     """Find the HSM of this name if it is the team's; 409 `hsm_exists` where the name is anybody else's."""
-    request = asked.request
     if record is None:
-        require_free_name(request.subscription_id, asked.name)
+        require_free_name(request.subscription_id, name)
         return None
-    if record.team != asked.team:
+    if record.team != team:
         raise hsm_exists()
     _, _, subscription_id, _, resource_group, *_ = record.resource_id.split("/")
-    hsm = resource_manager.find_hsm(subscription_id, resource_group, asked.name)
-    if hsm is not None and not is_ours(hsm, record, asked.team):
+    hsm = resource_manager.find_hsm(subscription_id, resource_group, name)
+    if hsm is not None and not is_ours(hsm, record, team):
         raise hsm_exists()
-    wanted = resource_id(request.subscription_id, request.resource_group, asked.name)
+    wanted = resource_id(request.subscription_id, request.resource_group, name)
     if hsm is not None and wanted.lower() != record.resource_id.lower():
         message = "The HSM is in another subscription or resource group, and cannot be moved here."
         field = "resourceGroup" if subscription_id == request.subscription_id else "subscriptionId"
         raise refused_fields([FieldError(field=field, message=message, code="hsm_differs")])
     if hsm is None:
-        require_free_name(request.subscription_id, asked.name)
+        require_free_name(request.subscription_id, name)
     return hsm
 
 
@@ -116,12 +115,12 @@ def _compare(asked: _Asked, last: Last, hsm: Hsm, record: HsmRecord) -> Accepted
 
 
 def _require_changeable(before: HsmSpecification, hsm: Hsm, request: HsmRequest) -> None:
-    errors = _find_lasting_differences(hsm, before, request) + _find_domain_differences(before, request)
+    errors = find_lasting_differences(hsm, before, request) + _find_domain_differences(before, request)
     if errors:
         raise refused_fields(errors)
 
 
-def _find_lasting_differences(hsm: Hsm, before: HsmSpecification, request: HsmRequest) -> list[FieldError]:
+def find_lasting_differences(hsm: Hsm, before: HsmSpecification, request: HsmSpecification) -> list[FieldError]:
     """Name what differs and never changes, from the moment that the HSM exists."""
     errors = find_differences(hsm, request, own_identity().object_id)
     return errors + find_environment_difference(before, request)
@@ -131,7 +130,7 @@ def _is_finished(hsm: Hsm, record: HsmRecord, operation: Operation) -> bool:
     """Say whether nothing is left to do: made, active, and its security domain where the record says."""
     settled = operation.status == "Succeeded" or operation.withdrawn or operation.kind != "provision"
     receipt = record.security_domain
-    return settled and hsm.active and receipt is not None and archive.is_kept(receipt, hsm.name)
+    return settled and hsm.active and receipt is not None and archive.is_kept(receipt)
 
 
 def _check_changes(hsm: Hsm, request: HsmRequest, record: HsmRecord) -> None:
@@ -139,7 +138,7 @@ def _check_changes(hsm: Hsm, request: HsmRequest, record: HsmRecord) -> None:
 
     See docs/decisions/0001-keys-may-change-until-confirmed.md.
     """
-    errors = _find_lasting_differences(hsm, record.request, request)
+    errors = find_lasting_differences(hsm, record.request, request)
     if hsm.active and record.security_domain is not None:
         errors += _find_domain_differences(record.request, request)
     if errors:

@@ -1,9 +1,9 @@
 """Accepting that an HSM which this service did not make is taken over."""
 
 from clients import archive, resource_manager
-from clients.ownership import find_usable_provider, hsm_exists, is_ours
+from clients.ownership import find_usable_provider, hsm_exists, hsm_ours_already, is_ours
 from domain.adoption import AdoptionRequest, parse_adoption, specify
-from domain.errors import refused_fields, service_error
+from domain.errors import refused_fields
 from domain.hsm import Hsm
 from domain.policy_rules import find_refused_places
 from domain.settings import deployment_policy
@@ -66,9 +66,7 @@ def _find(name: str, request: AdoptionRequest, team: str) -> Hsm:
         raise hsm_not_found()
     record = archive.find_hsm_record(name)
     if is_ours(hsm, record, team):
-        raise service_error(
-            "hsm_ours_already", "The HSM is this team's already.", advice="Read it; PUT and PATCH change it."
-        )
+        raise hsm_ours_already()
     if record is not None and record.team != team:
         raise hsm_exists()
     return hsm

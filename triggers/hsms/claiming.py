@@ -44,6 +44,7 @@ class Wanted(NamedTuple):
     request: HsmRequest | HsmSpecification
     digest: str
     change: InPlaceChange | None = None
+    source: str | None = None
 
 
 def try_until_settled(attempt: Callable[[], Accepted | None]) -> Accepted:
@@ -115,6 +116,7 @@ def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted 
         by_operator=call.caller.operates,
         request=wanted.request,
         change=wanted.change,
+        source=wanted.source,
         digest=wanted.digest,
         claimed_at=datetime.now(UTC).replace(microsecond=0),
         replaced=replaced.model_dump(mode="json", by_alias=True, exclude_none=True) if replaced else None,

@@ -158,7 +158,7 @@ _WARNINGS: Final = (
 def _warn(candidate: Candidate, passed: Collection[str]) -> list[CheckView]:
     """Check what is accepted all the same, and a person may want otherwise."""
     inapplicable = _find_inapplicable(candidate, passed)
-    notices = find_custody_warnings(candidate.request)
+    notices = find_custody_warnings(candidate.whole_request)
     if "administrator" not in inapplicable:
         notices += candidate.administration_warnings
     messages = {notice.code: notice.message for notice in notices}
@@ -180,7 +180,7 @@ def _find_inapplicable(candidate: Candidate, passed: Collection[str]) -> dict[st
         reasons["administrator"] = _unknown_without("name")
     elif candidate.existing is not None and candidate.existing.active:
         reasons["administrator"] = "This does not apply: the HSM is activated, and only it knows its administrators."
-    if all(key.certificate_id is None for key in candidate.request.security_domain.wrapping_keys):
+    if all(key.certificate_id is None for key in candidate.whole_request.security_domain.wrapping_keys):
         reasons["custody"] = "This does not apply: the certificates were sent as PEM, whose keys lie in no vault."
     return reasons
 
@@ -201,6 +201,6 @@ def _list_creations(candidate: Candidate) -> list[Creation]:
             creations.append(Creation(type="Microsoft.Resources/resourceGroups", name=request.resource_group))
         creations.append(Creation(type="Microsoft.KeyVault/managedHSMs", name=candidate.hsm))
     receipt = record.security_domain if record and candidate.existing else None
-    if receipt is None or not archive.is_kept(receipt, candidate.hsm):
+    if receipt is None or not archive.is_kept(receipt):
         creations.append(Creation(type="SecurityDomain", name=candidate.hsm))
     return creations

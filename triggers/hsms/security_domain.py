@@ -3,14 +3,13 @@
 import re
 from typing import Final, Literal, NamedTuple
 
-from clients import archive
+from clients import archive, restores
 from clients.archive import ARCHIVE
 from clients.blobs import list_blobs
-from clients.verification import find_stored_faults, make_verification
-from domain.errors import service_error
+from clients.verification import check_stored, make_verification
 from domain.model import Model
 from domain.operations import Operation
-from domain.records import Claim, HsmRecord, Plan, Receipt
+from domain.records import Claim, Plan, Receipt
 from domain.verifications import Verification
 from triggers.door.calls import Answer, Call
 from triggers.hsms.resource import hsm_name
@@ -63,7 +62,7 @@ class SecurityDomainView(Model):
     """How it was found when it was last verified. Absent where it never was."""
 
 
-class _Kept(NamedTuple):
+class KeptDomain(NamedTuple):
     """The confirmed security domain of an HSM: its receipt, the plan it was made by, and the last claim on the HSM."""
 
     receipt: Receipt
@@ -74,7 +73,7 @@ class _Kept(NamedTuple):
 def get_security_domain(call: Call) -> Answer:
     """Describe an HSM's security domain."""
     name = hsm_name(call)
-    kept = _find(call, name)
+    kept = find_kept_domain(call, name)
     shares = [
         ShareView(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
         for key in kept.plan.wrapping_keys
@@ -94,32 +93,22 @@ def get_security_domain(call: Call) -> Answer:
 def verify_security_domain(call: Call) -> Answer:
     """Verify what is stored now, and record how it was found."""
     name = hsm_name(call)
-    kept = _find(call, name)
-    faults = find_stored_faults(name, kept.receipt, kept.plan)
-    verification = make_verification(name, kept.receipt, kept.plan, faults)
+    kept = find_kept_domain(call, name)
+    verification = make_verification(name, kept.receipt, kept.plan, check_stored(kept.receipt, kept.plan))
     archive.write_verification(verification)
     return Answer(200, verification)
 
 
-def _find(call: Call, name: str) -> _Kept:
+def find_kept_domain(call: Call, name: str) -> KeptDomain:
     """Find an HSM's confirmed security domain; raises ServiceError `hsm_not_found`, `security_domain_not_found`."""
     held = archive.find_claim(name)
     if held is None or not call.sees(held.claim.team):
         raise hsm_not_found()
     record = archive.find_hsm_record(name)
-    receipt = _receipt_of(record, held.claim.team)
-    plan = archive.find_plan(name, receipt.operation_id) if receipt else None
-    if receipt is None or plan is None:
-        raise service_error(
-            "security_domain_not_found",
-            "No security domain of this HSM is stored.",
-            advice="Read the HSM's last operation. Sending the PUT again downloads what is missing.",
-        )
-    return _Kept(receipt, plan, held.claim)
-
-
-def _receipt_of(record: HsmRecord | None, team: str) -> Receipt | None:
-    return record.security_domain if record is not None and record.team == team else None
+    if record is None or record.team != held.claim.team:
+        raise restores.security_domain_not_found()
+    kept = restores.find_kept_domain(record)
+    return KeptDomain(kept.receipt, kept.plan, held.claim)
 
 
 def _list_downloads(call: Call, claim: Claim) -> list[DownloadView]:

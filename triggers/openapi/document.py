@@ -39,6 +39,7 @@ _LEADS_TO: Final = {
     "OperationView": {"id": "$response.body#/id", "name": "$response.body#/hsm"},
     "HsmView": {"id": "$response.body#/lastOperation/id", "name": "$response.body#/name"},
     "OperationPage": {"id": "$response.body#/value/0/id", "name": "$response.body#/value/0/hsm"},
+    "ShareChallenge": {"check": "$response.body#/id", "name": "$response.body#/hsm"},
     "HsmPage": {"name": "$response.body#/value/0/name"},
 }
 

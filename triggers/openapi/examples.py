@@ -12,6 +12,7 @@ _SUBSCRIPTION: Final = "3f0c5c52-6a3b-4f6e-8f0e-5d1f0f6b7a21"
 _PERSON: Final = "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11"
 _APPROVER: Final = {"tenantId": _TENANT, "objectId": "d2c7a4f0-6f1b-4a0e-9c55-0a4b8e3f7c12", "kind": "person"}
 _ADMINISTRATOR: Final = "6b8a4a0f-5b0e-4c38-9a51-3c1d4f0f7a11"
+_THUMBPRINT: Final = "q1Vb0T3x8mYzJw5kN2rL7cF4hD9sG6aPoUeIiXyZ0Qk"
 _OPERATION: Final = "contoso-hsm-01M865B00Y7ESBKJG8B3PHY3ZA"
 _RESOURCE: Final = (
     f"/subscriptions/{_SUBSCRIPTION}/resourceGroups/rg-hsm/providers/Microsoft.KeyVault/managedHSMs/contoso-hsm"
@@ -56,6 +57,22 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
         "resourceGroup": "rg-hsm",
         "environment": "production",
         "requestedBy": _PERSON,
+    },
+    "rewrap_security_domain": {
+        "securityDomain": HSM_REQUEST["securityDomain"],
+        "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
+    },
+    "ask_share_check": {"thumbprint": _THUMBPRINT},
+    "answer_share_check": {
+        "challengeId": "01M865B00Y7ESBKJG8B3PHY3ZA",
+        "securityDomainSha256": "0c5c9a3e6b1f0f4d7f0f9a8d2f5a4e3b6c7d8e9f0a1b2c3d4e5f60718293a4b5",
+        "thumbprint": _THUMBPRINT,
+        "proof": "2cZ5m1o9vQ0Jm1Qk4sZr8eYy3p7Jd6uX0aTnB5hWlGk",
+    },
+    "restore_hsm": {
+        **{name: value for name, value in HSM_REQUEST.items() if name != "securityDomain"},
+        "source": {"hsm": "lost-hsm"},
+        "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
     },
     "approve_operation": _DECISION,
     "reject_operation": _DECISION,
@@ -175,11 +192,28 @@ _VERIFICATION: Final = {
     "sha256": _SHA256,
     "verifiedAt": "2026-11-24T07:23:02.000Z",
     "faults": [],
+    "checks": [
+        {"name": "hash", "title": "Its bytes are those of the receipt", "verdict": "Passed"},
+    ],
     "quorumHealth": "Healthy",
     "shares": [
-        {"thumbprint": share["thumbprint"], "custodian": share["custodian"], "certificate": "Usable"}
+        {
+            "thumbprint": share["thumbprint"],
+            "custodian": share["custodian"],
+            "certificate": "Usable",
+            "key": "Usable",
+            "purgeProtection": True,
+            "certificateExpired": False,
+        }
         for share in _SHARES
     ],
+    "notices": [],
+}
+_LAST_CHECK: Final = {
+    "id": "01M865B00Y7ESBKJG8B3PHY3ZA",
+    "at": "2026-11-24T09:12:44.000Z",
+    "by": _PORTAL,
+    "securityDomainSha256": _SHA256,
 }
 
 _HSM: Final[dict[str, Any]] = {
@@ -260,6 +294,35 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
         "verification": _VERIFICATION,
     },
     "Verification": _VERIFICATION,
+    "ShareChallenge": {
+        "id": _LAST_CHECK["id"],
+        "hsm": "contoso-hsm",
+        "securityDomainSha256": _SHA256,
+        "thumbprint": _THUMBPRINTS[0],
+        "encryptedNonce": "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k",
+        "expiresAt": "2026-12-08T09:00:00.000Z",
+    },
+    "AnswerAccepted": {"hsm": "contoso-hsm", "thumbprint": _THUMBPRINTS[0], "check": _LAST_CHECK},
+    "ShareChecks": {
+        "hsm": "contoso-hsm",
+        "securityDomainSha256": _SHA256,
+        "custodians": [
+            {"custodian": "Custodian 1", "thumbprint": _THUMBPRINTS[0], "counts": True, "lastCheck": _LAST_CHECK},
+            {"custodian": "Custodian 2", "thumbprint": _THUMBPRINTS[1], "counts": False},
+        ],
+    },
+    "VerificationRuns": {
+        "running": False,
+        "lastRun": {
+            "startedAt": "2026-11-24T03:00:00.000Z",
+            "finishedAt": "2026-11-24T03:00:31.000Z",
+            "seconds": 31.0,
+            "complete": True,
+            "counts": {"verified": 41, "failed": 0, "critical": 1, "warning": 2, "unknown": 5},
+            "critical": ["fabrikam-hsm"],
+            "failed": [],
+        },
+    },
     "PolicyView": {
         "subscriptions": [_SUBSCRIPTION],
         "locations": ["norwayeast", "swedencentral"],

@@ -12,6 +12,7 @@ _OPERATION_ID: Final = {
     "maxLength": 51,
     "pattern": "^[a-z](-?[a-z0-9]){2,23}-[0-9A-HJKMNP-TV-Z]{26}$",
 }
+_ULID: Final = {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{26}$"}
 _ETAGS: Final = {"type": "string", "pattern": r'^(\*|"[!#-+.-~-]{0,200}"(, ?"[!#-+.-~-]{0,200}"){0,20})$'}
 
 # What has an ETag wherever it is answered.
@@ -19,6 +20,7 @@ _VERSIONED: Final = ("HsmView", "ApiDescription")
 
 _PATH: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "name": (_HSM_NAME, "The HSM's name. Case makes no difference: it is lower-cased."),
+    "check": (_ULID, "The id of a share check, as its challenge has it."),
     "id": (_OPERATION_ID, "The operation's id, as the answer that accepted it has it."),
 }
 

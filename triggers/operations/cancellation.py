@@ -13,7 +13,7 @@ from domain.records import Cancellation, Claim
 from triggers.door.auditing import record_wish
 from triggers.door.calls import Answer, Call
 from triggers.door.problems import Refusal, show
-from triggers.operations.instances import ensure_started, find_operation_of, wake
+from triggers.operations.instances import ensure_started, find_operation_of, wake, wake_for_restore_blob
 from triggers.operations.resource import POLL_SECONDS
 from triggers.operations.views import find_visible_operation, view_operation
 from triggers.representations import OperationView
@@ -33,6 +33,7 @@ def cancel_operation(call: Call) -> Answer:
     canceled = find_operation_of(claim, call.client)
     if canceled.has_begun("await_approval"):
         wake(operation.id, call.client)
+    wake_for_restore_blob(canceled, call.client)
     headers = {"Operation-Location": call.url(f"operations/{operation.id}"), "Retry-After": POLL_SECONDS}
     return Answer(202, _view(claim, canceled), headers)
 
@@ -69,10 +70,16 @@ def _require_in_time(claim: Claim, operation: Operation) -> None:
 
 
 def _too_late(kind: OperationKind) -> ServiceError:
-    if kind == "provision":
+    if kind in ("provision", "rewrap"):
         return service_error(
             "cancel_too_late",
             "The security domain is being downloaded: from then until it is verified nothing may stop.",
+            advice="Wait for the end. The HSM exists and is billed; delete and purge it if nobody needs it.",
+        )
+    if kind == "restore":
+        return service_error(
+            "cancel_too_late",
+            "The security domain is being uploaded, or was.",
             advice="Wait for the end. The HSM exists and is billed; delete and purge it if nobody needs it.",
         )
     return service_error(

@@ -14,7 +14,13 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 from clients import archive
 from domain.errors import ErrorDetail, ServiceError, service_error
 from domain.fields import OperationKind
-from domain.names import DECIDED, approval_instance_id, instance_id
+from domain.names import (
+    DECIDED,
+    RESTORE_BLOB_THERE,
+    approval_instance_id,
+    instance_id,
+    restore_blob_instance_id,
+)
 from domain.operations import Operation, accepted_operation
 from domain.records import Claim
 from domain.summaries import ClaimSummary
@@ -24,6 +30,8 @@ ORCHESTRATIONS: Final[dict[OperationKind, str]] = {
     "provision": "hsm_provisioning",
     "update": "hsm_update",
     "adopt": "hsm_adoption",
+    "rewrap": "security_domain_rewrap",
+    "restore": "hsm_restore",
 }
 STARTS_WITHIN: Final = timedelta(minutes=1)
 START_ATTEMPTS: Final = 6
@@ -39,11 +47,12 @@ def find_instance(claim: Claim | ClaimSummary, client: df.SyncDurableFunctionsCl
     try:
         state = client.get_orchestration_state(instance_id(claim.hsm))
     except grpc.RpcError:
-        raise _engine_unavailable() from None
+        raise engine_unavailable() from None
     return state if state is not None and state.get_input() == claim.operation_id else None
 
 
-def _engine_unavailable() -> ServiceError:
+def engine_unavailable() -> ServiceError:
+    """Make the error of an engine that does not answer."""
     return service_error(
         "engine_unavailable",
         "The engine that carries out operations does not answer.",
@@ -99,12 +108,24 @@ def ensure_started(claim: Claim, client: df.SyncDurableFunctionsClient) -> None:
 
 def wake(operation_id: str, client: df.SyncDurableFunctionsClient) -> None:
     """Wake whoever waits for the approval of an operation; where that fails, a timer does later."""
+    _raise_event(approval_instance_id(operation_id), DECIDED, client)
+
+
+def wake_for_restore_blob(operation: Operation, client: df.SyncDurableFunctionsClient) -> bool:
+    """Wake whoever waits for the restore blob of an operation; False where nobody does."""
+    waiting = [step for step in operation.steps if step.name == "await_restore_blob" and step.status == "Running"]
+    for step in waiting:
+        _raise_event(restore_blob_instance_id(operation.id, step.round or 1), RESTORE_BLOB_THERE, client)
+    return bool(waiting)
+
+
+def _raise_event(instance: str, event: str, client: df.SyncDurableFunctionsClient) -> None:
     import grpc
 
     try:
-        client.raise_orchestration_event(approval_instance_id(operation_id), DECIDED)
+        client.raise_orchestration_event(instance, event)
     except grpc.RpcError:
-        _log.warning("the event %s did not reach operation %s", DECIDED, operation_id)
+        _log.warning("the event %s did not reach %s", event, instance)
 
 
 def find_operation_of(claim: Claim, client: df.SyncDurableFunctionsClient) -> Operation:

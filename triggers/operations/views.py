@@ -3,10 +3,12 @@
 import azure.durable_functions as df
 
 from clients import archive
+from clients.restores import restore_blob_url
 from domain.errors import service_error
 from domain.names import hsm_of_operation
 from domain.operations import Operation, replaced_operation
 from domain.records import Claim, Plan
+from domain.restores import RecordedTransferKey
 from domain.steps import STEP_TITLES
 from triggers.door.calls import Call
 from triggers.operations.instances import find_operation_of
@@ -15,6 +17,7 @@ from triggers.representations import (
     OperationView,
     PlannedKey,
     PlanView,
+    RestoreBlobView,
     StepView,
 )
 
@@ -58,12 +61,24 @@ def describe_claimed_operation(claim: Claim, client: df.SyncDurableFunctionsClie
 def view_operation(operation: Operation) -> OperationView:
     """Show an operation."""
     pinned = archive.find_pinned_plan(operation.hsm, operation.id)
+    key = _find_transfer_key(operation)
     return OperationView(
         **{name: getattr(operation, name) for name in _TAKEN_OVER},
         steps=[StepView(**dict(step), title=STEP_TITLES[step.name]) for step in operation.steps],
         plan=_view_plan(pinned.plan) if pinned else None,
         approval=_view_approval(pinned) if pinned else None,
+        transfer_key=key,
+        restore_blob=_view_restore_blob(operation) if key else None,
     )
+
+
+def _find_transfer_key(operation: Operation) -> RecordedTransferKey | None:
+    fetched = operation.kind == "restore" and operation.has_begun("fetch_transfer_key")
+    return archive.find_transfer_key(operation.hsm, operation.id) if fetched else None
+
+
+def _view_restore_blob(operation: Operation) -> RestoreBlobView:
+    return RestoreBlobView(url=restore_blob_url(operation.id), seen=archive.find_restore_blob_state(operation.id))
 
 
 _TAKEN_OVER = (
@@ -86,6 +101,8 @@ def _view_plan(plan: Plan) -> PlanView:
         quorum=plan.quorum,
         change=plan.change,
         found=plan.found,
+        replaces=plan.replaces,
+        source=plan.source,
         wrapping_keys=[
             PlannedKey(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
             for key in plan.wrapping_keys

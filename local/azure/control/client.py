@@ -114,10 +114,17 @@ class ControlClient:
         return str(self._send("POST", "subscriptions", NewSubscription(registered=registered))["id"])
 
     def create_vault(
-        self, name: str, *, restricted: bool = False, assignments: dict[str, list[str]] | None = None
+        self,
+        name: str,
+        *,
+        restricted: bool = False,
+        purge_protection: bool = False,
+        assignments: dict[str, list[str]] | None = None,
     ) -> None:
         """Make a vault, open to everybody of the tenant or only to those who are assigned something."""
-        self._send("POST", "vaults", NewVault(name=name, restricted=restricted, assignments=assignments or {}))
+        assigned = assignments or {}
+        new = NewVault(name=name, restricted=restricted, purge_protection=purge_protection, assignments=assigned)
+        self._send("POST", "vaults", new)
 
     def change_storage(
         self,
@@ -148,6 +155,10 @@ class ControlClient:
         """Say how the next exports end."""
         self._send("POST", "exports/outcomes", ExportOutcomes.model_validate({"outcomes": outcomes}))
 
+    def queue_upload_outcomes(self, *outcomes: str) -> None:
+        """Say how the next uploads of a security domain end."""
+        self._send("POST", "uploads/outcomes", ExportOutcomes.model_validate({"outcomes": outcomes}))
+
     def fail_provisioning(self, count: int) -> None:
         """Let the next creations fail."""
         self._send("POST", "transitions/provisioning-failures", ProvisioningFailures(count=count))
@@ -164,6 +175,10 @@ class ControlClient:
     def change_private_callers(self, hsm: str, *object_ids: str) -> None:
         """Say who reaches an HSM over a private endpoint."""
         self._send("PUT", f"hsms/{hsm}/private-callers", PrivateCallers(object_ids=list(object_ids)))
+
+    def replace_transfer_key(self, hsm: str) -> None:
+        """Have an HSM that waits for a security domain make another transfer key."""
+        self._session.delete(f"{self._url}/hsms/{hsm}/transfer-key", timeout=10).raise_for_status()
 
     def change_resource_manager(self, **changes: Any) -> None:
         """Change fields of `ResourceManagerChange`: the quota, regions without capacity, operations that never end."""

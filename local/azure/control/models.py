@@ -174,6 +174,7 @@ class NewVault(ControlModel):
 
     name: str
     restricted: bool = False
+    purge_protection: bool = False
     assignments: dict[str, list[str]] = Field(default_factory=dict)
 
 
@@ -204,7 +205,7 @@ class ExportMode(ControlModel):
 
 
 class ExportOutcomes(ControlModel):
-    """How the next exports end, one after the other."""
+    """How the next exports, or uploads, of a security domain end, one after the other."""
 
     outcomes: list[Literal["Success", "Failed"]]
 

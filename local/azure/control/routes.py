@@ -45,7 +45,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
 
     async def post_vault(request: Request) -> Response:
         new = models.NewVault.model_validate_json(await request.body())
-        vault = world.vaults.create(new.name, restricted=new.restricted)
+        vault = world.vaults.create(new.name, restricted=new.restricted, purge_protection=new.purge_protection)
         for object_id, granted in new.assignments.items():
             vault.access.assign(object_id, granted)
         return _json(new, 201)
@@ -82,6 +82,11 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         world.export_rules.outcomes.extend(new.outcomes)
         return _json(new, 201)
 
+    async def post_upload_outcomes(request: Request) -> Response:
+        new = models.ExportOutcomes.model_validate_json(await request.body())
+        world.export_rules.upload_outcomes.extend(new.outcomes)
+        return _json(new, 201)
+
     async def post_failures(request: Request) -> Response:
         new = models.ProvisioningFailures.model_validate_json(await request.body())
         world.manager.failures_to_come = new.count
@@ -99,6 +104,13 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
             raise ServiceFault(404, "HsmNotFound", "There is no such HSM.")
         hsm.private_callers = {name.lower() for name in callers.object_ids}
         return _json(callers)
+
+    async def delete_transfer_key(request: Request) -> Response:
+        hsm = world.manager.find_live(request.path_params["hsm"])
+        if hsm is None:
+            raise ServiceFault(404, "HsmNotFound", "There is no such HSM.")
+        hsm.replace_transfer_key()
+        return Response(status_code=204)
 
     async def put_resource_manager(request: Request) -> Response:
         change = models.ResourceManagerChange.model_validate_json(await request.body())
@@ -206,12 +218,14 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/exports/mode", put_mode, methods=["PUT"]),
         Route("/exports/outcomes", post_outcomes, methods=["POST"]),
         Route("/exports/{hsm}", get_exports),
+        Route("/uploads/outcomes", post_upload_outcomes, methods=["POST"]),
         Route("/transitions/provisioning-failures", post_failures, methods=["POST"]),
         Route("/registration", put_registration, methods=["PUT"]),
         Route("/hsms", get_hsms),
         Route("/hsms", delete_hsms, methods=["DELETE"]),
         Route("/hsms/{hsm}", delete_hsm, methods=["DELETE"]),
         Route("/hsms/{hsm}/private-callers", put_private_callers, methods=["PUT"]),
+        Route("/hsms/{hsm}/transfer-key", delete_transfer_key, methods=["DELETE"]),
         Route("/resource-manager", put_resource_manager, methods=["PUT"]),
         Route("/holds", post_hold, methods=["POST"]),
         Route("/holds/{id}", get_hold),

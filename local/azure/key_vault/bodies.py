@@ -39,6 +39,12 @@ class Update(WireModel):
     tags: dict[str, str] | None = None
 
 
+class KeyUpdate(WireModel):
+    """Changes the key of a version alone."""
+
+    attributes: Attributes = Field(default_factory=Attributes)
+
+
 class Operation(WireModel):
     """Asks a key to do something with a value."""
 

@@ -27,7 +27,7 @@ def describe_certificate(vault: Vault, certificate: Certificate, version: Versio
         "sid": f"{vault.url}/secrets/{place}",
         "x5t": _thumbprint(version),
         "cer": base64.b64encode(version.certificate.public_bytes(Encoding.DER)).decode(),
-        "attributes": _describe_attributes(version),
+        "attributes": _describe_attributes(vault, version),
         **_describe_tags(version),
     }
 
@@ -57,7 +57,7 @@ def describe_item(vault: Vault, certificate: Certificate, version: Version, *, w
     return {
         "id": f"{vault.url}/certificates/{certificate.name}{suffix}",
         "x5t": _thumbprint(version),
-        "attributes": _describe_attributes(version),
+        "attributes": _describe_attributes(vault, version),
         **_describe_tags(version),
     }
 
@@ -103,7 +103,7 @@ def describe_key(vault: Vault, certificate: Certificate, version: Version) -> Js
             "key_ops": version.key_operations,
             **_describe_public_key(version),
         },
-        "attributes": _describe_attributes(version) | exportable,
+        "attributes": _describe_key_attributes(vault, version) | exportable,
         "managed": True,
         **_describe_tags(version),
     }
@@ -114,7 +114,7 @@ def describe_key_item(vault: Vault, certificate: Certificate, version: Version, 
     suffix = f"/{version.id}" if with_version else ""
     return {
         "kid": f"{vault.url}/keys/{certificate.name}{suffix}",
-        "attributes": _describe_attributes(version),
+        "attributes": _describe_key_attributes(vault, version),
         "managed": True,
         **_describe_tags(version),
     }
@@ -129,7 +129,7 @@ def describe_secret(vault: Vault, certificate: Certificate, version: Version, va
         "id": f"{vault.url}/secrets/{place}",
         "kid": f"{vault.url}/keys/{place}",
         "managed": True,
-        "attributes": _describe_attributes(version),
+        "attributes": _describe_attributes(vault, version),
         **_describe_tags(version),
     }
 
@@ -140,14 +140,18 @@ def _thumbprint(version: Version) -> str:
     return encode(digest)
 
 
-def _describe_attributes(version: Version) -> Json:
+def _describe_key_attributes(vault: Vault, version: Version) -> Json:
+    return _describe_attributes(vault, version) | {"enabled": version.usable_key}
+
+
+def _describe_attributes(vault: Vault, version: Version) -> Json:
     return {
         "enabled": version.enabled,
         "nbf": int(version.certificate.not_valid_before_utc.timestamp()),
         "exp": int(version.certificate.not_valid_after_utc.timestamp()),
         "created": version.created,
         "updated": version.updated,
-        "recoveryLevel": "Recoverable+Purgeable",
+        "recoveryLevel": vault.recovery_level,
         "recoverableDays": RECOVERABLE_DAYS,
     }
 

@@ -39,7 +39,9 @@ def make_deletion_routes(door: Door) -> list[Route]:
         return JSONResponse(describe_latest(vault, vault.recover(request.path_params["name"])))
 
     async def purge(request: Request) -> Response:
-        """Destroy a deleted certificate.
+        """Destroy a deleted certificate; 403 where the vault has purge protection.
+
+        Assumes: the inner code `ForbiddenByPolicy`.
 
         Leaves out: the seconds that it takes in reality: it ends at once.
         """

@@ -41,6 +41,15 @@ def disabled(kind: str, operation: str) -> ServiceFault:
     return make_fault(403, "Forbidden", f"{kind.capitalize()}Disabled", message)
 
 
+def purge_protected(vault: str) -> ServiceFault:
+    """Make the 403 for a purge in a vault that has purge protection."""
+    message = (
+        'Operation "purge" is not allowed because purge protection is enabled for this vault. Key Vault service will '
+        f"automatically purge it after the retention period has passed.\r\nVault: {vault}"
+    )
+    return make_fault(403, "Forbidden", "ForbiddenByPolicy", message)
+
+
 def bad_parameter(member: str, reason: str) -> ServiceFault:
     """Make the 400 for a member of a body; the value, which may be a secret, is not repeated."""
     return ServiceFault(400, "BadParameter", f"Property {member} has an invalid value: {reason}")

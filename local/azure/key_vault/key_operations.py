@@ -41,7 +41,7 @@ _CURVE_ALGORITHMS: Final = {"secp256r1": "ES256", "secp256k1": "ES256K", "secp38
 
 def check_usable(version: Version, operation: KeyOperation) -> None:
     """Refuse what a version's key does not do; raises ServiceFault 403."""
-    if not version.enabled:
+    if not version.usable_key:
         raise disabled("key", operation)
     if operation not in version.key_operations:
         message = f"Operation {operation} is not permitted on this key."

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.azure.key_vault.access import Door
-from local.azure.key_vault.bodies import Operation, Verification, read_body
+from local.azure.key_vault.bodies import KeyUpdate, Operation, Verification, read_body
 from local.azure.key_vault.bundles import describe_key, describe_key_item, describe_secret, encode
 from local.azure.key_vault.faults import disabled
 from local.azure.key_vault.key_operations import KeyOperation, check_usable, operate, verify
@@ -38,8 +38,20 @@ def make_key_routes(door: Door) -> list[Route]:
         """
         vault, name = door.enter(request, "keys/read"), request.path_params["name"]
         version = vault.find_version(name, request.path_params.get("version", ""), "key")
-        if not version.enabled:
+        if not version.usable_key:
             raise disabled("key", "get")
+        return JSONResponse(describe_key(vault, vault.find(name), version))
+
+    async def update_key(request: Request) -> Response:
+        """Enable or disable the key of a version of a certificate, and leave the certificate as it is.
+
+        Leaves out: tags, dates and operations of a key.
+
+        Assumes: that it is allowed of a key which belongs to a certificate.
+        """
+        vault, name = door.enter(request, "keys/update/action"), request.path_params["name"]
+        version = vault.find_version(name, request.path_params.get("version", ""), "key")
+        version.change_key(read_body(KeyUpdate, await request.body()))
         return JSONResponse(describe_key(vault, vault.find(name), version))
 
     async def list_keys(request: Request) -> Response:
@@ -89,6 +101,7 @@ def make_key_routes(door: Door) -> list[Route]:
         Route("/keys", list_keys),
         Route("/keys/{name}/versions", list_key_versions),
         *[Route(f"/keys/{{name}}{suffix}", get_key) for suffix in ("", "/", "/{version}")],
+        *[Route(f"/keys/{{name}}{suffix}", update_key, methods=["PATCH"]) for suffix in ("", "/", "/{version}")],
         *[Route(f"/keys/{{name}}/{{version}}/{word}", use_key, methods=["POST"]) for word in _OPERATIONS],
         # Where a client names no version, its place in the path stays empty.
         *[Route(f"/keys/{{name}}//{word}", use_key, methods=["POST"]) for word in _OPERATIONS],

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from local.azure.core.data_access import DataAccess
 from local.azure.core.errors import ServiceFault
-from local.azure.key_vault.bodies import Creation, Import, Update
-from local.azure.key_vault.faults import bad_parameter, deleted_not_found, name_is_deleted, not_found
+from local.azure.key_vault.bodies import Creation, Import, KeyUpdate, Update
+from local.azure.key_vault.faults import bad_parameter, deleted_not_found, name_is_deleted, not_found, purge_protected
 from local.azure.key_vault.importing import Imported, describe_imported
 from local.azure.key_vault.issuing import Issued, PrivateKey
 from local.azure.key_vault.policy import KeyUsageName, Policy, StoredPolicy
@@ -44,10 +44,16 @@ class Version:
     private_key: PrivateKey | None = field(default=None, repr=False)
     chain: list[x509.Certificate] = field(default_factory=list)
     enabled: bool = True
+    key_enabled: bool = True
     tags: dict[str, str] = field(default_factory=dict)
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     created: int = field(default_factory=lambda: int(time.time()))
     updated: int = field(default_factory=lambda: int(time.time()))
+
+    @property
+    def usable_key(self) -> bool:
+        """Whether its key may be read and used: it goes with the certificate, and can be disabled alone."""
+        return self.enabled and self.key_enabled
 
     @property
     def key_operations(self) -> list[str]:
@@ -63,6 +69,12 @@ class Version:
             self.enabled = update.attributes.enabled
         if update.tags is not None:
             self.tags = update.tags
+        self.updated = int(time.time())
+
+    def change_key(self, change: KeyUpdate) -> None:
+        """Change what can be changed of its key alone."""
+        if change.attributes.enabled is not None:
+            self.key_enabled = change.attributes.enabled
         self.updated = int(time.time())
 
 
@@ -103,6 +115,7 @@ class Vault:
 
     def __init__(self, name: str, clock: Clock, *, restricted: bool = False) -> None:
         self.name = name
+        self.purge_protection = False
         self.access = DataAccess(ROLES, restricted)
         self._clock = clock
         self._certificates: dict[str, Certificate] = {}
@@ -112,6 +125,11 @@ class Vault:
     def url(self) -> str:
         """Where it is."""
         return f"https://{self.name}.vault.azure.net"
+
+    @property
+    def recovery_level(self) -> str:
+        """What becomes of what is deleted from it."""
+        return "Recoverable" if self.purge_protection else "Recoverable+Purgeable"
 
     def certificates(self) -> list[Certificate]:
         """List the certificates by name."""
@@ -193,8 +211,10 @@ class Vault:
         return item.certificate
 
     def purge(self, name: str) -> None:
-        """Delete a deleted certificate for good; raises ServiceFault 404."""
+        """Delete a deleted certificate for good; raises ServiceFault 404, and 403 where purge protection is on."""
         self.find_deleted(name)
+        if self.purge_protection:
+            raise purge_protected(self.name)
         del self._deleted[name.lower()]
 
     def _add(self, name: str, policy: Policy, version: Version, body: Creation | Import | None) -> Certificate:
@@ -219,10 +239,14 @@ class Vaults:
         self._clock = clock
         self._vaults: dict[str, Vault] = {}
 
-    def create(self, name: str, *, restricted: bool = False) -> Vault:
-        """Make a vault, or give the one of this name with its access as it is now asked for."""
+    def create(self, name: str, *, restricted: bool = False, purge_protection: bool = False) -> Vault:
+        """Make a vault, or give the one of this name with its access as it is now asked for.
+
+        Purge protection that is on stays on.
+        """
         vault = self._vaults.setdefault(name.lower(), Vault(name.lower(), self._clock))
         vault.access.restricted = restricted
+        vault.purge_protection = vault.purge_protection or purge_protection
         return vault
 
     def find(self, name: str) -> Vault:

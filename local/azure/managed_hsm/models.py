@@ -43,10 +43,11 @@ class Export:
 
 @dataclass
 class ExportRules:
-    """How exports behave, for all HSMs; the control API decides."""
+    """How exports behave, and uploads end, for all HSMs; the control API decides."""
 
     during_activation: Literal["again", "refuse"] = "again"
     outcomes: deque[str] = field(default_factory=deque)
+    upload_outcomes: deque[str] = field(default_factory=deque)
 
 
 @dataclass
@@ -112,11 +113,18 @@ class ManagedHsm:
             self.transfer_key = self.transfer_key or make_transfer_key(f"{self.name}.managedhsm.azure.net")
             return self.transfer_key
 
-    def record_upload(self, domain: dict[str, bytes], timing: Timing) -> None:
+    def replace_transfer_key(self) -> None:
+        """Have another transfer key made when it is next asked for; only the control API does that."""
+        with self.lock:
+            self.transfer_key = None
+
+    def record_upload(self, domain: dict[str, bytes], rules: ExportRules, timing: Timing) -> None:
         """Take in another HSM's security domain, and its keys' hierarchy with it; raises ServiceFault 409."""
         self.check_upload()
-        self.domain = domain
-        self.upload = timing.begin([("InProgress", timing.upload_seconds)], "Success")
+        outcome = rules.upload_outcomes.popleft() if rules.upload_outcomes else "Success"
+        if outcome == "Success":
+            self.domain = domain
+        self.upload = timing.begin([("InProgress", timing.upload_seconds)], outcome)
 
     def check_upload(self) -> None:
         """Refuse a security domain while one is confirmed, or after that; raises ServiceFault 409."""

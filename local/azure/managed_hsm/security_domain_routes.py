@@ -23,7 +23,11 @@ _DOWNLOADING: Final = {
     "Success": "The resource is active.",
     "Failed": "The Security Domain could not be confirmed.",
 }
-_UPLOADING: Final = {**_DOWNLOADING, "InProgress": "The Security Domain is being restored."}
+_UPLOADING: Final = {
+    "InProgress": "The Security Domain is being restored.",
+    "Success": "The resource is active.",
+    "Failed": "The Security Domain could not be restored.",
+}
 
 
 class WrappingKey(BaseModel):
@@ -96,14 +100,15 @@ def make_security_domain_routes(door: Door, rules: ExportRules, timing: Timing) 
         if hsm.transfer_key is None:
             raise conflict("The Managed HSM is not in recovery: read its transfer key first.")
         domain = await run_in_threadpool(open_restore_blob, asked.value, hsm.transfer_key)
-        hsm.record_upload(domain, timing)
+        hsm.record_upload(domain, rules, timing)
         body = {"status": "InProgress", "status_details": _UPLOADING["InProgress"]}
         return JSONResponse(body, status_code=202, headers=_pending(request, "upload"))
 
     async def get_upload(request: Request) -> Response:
         """Give the status of the upload.
 
-        Assumes: 404 before any upload.
+        Assumes: 404 before any upload. After one that failed, by the control API: `Failed`, and the HSM stays
+        `NotActivated`, with its transfer key.
         """
         hsm = door.enter(request, "securitydomain/upload/read")
         if hsm.upload is None:

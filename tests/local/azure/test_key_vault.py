@@ -695,3 +695,39 @@ def test_asynchronous_clients_do_the_same(azure: LocalAzure, vault: str, applica
             await client.purge_deleted_certificate("ada")
 
     asyncio.run(run())
+
+
+def test_a_key_is_disabled_alone(client: CertificateClient, credential: TokenCredential) -> None:
+    made = create(client, "ada", wrapping_policy())
+    assert made.properties
+    with KeyClient(client.vault_url, credential) as keys:
+        assert keys.get_key("ada").properties.enabled
+        assert not keys.update_key_properties("ada", made.properties.version, enabled=False).properties.enabled
+        with pytest.raises(HttpResponseError) as raised:
+            keys.get_key("ada", made.properties.version)
+        assert code_of(raised) == (403, "Forbidden", "KeyDisabled")
+        assert [version.enabled for version in keys.list_properties_of_key_versions("ada")] == [False]
+        found = client.get_certificate("ada").properties
+        assert found
+        assert found.enabled
+        keys.update_key_properties("ada", enabled=True)
+        assert keys.get_key("ada").properties.enabled
+
+
+def test_purge_protection_shows_and_holds(control: ControlClient, credential: TokenCredential) -> None:
+    name = f"vault-{next(_NUMBERS)}"
+    control.create_vault(name, purge_protection=True)
+    # On Azure nobody takes it away again.
+    control.create_vault(name)
+    control.plant_certificate(name, "ada", wrapping_certificate(0).public_bytes(Encoding.PEM).decode())
+    with CertificateClient(f"https://{name}.vault.azure.net", credential) as client:
+        properties = client.get_certificate("ada").properties
+        assert properties
+        assert properties.recovery_level == "Recoverable"
+        with KeyClient(client.vault_url, credential) as keys:
+            assert keys.get_key("ada").properties.recovery_level == "Recoverable"
+        client.begin_delete_certificate("ada").wait()
+        with pytest.raises(HttpResponseError, match="purge protection is enabled") as raised:
+            client.purge_deleted_certificate("ada")
+        assert code_of(raised)[:2] == (403, "Forbidden")
+        client.begin_recover_deleted_certificate("ada").wait()

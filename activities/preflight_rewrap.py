@@ -1,0 +1,67 @@
+"""Check for whom a security domain is to be exported again, and pin their certificates."""
+
+from activities.context import claim_of, find_own_hsm, record_missing
+from activities.pinning import candidate_of, pin, pin_keys, tell
+from clients import archive
+from clients.ownership import require_export_allowed
+from clients.preflight import REWRAP_CHECKS
+from domain.custody import find_custody_warnings
+from domain.errors import ServiceError, service_error
+from domain.hsm import Hsm
+from domain.outcomes import Outcome, Work, done
+from domain.records import Claim, Plan, Receipt, Replaced
+from domain.rewrapping import OLD_QUORUM_STILL_OPENS
+
+
+def preflight_rewrap(work: Work) -> Outcome:
+    """Check the new wrapping keys by the policy, pin them and write the plan, which is written once."""
+    claim = claim_of(work, "rewrap", cancelable=True)
+    hsm = find_own_hsm(claim.hsm, claim.team)
+    if not hsm.active:
+        raise _not_active()
+    # Idempotent: a plan that exists was checked when it was written, and it alone holds.
+    plan = archive.find_plan(claim.hsm, claim.operation_id) or _pin(claim, hsm)
+    told = tell(plan)
+    return done(**told.result, resourceId=hsm.resource_id, uri=hsm.uri)
+
+
+def _pin(claim: Claim, hsm: Hsm) -> Plan:
+    request = claim.whole_request
+    candidate = candidate_of(claim)
+    for check in REWRAP_CHECKS:
+        check.run(candidate)
+    require_export_allowed()
+    keys = pin_keys(request, candidate.require_keys())
+    kept = _kept(claim.hsm)
+    if sorted(kept.thumbprints) == sorted(key.thumbprint for key in keys) and kept.quorum == (
+        request.security_domain.quorum
+    ):
+        raise service_error(
+            "rewrap_changes_nothing",
+            "The stored security domain is encrypted to exactly these certificates, with this quorum.",
+            advice="Nothing is to be done. Name other certificates, or new versions of these.",
+        )
+    return pin(
+        claim,
+        hsm.resource_id,
+        request,
+        keys=keys,
+        replaces=Replaced(operation_id=kept.operation_id, sha256=kept.sha256),
+        warnings=[OLD_QUORUM_STILL_OPENS, *find_custody_warnings(request)],
+    )
+
+
+def _kept(name: str) -> Receipt:
+    """Give the receipt of the security domain that is to be replaced."""
+    record = archive.find_hsm_record(name)
+    if record is None or record.security_domain is None:
+        raise record_missing()
+    return record.security_domain
+
+
+def _not_active() -> ServiceError:
+    return service_error(
+        "hsm_not_active",
+        "The HSM is not active, so nothing of it can be exported again.",
+        advice="Send the PUT again: it activates the HSM for the custodians that it names.",
+    )

@@ -1,0 +1,90 @@
+"""What a restore is made of: the stored security domain of another HSM, and the blob that its custodians make of it.
+
+Container `restore-blobs`: `{operation}/restore-blob.json`, written by custodians, deleted once it was uploaded.
+"""
+
+from typing import Final, NamedTuple
+
+from clients import archive
+from clients.blobs import SmallBlob, blob_url, delete_blob, find_small_blob
+from clients.ownership import hsm_ours_already
+from domain.errors import FieldError, ServiceError, refused_fields, service_error
+from domain.hsm import Hsm
+from domain.records import HsmRecord, PinnedSource, Plan, Receipt
+from domain.restores import BLOB_NAME, LARGEST_BLOB
+
+RESTORE_BLOBS: Final = "restore-blobs"
+
+
+class KeptDomain(NamedTuple):
+    """The confirmed security domain of an HSM: the HSM's record, the receipt, and the plan that it was made by."""
+
+    record: HsmRecord
+    receipt: Receipt
+    plan: Plan
+
+    @property
+    def source(self) -> PinnedSource:
+        """What is pinned of it."""
+        return PinnedSource(hsm=self.record.hsm, receipt=self.receipt)
+
+
+def source_not_found() -> ServiceError:
+    """Make the error of a source that does not exist, or not for this caller."""
+    return service_error(
+        "hsm_not_found", "This service has no HSM of the source's name.", advice="Check the name of the source."
+    )
+
+
+def find_kept_domain(record: HsmRecord) -> KeptDomain:
+    """Find the confirmed security domain of an HSM; raises ServiceError `security_domain_not_found`."""
+    receipt = record.security_domain
+    plan = archive.find_plan(receipt.origin, receipt.operation_id) if receipt else None
+    if receipt is None or plan is None:
+        raise security_domain_not_found()
+    return KeptDomain(record, receipt, plan)
+
+
+def security_domain_not_found() -> ServiceError:
+    """Make the error of an HSM of which no security domain is stored."""
+    return service_error(
+        "security_domain_not_found",
+        "No security domain of this HSM is stored.",
+        advice="Read the HSM's last operation. Sending the PUT again downloads what is missing.",
+    )
+
+
+def require_restorable(hsm: Hsm | None, record: HsmRecord | None, source: PinnedSource) -> None:
+    """Check that a security domain can still be brought into an HSM of ours; None where there is none yet.
+
+    One that is active is gone on with only where a restore of the same security domain made it so.
+
+    Raises ServiceError `hsm_ours_already`, `hsm_differs`.
+    """
+    if hsm is None or record is None:
+        return
+    restored = record.restored_from
+    if restored is not None and (restored.hsm, restored.sha256) != (source.hsm, source.receipt.sha256):
+        message = "Another security domain was uploaded to this HSM, or may have been: make another HSM for this one."
+        raise refused_fields([FieldError(field="source.hsm", message=message, code="hsm_differs")])
+    if hsm.active and (restored is None or record.security_domain is not None):
+        raise hsm_ours_already()
+
+
+def find_restore_blob(operation_id: str) -> SmallBlob | None:
+    """Read the restore blob of an operation, if there is one, and its content unless that is too large."""
+    return find_small_blob(RESTORE_BLOBS, _path(operation_id), LARGEST_BLOB)
+
+
+def delete_restore_blob(operation_id: str) -> None:
+    """Delete the restore blob of an operation."""
+    delete_blob(RESTORE_BLOBS, _path(operation_id))
+
+
+def restore_blob_url(operation_id: str) -> str:
+    """Give the address where the restore blob of an operation is to be stored."""
+    return blob_url(RESTORE_BLOBS, _path(operation_id))
+
+
+def _path(operation_id: str) -> str:
+    return f"{operation_id}/{BLOB_NAME}"

@@ -1,0 +1,41 @@
+"""Re-wrapping: the security domain of an HSM that is active is exported again, for other custodians."""
+
+from datetime import datetime
+from typing import Final
+
+from domain.fields import Guid
+from domain.model import Model
+from domain.records import Notice
+from domain.requests import HsmRequest, SecurityDomainRequest, check_request, parse_body
+
+OLD_QUORUM_STILL_OPENS: Final = Notice(
+    code="old_quorum_still_opens",
+    message=(
+        "Re-wrapping revokes nothing: the security domain that was stored before and its wrapping keys still open the "
+        "HSM. Destroy those keys once the new ones were drilled; where they are compromised, move to a new HSM."
+    ),
+)
+
+
+class RewrapRequest(Model):
+    """The body of `POST /api/hsms/{name}/security-domain/rewrap`: the new custodians and their quorum."""
+
+    security_domain: SecurityDomainRequest
+    """To whom the security domain is encrypted from now on, and how many of them open it."""
+    requested_by: Guid | None = None
+    """The Entra object id of the person for whom an application asks. A person leaves it out."""
+
+
+def parse_rewrap(body: bytes) -> RewrapRequest:
+    """Read the body of a re-wrap; raises ServiceError that names each field which cannot be accepted."""
+    return parse_body(RewrapRequest, body)
+
+
+def rewrap(before: HsmRequest, asked: RewrapRequest, now: datetime) -> HsmRequest:
+    """Give what the HSM is to be: as it is, with a security domain for other keys.
+
+    Raises ServiceError that names the fields of the keys which cannot be accepted.
+    """
+    request = before.model_copy(update={"security_domain": asked.security_domain, "requested_by": asked.requested_by})
+    check_request(request, now)
+    return request

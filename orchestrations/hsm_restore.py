@@ -1,0 +1,53 @@
+"""The whole story of a restore: a new HSM that is given the security domain of another one."""
+
+from collections.abc import Generator
+from typing import Any
+
+from durabletask.task import OrchestrationContext
+
+from domain.restore_rules import BLOB_REFUSALS, MAXIMUM_ROUNDS
+from orchestrations.registration import blueprint
+from orchestrations.story import StepFailed, Story
+
+
+@blueprint.orchestration_trigger(context_name="ctx")
+def hsm_restore(ctx: OrchestrationContext, operation_id: str) -> Generator[Any, Any, str]:
+    """Restore one security domain into one HSM; the operation's claim says which."""
+    story = Story(ctx, operation_id, "restore")
+    try:
+        pinned = yield from story.step("preflight_restore")
+        yield from story.await_approval(pinned)
+        story.end_within(pinned["deadlineSeconds"])
+        yield from story.step("create_resource_group")
+        yield from story.step("provision_hsm")
+        ready = yield from story.step("await_ready")
+        key = yield from story.step("fetch_transfer_key")
+        if key["uploaded"]:
+            story.skip("await_restore_blob")
+            story.skip("upload_security_domain")
+        else:
+            yield from _upload_what_custodians_store(story, key["blobAwaitedUntil"], pinned["deadlineSeconds"])
+        yield from story.step("await_restored")
+        restored = yield from story.step("verify_restored")
+        story.succeed({**ready, **restored})
+    except StepFailed as failure:
+        if failure.code == "not_claimed":
+            return "not_claimed"
+        story.fail(failure)
+    yield from story.record()
+    return story.status
+
+
+def _upload_what_custodians_store(story: Story, until: str, deadline_seconds: float) -> Generator[Any, Any]:
+    """Wait for a restore blob and upload it; after one that was refused after all, wait for another."""
+    for number in range(1, MAXIMUM_ROUNDS + 1):
+        yield from story.await_restore_blob(until, number)
+        story.end_within(deadline_seconds)
+        try:
+            yield from story.step("upload_security_domain")
+        except StepFailed as failure:
+            if failure.code not in BLOB_REFUSALS or number == MAXIMUM_ROUNDS:
+                raise
+            story.set_back("upload_security_domain")
+        else:
+            return

@@ -1,0 +1,42 @@
+"""The schedule that the app starts with, whatever its settings say."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from domain.settings import DAILY, find_mistakes, settings, verification_schedule
+
+SCHEDULE = "HSM_PROVISIONER_VERIFICATION_SCHEDULE"
+OTHERS = {
+    "HSM_PROVISIONER_TENANT_ID": "t",
+    "HSM_PROVISIONER_API_AUDIENCE": "api://a",
+    "HSM_PROVISIONER_STORAGE_ACCOUNT_URL": "https://a.blob.core.windows.net",
+    "HSM_PROVISIONER_POLICY": "{}",
+}
+
+
+@pytest.fixture(autouse=True)
+def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in OTHERS.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "schedule"), [(None, DAILY), ("0 */10 * * * *", "0 */10 * * * *"), ("0 30 4 * * Mon-Fri",) * 2]
+)
+def test_the_schedule_is_what_the_setting_says(
+    text: str | None, schedule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if text is not None:
+        monkeypatch.setenv(SCHEDULE, text)
+    assert verification_schedule() == schedule
+
+
+@pytest.mark.parametrize("text", ["daily", "0 3 * * *", "%OTHER%", "0 0 3 * * ;"])
+def test_one_that_is_none_is_named_and_keeps_the_app_from_nothing(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SCHEDULE, text)
+    assert verification_schedule() == DAILY
+    assert any(SCHEDULE in mistake for mistake in find_mistakes())

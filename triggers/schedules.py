@@ -1,0 +1,16 @@
+"""What begins by the clock."""
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from domain.settings import verification_schedule
+from triggers.registration import blueprint
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule=verification_schedule(), run_on_startup=False, use_monitor=True)
+@blueprint.durable_client_input(client_name="client")
+def start_security_domain_verification(timer: func.TimerRequest, client: df.SyncDurableFunctionsClient) -> None:  # noqa: ARG001
+    """Begin to verify all stored security domains, unless that is under way."""
+    from triggers.verification_runs import start_run
+
+    start_run(client)
