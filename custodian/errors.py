@@ -24,6 +24,7 @@ BAD_ANSWERS: Final = frozenset(
         "share_malformed",
         "share_not_opened",
         "shares_contradict",
+        "quorum_impossible",
         "transfer_key_differs",
         "version_1",
         "version_unknown",
