@@ -117,7 +117,7 @@ def candidate_of(claim: Claim) -> Candidate:
         grant=find_grant(deployment_policy(), claim.grant_ids),
         by_operator=claim.by_operator,
         kind=claim.kind,
-        request=claim.whole_request,
+        request=claim.request,
         now=now(),
     )
 

@@ -1,18 +1,17 @@
 """Check that another HSM's security domain can be restored into a new one, and pin which it is."""
 
-from activities.context import claim_of, now
-from activities.pinning import pin, tell
+from activities.context import claim_of
+from activities.pinning import candidate_of, pin, tell
 from clients import archive
-from clients.preflight import RESTORE_CHECKS, Candidate
+from clients.preflight import RESTORE_CHECKS
 from clients.restores import KeptDomain, find_kept_domain, require_restorable, source_not_found
 from clients.verification import check_stored
 from domain.errors import service_error
 from domain.names import resource_id
 from domain.outcomes import Outcome, Work
-from domain.policy_rules import Grant, find_grant
+from domain.policy_rules import Grant
 from domain.records import Claim
 from domain.security_domain.checks import find_faults
-from domain.settings import deployment_policy
 
 
 def preflight_restore(work: Work) -> Outcome:
@@ -21,7 +20,7 @@ def preflight_restore(work: Work) -> Outcome:
     # Idempotent: a plan that exists was checked when it was written, and it alone holds.
     plan = archive.find_plan(claim.hsm, claim.operation_id)
     if plan is None:
-        candidate = _candidate(claim)
+        candidate = candidate_of(claim)
         for check in RESTORE_CHECKS:
             check.run(candidate)
         kept = _find_source(claim, candidate.grant)
@@ -31,19 +30,6 @@ def preflight_restore(work: Work) -> Outcome:
         place = resource_id(asked.subscription_id, asked.resource_group, claim.hsm)
         plan = pin(claim, place, asked, source=kept.source, warnings=[])
     return tell(plan)
-
-
-def _candidate(claim: Claim) -> Candidate:
-    return Candidate(
-        hsm=claim.hsm,
-        team=claim.team,
-        requester=claim.requester,
-        grant=find_grant(deployment_policy(), claim.grant_ids),
-        by_operator=claim.by_operator,
-        kind=claim.kind,
-        request=claim.request,
-        now=now(),
-    )
 
 
 def _find_source(claim: Claim, grant: Grant) -> KeptDomain:

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 from ulid import ULID
 
-from clients import audit_log, blobs, credential
+from clients import audit_log
 from clients.audit_log import append, record_intent, record_result, refuse
 from clients.audit_search import Query, list_records
-from domain import settings
 from domain.audit import AuditEvent, AuditRecord, chain_path, check_chain, parse_path, seal, unseal
 from domain.caller import Principal
 from domain.errors import ServiceError
@@ -25,10 +24,10 @@ from local.azure.control.models import NewFault
 from local.azure.core.faults import Answer, BrokenBody, Reset
 from local.child_process import REPOSITORY
 from local.copy_container import copy_container
-from local.stack import Stack, app_settings
+from local.stack import Stack
 from tests import stored
+from tests.in_process import signed_in_as_the_app
 
-CACHES = (settings.settings, credential.credential, blobs._service)
 NUMBERS = itertools.count(1)
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 APPLICATION = Principal(tenant_id="t", object_id="o", kind="application")
@@ -36,15 +35,8 @@ APPLICATION = Principal(tenant_id="t", object_id="o", kind="application")
 
 @pytest.fixture(autouse=True, scope="module")
 def as_the_app(stack: Stack) -> Iterator[None]:
-    """This process signs in as the app does."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in app_settings(stack.azure).items():
-            patch.setenv(name, value)
-        for cache in CACHES:
-            cache.cache_clear()
+    with signed_in_as_the_app(stack):
         yield
-    for cache in CACHES:
-        cache.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -9,28 +9,19 @@ from uuid import uuid4
 
 import pytest
 
-from clients import credential, resource_manager
 from clients.many_subscriptions import AT_ONCE, KEPT_SECONDS, list_hsms_of
-from domain import settings
 from local.azure.control.models import NewFault, NewHold
 from local.azure.core.faults import Answer, BrokenBody, Delay
-from local.stack import Stack, app_settings
+from local.stack import Stack
+from tests.in_process import signed_in_as_the_app
 
-CACHES = (settings.settings, credential.credential, resource_manager._key_vault)
 READERS = 6
 
 
 @pytest.fixture(autouse=True, scope="module")
 def as_the_app(stack: Stack) -> Iterator[None]:
-    """This process signs in as the app does."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in app_settings(stack.azure).items():
-            patch.setenv(name, value)
-        for cache in CACHES:
-            cache.cache_clear()
+    with signed_in_as_the_app(stack):
         yield
-    for cache in CACHES:
-        cache.cache_clear()
 
 
 @pytest.fixture

@@ -9,33 +9,21 @@ import azure.functions as func
 import pytest
 from durabletask.client import TaskHubGrpcClient
 
-from clients import blobs, credential, resource_manager
-from domain import settings
 from local.portal import Portal
-from local.stack import Stack, app_settings
+from local.stack import Stack
 from tests.custodians import Custodian, request_for
+from tests.in_process import signed_in_as_the_app
 from tests.planting import make_claim, plant
 from triggers.door.gateway import respond
 from triggers.routes import API_VERSION, ROUTES
 
-CACHES = (
-    *(settings.settings, credential.credential, blobs._service),
-    *(resource_manager._key_vault, resource_manager._resources),
-)
 NAMED = {route.name: route for route in ROUTES}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def as_the_app(stack: Stack) -> Iterator[None]:
-    """This process signs in as the app does, with the deployment's policy."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in app_settings(stack.azure).items():
-            patch.setenv(name, value)
-        for cache in CACHES:
-            cache.cache_clear()
+    with signed_in_as_the_app(stack):
         yield
-    for cache in CACHES:
-        cache.cache_clear()
 
 
 @pytest.fixture

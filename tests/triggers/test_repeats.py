@@ -10,23 +10,21 @@ from typing import Any, Final, cast
 import azure.durable_functions as df
 import pytest
 
-from clients import blobs, credential
 from clients.repeats import create_repeat, find_repeat
-from domain import settings
 from domain.caller import Caller
 from domain.errors import ServiceError, service_error
 from domain.repeats import Repeat, fingerprint_of, key_path
 from domain.trace import Trace
 from local.azure.control.models import NewFault
 from local.azure.core.faults import Answer as FaultAnswer
-from local.stack import Stack, app_settings
+from local.stack import Stack
+from tests.in_process import signed_in_as_the_app
 from triggers.door.calls import Answer, Call
 from triggers.door.conditions import Conditions
 from triggers.door.gateway import _NOTHING as NOTHING
 from triggers.door.repeats import REPLAYED, carry_out_once, read_key
 from triggers.routes import Route
 
-CACHES: Final = (settings.settings, credential.credential, blobs._service)
 KEYS: Final = (f"key-{number}" for number in itertools.count())
 ROUTE: Final = Route(
     name="do_it", method="POST", path="things/{name}/do", handler="", summary="", roles=("Hsm.Operate",), answers={}
@@ -35,15 +33,8 @@ ROUTE: Final = Route(
 
 @pytest.fixture(autouse=True, scope="module")
 def as_the_app(stack: Stack) -> Iterator[None]:
-    """This process signs in as the app does."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in app_settings(stack.azure).items():
-            patch.setenv(name, value)
-        for cache in CACHES:
-            cache.cache_clear()
+    with signed_in_as_the_app(stack):
         yield
-    for cache in CACHES:
-        cache.cache_clear()
 
 
 @pytest.fixture
