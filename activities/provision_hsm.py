@@ -62,4 +62,5 @@ def _new_record(plan: Plan) -> HsmRecord:
         request=plan.request,
         created_by=plan.operation_id,
         created_at=now(),
+        made_for_restore=plan.kind == "restore",
     )

@@ -220,8 +220,9 @@ class HsmRecord(Model):
     `request` is what it was last asked to be; of an HSM that was taken over (`adopted`) what it was then, without a
     security domain. `created_by` is the operation that made it or took it over, `created_at` when it was about to make
     it, or when Azure says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`),
-    which tells it from another of the same name; None until it was seen ready. `restored_from` is written before a
-    security domain is uploaded; once it was verified, `security_domain` is the receipt of the other HSM's.
+    which tells it from another of the same name; None until it was seen ready. Of one that was `made_for_restore` its
+    custodians could upload another HSM's security domain past this service. `restored_from` is written before one is
+    uploaded; once it was verified, `security_domain` is the receipt of the other HSM's.
     """
 
     hsm: str
@@ -233,13 +234,15 @@ class HsmRecord(Model):
     created_at: AwareDatetime
     made_at: AwareDatetime | None = None
     adopted: bool = False
+    made_for_restore: bool = False
     security_domain: Receipt | None = None
     restored_from: RestoredFrom | None = None
 
     @property
     def awaits_first_export(self) -> bool:
         """Whether it may hold what this service did not make it with, and none of its security domains is recorded."""
-        return (self.adopted or self.restored_from is not None) and self.security_domain is None
+        may_hold_others = self.adopted or self.made_for_restore or self.restored_from is not None
+        return may_hold_others and self.security_domain is None
 
 
 def whole(request: HsmRequest | HsmSpecification) -> HsmRequest:

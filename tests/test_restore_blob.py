@@ -21,10 +21,11 @@ from local.azure.control.models import NewHold
 from local.policy import policy
 from local.portal import Portal
 from local.stack import Stack, running_stack
-from tests.custodians import Custodian
+from tests.custodians import Custodian, request_for
 from tests.hosts import deployed
 from tests.people import await_step
 from tests.restoring import (
+    ASKING,
     Source,
     announce,
     approve,
@@ -154,6 +155,16 @@ def test_what_somebody_else_uploaded_is_not_called_ours(
     assert (ended["status"], ended["error"]["code"]) == ("Failed", "restored_by_others")
     refused = ask(portal, hsm_name, restore_request(stack, source.hsm, administrators=[stack.portal.object_id]))
     assert (refused.status_code, refused.json()["code"]) == (409, "hsm_ours_already")
+    # Nobody recorded whose secrets it holds: to export them is to take another HSM's, and needs approval.
+    body = request_for(stack, source.custodians, administrators=[stack.portal.object_id])
+    unapproved = portal.put_hsm(hsm_name, body)
+    assert (unapproved.status_code, unapproved.json()["code"]) == (400, "requested_by_missing")
+    asked = portal.put_hsm(hsm_name, {**body, "requestedBy": ASKING})
+    assert asked.status_code == 202, asked.text
+    waiting = await_step(portal, asked.json()["id"], "await_approval")
+    assert "first time" in " ".join(waiting["approval"]["reasons"])
+    portal.send("POST", f"operations/{waiting['id']}/cancel")
+    assert portal.follow(waiting["id"])["status"] == "Canceled"
 
 
 def test_an_upload_that_fails_ends_the_restore_and_the_next_one_goes_on(
