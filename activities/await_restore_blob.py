@@ -33,21 +33,27 @@ def await_restore_blob(work: Work) -> Outcome:
     try:
         blob = read_restore_blob(plan, key)
     except ServiceError as refusal:
-        if refusal.detail.code not in BLOB_REFUSALS:
+        late = _seconds_left(key, moment) <= 0
+        if refusal.detail.code not in BLOB_REFUSALS and not (late and refusal.detail.retryable):
             raise
         return _wait(work.operation_id, key, moment, refusal.detail.code)
     return done(etag=blob.etag)
 
 
 def _wait(operation_id: str, key: RecordedTransferKey, moment: Moment, why: str) -> Outcome:
-    left = (key.blob_awaited_until - moment.now).total_seconds()
+    left = _seconds_left(key, moment)
     if left <= 0:
         raise service_error(
             "restore_blob_late",
             "No restore blob that can be uploaded came in time.",
-            advice="The HSM exists and is billed. Send the request again once custodians can make one, or purge it.",
+            advice="The HSM exists and is billed. Send the request again once custodians can make one. Before anybody "
+            "deletes it, make sure that nobody uploaded a security domain by other means.",
         )
     if moment.remind:
         since, until = utc_text(key.fetched_at), utc_text(key.blob_awaited_until)
         _log.warning("%s has waited for its restore blob since %s, until %s: %s", operation_id, since, until, why)
     return wait(left)
+
+
+def _seconds_left(key: RecordedTransferKey, moment: Moment) -> float:
+    return (key.blob_awaited_until - moment.now).total_seconds()
