@@ -154,7 +154,7 @@ def hsm_gone() -> ServiceError:
     return service_error(
         "hsm_gone",
         "The HSM does not exist, or not any more: Azure did not make it, or somebody deleted it.",
-        advice="A deleted HSM is billed until it is purged. Send the request again to make a new one.",
+        advice="If somebody deleted it and it is needed: az keyvault recover --hsm-name NAME; do not purge it.",
     )
 
 

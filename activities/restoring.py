@@ -126,5 +126,6 @@ def require_ours(restoring: RestoringHsm) -> None:
         raise service_error(
             "restored_by_others",
             "Somebody else uploaded a security domain to the HSM, and nobody knows which.",
-            advice="Do not use this HSM for what was to be restored. Purge it, and restore into another one.",
+            advice="Do not use this HSM for what was to be restored, and restore into another one. Before anybody "
+            "deletes it, find out who uploaded what: it may be what you look for.",
         )

@@ -19,7 +19,7 @@ _log = logging.getLogger("hsm_provisioner.existing")
 _NOTHING: Final = "No HSM exists, and nothing is billed. Send the request again to start anew."
 _NOT_OURS: Final = "The HSM was not taken over, and nothing was changed. Send the request again to have it pinned anew."
 _BILLED: Final = "The HSM is billed. Send the request again to go on from here, or delete and purge it to end its cost."
-_IN_USE: Final = "The HSM is there as before, and billed. Send the request again to go on from here."
+_IN_USE: Final = "The HSM is there, and billed. Send the request again to go on from here."
 _ON_ITS_WAY: Final = (
     "Azure shows no HSM yet, but may be making one, which is billed. Look again in some minutes, and send the request "
     "again to go on from there."
@@ -53,8 +53,14 @@ def describe_existing(claim: Claim, operation: Operation) -> Existing:
         resource_group=group,
         hsm=existing,
         monthly_cost_usd=cost,
-        resume=_BILLED if claim.kind == "provision" else _IN_USE,
+        resume=_BILLED if _is_unused(claim, record, hsm) else _IN_USE,
     )
+
+
+def _is_unused(claim: Claim, record: HsmRecord | None, hsm: Hsm) -> bool:
+    """Say whether nobody can have used the HSM: this service made it, and it was never active."""
+    made_by_us = record is not None and not record.adopted and record.security_domain is None
+    return made_by_us and not hsm.active and claim.kind in ("provision", "restore")
 
 
 def _find_resource_group(request: HsmSpecification) -> str | None:

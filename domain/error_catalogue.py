@@ -267,7 +267,7 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         "Find out who asked the HSM for a key. Then send the request again: it begins with the new key.",
     ),
     "restore_blob_late": _failure(
-        "No restore blob that can be uploaded came in time.", "The HSM is billed. Send the request again, or purge it."
+        "No restore blob that can be uploaded came in time.", "The HSM is billed. Send the request again."
     ),
     "restore_blob_missing": _failure("There is no restore blob.", _ANOTHER_BLOB),
     "restore_blob_too_large": _failure("What was stored is larger than any restore blob.", _ANOTHER_BLOB),
@@ -278,7 +278,8 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "restore_blob_refused": _failure("The HSM could not open the restore blob.", _ANOTHER_BLOB),
     "restored_by_others": _failure(
-        "Somebody else uploaded a security domain to the HSM.", "Purge the HSM, and restore into another one."
+        "Somebody else uploaded a security domain to the HSM.",
+        "Restore into another one; delete this one only when you know who.",
     ),
     "restore_failed": _failure(
         "The HSM did not take the security domain in.", "Send the request again, and have another restore blob made."

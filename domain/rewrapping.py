@@ -12,7 +12,8 @@ OLD_QUORUM_STILL_OPENS: Final = Notice(
     code="old_quorum_still_opens",
     message=(
         "Re-wrapping revokes nothing: the security domain that was stored before and its wrapping keys still open the "
-        "HSM. Destroy those keys once the new ones were drilled; where they are compromised, move to a new HSM."
+        "HSM. Destroy only keys that no stored security domain needs any more, neither this HSM's new one nor another "
+        "HSM's; where they are compromised, move to a new HSM."
     ),
 )
 

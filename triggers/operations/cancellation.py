@@ -74,13 +74,13 @@ def _too_late(kind: OperationKind) -> ServiceError:
         return service_error(
             "cancel_too_late",
             "The security domain is being downloaded: from then until it is verified nothing may stop.",
-            advice="Wait for the end. The HSM exists and is billed; delete and purge it if nobody needs it.",
+            advice="Wait for the end. The HSM exists and is billed.",
         )
     if kind == "restore":
         return service_error(
             "cancel_too_late",
             "The security domain is being uploaded, or was.",
-            advice="Wait for the end. The HSM exists and is billed; delete and purge it if nobody needs it.",
+            advice="Wait for the end. The HSM exists and is billed.",
         )
     return service_error(
         "cancel_too_late",
