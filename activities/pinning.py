@@ -79,11 +79,16 @@ def pin(
     replaces: Replaced | None = None,
     source: PinnedSource | None = None,
     keys: list[PinnedKey] | None = None,
+    first_export: bool = False,
     warnings: list[Notice],
 ) -> Plan:
-    """Write the plan, once: what the HSM is to be, what is to change of it, and whether that needs approval."""
+    """Write the plan, once: what the HSM is to be, what is to change of it, and whether that needs approval.
+
+    `first_export` is as in `find_approval_reasons`.
+    """
     policy, pinned_at = deployment_policy(), now()
-    reasons = find_approval_reasons(policy, request.environment, request.sku, claim.kind)
+    place = request.environment, request.sku
+    reasons = find_approval_reasons(policy, *place, claim.kind, first_export=first_export)
     return archive.create_plan(
         Plan(
             hsm=claim.hsm,
