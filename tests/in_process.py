@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from clients import blobs, credential, resource_manager
+from clients import arm, blobs, credential
 from domain import settings
 from local.stack import Stack, app_settings
 
 CACHES = (
     *(settings.settings, credential.credential, blobs._service),
-    *(resource_manager._key_vault, resource_manager._resources),
+    *(arm.key_vault_of, arm.resources_of),
 )
 
 
