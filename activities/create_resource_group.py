@@ -1,7 +1,7 @@
 """Create the resource group that the HSM goes to."""
 
 from activities.context import MAKING, approved_plan_of
-from clients import resource_manager
+from clients import archive, resource_manager
 from domain.outcomes import Outcome, Work, done
 
 
@@ -13,4 +13,6 @@ def create_resource_group(work: Work) -> Outcome:
         resource_manager.create_resource_group(
             request.subscription_id, request.resource_group, request.location, request.tags
         )
+        # Afterwards: killed between the two it is never taken for ours, and never deleted.
+        archive.note_resource_group(request.subscription_id, request.resource_group, work.operation_id)
     return done()

@@ -9,6 +9,7 @@ from clients.preflight import Candidate
 from clients.wrapping_certificates import FoundKey
 from domain.adoption import FoundHsm
 from domain.asking import find_refusals, require_person
+from domain.decommissioning import PlannedDeletion
 from domain.errors import refused_fields, service_error
 from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
@@ -44,7 +45,10 @@ def check_approval(plan: Plan, *, first_export: bool = False) -> None:
     if plan.approval_reasons:
         return
     place = plan.request.environment, plan.request.sku
-    reasons = find_approval_reasons(deployment_policy(), *place, plan.kind, first_export=first_export)
+    purges = _purges_used(plan.deletion)
+    reasons = find_approval_reasons(
+        deployment_policy(), *place, plan.kind, first_export=first_export, purges_used=purges
+    )
     if reasons:
         raise service_error(
             "approval_needed",
@@ -78,6 +82,7 @@ def pin(
     found: FoundHsm | None = None,
     replaces: Replaced | None = None,
     source: PinnedSource | None = None,
+    deletion: PlannedDeletion | None = None,
     keys: list[PinnedKey] | None = None,
     first_export: bool = False,
     warnings: list[Notice],
@@ -88,7 +93,8 @@ def pin(
     """
     policy, pinned_at = deployment_policy(), now()
     place = request.environment, request.sku
-    reasons = find_approval_reasons(policy, *place, claim.kind, first_export=first_export)
+    purges = _purges_used(deletion)
+    reasons = find_approval_reasons(policy, *place, claim.kind, first_export=first_export, purges_used=purges)
     return archive.create_plan(
         Plan(
             hsm=claim.hsm,
@@ -103,6 +109,7 @@ def pin(
             found=found,
             replaces=replaces,
             source=source,
+            deletion=deletion,
             monthly_cost_usd=monthly_cost(policy, request.sku),
             approval_reasons=reasons,
             approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,
@@ -111,6 +118,10 @@ def pin(
             pinned_at=pinned_at,
         )
     )
+
+
+def _purges_used(deletion: PlannedDeletion | None) -> bool:
+    return deletion is not None and deletion.purges and deletion.was_active
 
 
 def candidate_of(claim: Claim) -> Candidate:

@@ -5,7 +5,7 @@ Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever 
 `{attempt}/receipt.json`, `{attempt}/confirmation.json`.
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
 with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them;
-`restore-blobs/{operation}`, what was found last.
+`restore-blobs/{operation}`, what was found last; `resource-groups/{subscription}/{group}`, for each that we made.
 """
 
 from typing import Final, NamedTuple
@@ -125,6 +125,20 @@ def find_verification_run() -> VerificationRun | None:
 def write_verification_run(run: VerificationRun) -> None:
     """Record what a run over all security domains found, in place of the run before."""
     put_blob(RECORDS, _VERIFICATION_RUN, run.to_json().encode(), {"finished_at": utc_text(run.finished_at)})
+
+
+def made_resource_group(subscription_id: str, resource_group: str) -> bool:
+    """Say whether this service made a resource group."""
+    return find_blob(RECORDS, _resource_group(subscription_id, resource_group)) is not None
+
+
+def note_resource_group(subscription_id: str, resource_group: str, operation_id: str) -> None:
+    """Record, once, that an operation made a resource group."""
+    create_blob(RECORDS, _resource_group(subscription_id, resource_group), operation_id.encode())
+
+
+def _resource_group(subscription_id: str, resource_group: str) -> str:
+    return f"resource-groups/{subscription_id.lower()}/{resource_group.lower()}"
 
 
 def _write(path: str, record: Model, summary: Summary) -> None:

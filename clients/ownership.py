@@ -118,7 +118,7 @@ def require_not_stopped(hsm: Hsm | None, kind: OperationKind = "provision") -> N
         )
 
 
-def require_export_allowed() -> None:
+def require_destruction_and_export_allowed() -> None:
     """Raise ServiceError `destruction_and_export_stopped` where the operators' switch stands on that."""
     if settings().stop_destruction_and_export:
         raise service_error(

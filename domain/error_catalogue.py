@@ -183,6 +183,14 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         "A deleted HSM still has the name, and is still billed.", "Recover it or purge it, or choose another name."
     ),
     "operation_ended": _conflict("The operation has ended.", "Nothing is left to do."),
+    "hsm_locked": _conflict("A lock in Azure keeps the HSM from being deleted.", "Have the lock removed first."),
+    "purge_protected": _conflict(
+        "The HSM has purge protection: nobody can purge it.", "Leave purge out: Azure purges it by itself one day."
+    ),
+    "purge_not_allowed": _policy("HSMs of this environment may not be purged by request."),
+    "hsm_not_deleted": _conflict(
+        "Our record does not show that this HSM was deleted.", "Recover it if it is needed; its owner can purge it."
+    ),
     "cancel_too_late": _conflict(
         "The step that cannot be left alone has begun: a download or an upload, or what changes or takes over the HSM.",
         "Wait for the end.",

@@ -20,7 +20,7 @@ Sku = Literal[
     "Custom_C42",
 ]
 
-OperationKind = Literal["provision", "update", "adopt", "rewrap", "restore"]
+OperationKind = Literal["provision", "update", "adopt", "rewrap", "restore", "decommission"]
 
 
 def _guid(text: object) -> str:

@@ -6,6 +6,7 @@ from typing import Final, Literal
 from pydantic import AwareDatetime, Field
 
 from domain.caller import Principal
+from domain.decommissioning import Decommissioned
 from domain.errors import ErrorDetail
 from domain.fields import OperationKind
 from domain.model import Model
@@ -54,6 +55,8 @@ class OperationResult(Model):
     """The address at which the HSM is used."""
     security_domain: Receipt | None = None
     """The security domain that was stored. Absent where the operation stored none."""
+    decommissioned: Decommissioned | None = None
+    """When the HSM was deleted, and until when it is kept and billed. Absent for other operations."""
 
 
 class ExistingHsm(Model):

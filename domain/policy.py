@@ -27,6 +27,7 @@ from domain.patterns import find_fault
 from domain.policy_mistakes import describe_mistakes, find_contradictions, read_members
 
 EVERYTHING: Final = "*"
+PRODUCTION: Final = "production"
 LONGEST_NAME: Final = 24
 LONGEST_TAG: Final = 256
 
@@ -152,6 +153,9 @@ class EnvironmentRules(_Part):
         ge=1,
         le=3650,
         description="How many days from now `expiresAt` may lie at most; it must then be given.",
+    )
+    purge_allowed: bool = Field(
+        default=False, description="A deleted HSM may be purged by request, before its retention has passed."
     )
     approval: list[OperationKind] = Field(
         default_factory=list,

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from domain.errors import FieldError
+from domain.errors import FieldError, refused_fields
 from domain.fields import OperationKind, Sku
 from domain.model import Model
 from domain.patterns import matches
-from domain.policy import EVERYTHING, LONGEST_NAME, LONGEST_TAG, ApprovalRules, EnvironmentRules, Policy
+from domain.policy import EVERYTHING, LONGEST_NAME, LONGEST_TAG, PRODUCTION, ApprovalRules, EnvironmentRules, Policy
 from domain.wrapping_keys import wrapping_key_field
 
 # What denies by default and then lets in more than this denies nothing that matters.
@@ -146,6 +146,7 @@ _DECIDED: Final[dict[OperationKind, frozenset[str]]] = {
         }
     ),
     "rewrap": frozenset({"team", "environment", "subscriptionId", "securityDomain"}),
+    "decommission": frozenset({"team", "environment", "subscriptionId"}),
 }
 
 
@@ -284,13 +285,19 @@ def _allows(grant: Grant, key: AskedKey) -> bool:
 
 
 def find_approval_reasons(
-    policy: Policy, environment: str, sku: str, kind: OperationKind, *, first_export: bool = False
+    policy: Policy,
+    environment: str,
+    sku: str,
+    kind: OperationKind,
+    *,
+    first_export: bool = False,
+    purges_used: bool = False,
 ) -> list[str]:
     """Say why an operation needs approval, a sentence for each reason; none if it needs none.
 
     What it costs is a reason to approve what begins to cost, not a change of what is there. `first_export` says that
     the HSM was taken over, or restored, and that no security domain of it is recorded: whoever provisions it then takes
-    all that it holds, so that always needs approval.
+    all that it holds, so that always needs approval. `purges_used` says that an HSM is purged which was active.
     """
     reasons = []
     rules = policy.environments.get(environment, EnvironmentRules())
@@ -304,9 +311,13 @@ def find_approval_reasons(
         reasons.append(f"The policy wants approval of every {kind}.")
     if kind == "provision" and first_export:
         reasons.append("The HSM was taken over, or restored; its security domain is exported for the first time.")
+    if kind == "decommission" and environment == PRODUCTION:
+        reasons.append("Deleting an HSM of production always needs approval.")
+    if purges_used:
+        reasons.append("The HSM was active. What it encrypted is lost with it, unless it is restored elsewhere first.")
     if kind in rules.approval:
         reasons.append(f"The policy wants approval of every {kind} in the environment {environment}.")
-    if kind not in ("update", "rewrap"):
+    if kind not in ("update", "rewrap", "decommission"):
         reasons += _find_reasons_of_cost(policy, sku)
     return reasons
 
@@ -320,6 +331,13 @@ def _find_reasons_of_cost(policy: Policy, sku: str) -> list[str]:
     if cost > limit:
         return [f"It costs about {cost:,.0f} USD a month; the policy wants approval above {limit:,.0f} USD."]
     return []
+
+
+def require_purge_allowed(policy: Policy, environment: str) -> None:
+    """Raise ServiceError `purge_not_allowed` unless the policy lets HSMs of an environment be purged by request."""
+    if not policy.environments.get(environment, EnvironmentRules()).purge_allowed:
+        message = "In this environment the policy lets no HSM be purged: leave this out, and it is kept as Azure does."
+        raise refused_fields([FieldError(field="purge", message=message, code="purge_not_allowed")])
 
 
 def monthly_cost(policy: Policy, sku: str) -> float | None:

@@ -26,6 +26,12 @@ STEP_TITLES: Final = {
     "upload_security_domain": "Upload the security domain",
     "await_restored": "Wait until the HSM is active",
     "verify_restored": "Record what was restored",
+    "preflight_decommission": "Check and pin what is deleted",
+    "delete_hsm": "Ask Azure to delete the HSM",
+    "await_deleted": "Wait until Azure has deleted it",
+    "purge_hsm": "Ask Azure to purge it",
+    "await_purged": "Wait until Azure has purged it",
+    "delete_resource_group": "Delete the resource group, if it is ours and empty",
     "record_operation": "Record the operation",
 }
 
@@ -66,6 +72,16 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
         "upload_security_domain",
         "await_restored",
         "verify_restored",
+        "record_operation",
+    ),
+    "decommission": (
+        "preflight_decommission",
+        "await_approval",
+        "delete_hsm",
+        "await_deleted",
+        "purge_hsm",
+        "await_purged",
+        "delete_resource_group",
         "record_operation",
     ),
 }

@@ -3,6 +3,7 @@
 from orchestrations import (
     approval_waiting,
     hsm_adoption,
+    hsm_decommissioning,
     hsm_provisioning,
     hsm_restore,
     hsm_update,
@@ -17,6 +18,7 @@ __all__ = [
     "approval_waiting",
     "blueprint",
     "hsm_adoption",
+    "hsm_decommissioning",
     "hsm_provisioning",
     "hsm_restore",
     "hsm_update",

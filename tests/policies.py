@@ -27,4 +27,5 @@ SHARED_POLICY: Final = policy(
         caller("impatient", IMPATIENT, ["team-a"], requestsPerMinute=REQUESTS_PER_MINUTE),
         caller("both", BOTH_TEAMS, ["team-a", "team-b"]),
     ],
+    environments={"production": {}, "ephemeral": {"purgeAllowed": True}, "development": {}},
 )

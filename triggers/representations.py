@@ -8,6 +8,7 @@ from domain.adoption import FoundHsm
 from domain.approvals import Verdict
 from domain.caller import Principal
 from domain.changes import InPlaceChange
+from domain.decommissioning import Decommissioned, PlannedDeletion
 from domain.errors import ErrorDetail, FieldError
 from domain.fields import OperationKind
 from domain.model import Model
@@ -115,6 +116,8 @@ class PlanView(Model):
     """The security domain in whose place a re-wrap puts another one. Absent for other operations."""
     source: PinnedSource | None = None
     """The stored security domain that a restore brings into the HSM. Absent for other operations."""
+    deletion: PlannedDeletion | None = None
+    """What a decommission does to the HSM, and whether anybody used it lately. Absent for other operations."""
 
 
 class RestoreBlobView(Model):
@@ -230,7 +233,8 @@ class HsmSummary(Model):
     state: str
     """What Azure says of it, such as `Provisioning`, `NotActivated` or `Active`.
 
-    Or, of ours: `NotCreated` (not yet), `NotFound` (not any more), `Unknown` (Azure did not answer).
+    Or, of ours: `NotCreated` (not yet), `SoftDeleted` and `Purged` (by an operation of this service), `NotFound` (not
+    any more, by somebody else), `Unknown` (Azure did not answer).
     """
     uri: str | None = None
     """The address at which it is used. Absent where Azure has none."""
@@ -241,7 +245,7 @@ class HsmSummary(Model):
     expires_at: AwareDatetime | None = None
     """Until when it is needed. Absent: no end is known."""
     monthly_cost_usd: float | None = None
-    """What it costs in a month, in US dollars. Absent where it was never made, or nobody knows."""
+    """What it costs in a month, in US dollars, until it is purged. Absent where nothing is billed, or nobody knows."""
     quorum_health: QuorumHealth = "Unknown"
     """How far its security domain is from being lost, as it was last verified; `Unknown` where it never was."""
     verified_at: AwareDatetime | None = None
@@ -269,6 +273,8 @@ class HsmView(HsmSummary):
     """Where its security domain is stored. Absent where none is."""
     restored_from: RestoredFrom | None = None
     """Whose security domain it was given by a restore. Absent for one that has its own."""
+    decommissioned: Decommissioned | None = None
+    """When it was deleted, and until when it is kept and billed. Absent for one that nobody asked to delete."""
 
 
 class HsmPage(Model):

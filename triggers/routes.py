@@ -301,6 +301,22 @@ ROUTES: Final = (
         ),
     ),
     Route(
+        name="delete_hsm",
+        method="DELETE",
+        path="hsms/{name}",
+        handler="triggers.hsms.decommissioning:delete_hsm",
+        summary="Delete an HSM: 202 with the operation that does, 200 with the HSM that is deleted as asked already",
+        roles=REQUESTERS,
+        query="triggers.hsms.decommissioning:DecommissionQuery",
+        answers={200: f"{_MODELS}:HsmView", 202: f"{_MODELS}:OperationView"},
+        codes=(
+            *("hsm_not_found", "operation_in_progress", "precondition_failed", "hsm_locked", "purge_protected"),
+            *("purge_not_allowed", "hsm_not_deleted", "destruction_and_export_stopped"),
+            *("team_not_yours", "environment_unknown", "subscription_not_allowed"),
+            *("requested_by_missing", "requested_by_not_you"),
+        ),
+    ),
+    Route(
         name="get_operation",
         method="GET",
         path="operations/{id}",

@@ -8,6 +8,7 @@ from clients import summaries
 from clients.many_subscriptions import list_hsms_of
 from clients.ownership import is_ours
 from clients.summaries import VerificationSummary
+from domain.decommissioning import state_without_hsm
 from domain.hsm import Hsm
 from domain.paging import Position
 from domain.policy_rules import monthly_cost
@@ -40,8 +41,11 @@ class _Kept(NamedTuple):
 
     @property
     def cost(self) -> float | None:
-        # What was never made costs nothing.
-        return monthly_cost(deployment_policy(), self.record.sku) if self.record else None
+        ended = self.record.decommissioned if self.record else None
+        if self.record is None or (ended is not None and ended.purged_at is not None):
+            # What was never made costs nothing, nor does what is purged.
+            return None
+        return monthly_cost(deployment_policy(), self.record.sku)
 
 
 class _Seen(NamedTuple):
@@ -110,7 +114,7 @@ def _see(kept: _Kept, answered: Collection[str], by_id: Mapping[str, Hsm]) -> _S
         return _Seen(kept, "Unknown")
     hsm = by_id.get(kept.record.resource_id.lower())
     if hsm is None or not is_ours(hsm, kept.record, kept.claim.team):
-        return _Seen(kept, "NotFound")
+        return _Seen(kept, state_without_hsm(kept.record.decommissioned))
     return _Seen(kept, hsm.state, hsm)
 
 

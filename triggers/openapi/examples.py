@@ -233,6 +233,17 @@ _HSM: Final[dict[str, Any]] = {
 }
 
 
+_DESCRIBED: Final = {
+    **_HSM,
+    "requester": _PORTAL,
+    "administrators": [_ADMINISTRATOR],
+    "purgeProtection": False,
+    "softDeleteRetentionDays": 7,
+    "network": _NETWORK,
+    "tags": {"costCenter": "4711"},
+}
+
+
 def _next_page(path: str) -> str:
     token = "WyJuYW1lIixmYWxzZSwwLjAsImNvbnRvc28taHNtIl0"  # noqa: S105 - it says where a page begins
     return f"https://contoso-hsms.azurewebsites.net/api/{path}&continuationToken={token}&api-version=2026-11-01"
@@ -252,16 +263,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
     },
     "OperationView": _WAITING,
     "OperationPage": {"value": [_SUMMARY], "nextLink": _next_page("operations?orderby=createdAt+desc&maxpagesize=1")},
-    "HsmView": {
-        **_HSM,
-        "requester": _PORTAL,
-        "administrators": [_ADMINISTRATOR],
-        "purgeProtection": False,
-        "softDeleteRetentionDays": 7,
-        "network": _NETWORK,
-        "tags": {"costCenter": "4711"},
-        "securityDomain": _RECEIPT,
-    },
+    "HsmView": {**_DESCRIBED, "securityDomain": _RECEIPT},
     "HsmPage": {"value": [_HSM], "nextLink": _next_page("hsms?orderby=name&maxpagesize=1")},
     "Preflight": {
         "verdict": "Passed",
@@ -338,6 +340,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
                 "purgeProtection": False,
                 "denyByDefaultNetwork": False,
                 "expiryRequired": False,
+                "purgeAllowed": False,
                 "approval": ["provision"],
             },
         },
@@ -389,6 +392,20 @@ ANSWERS_OF_CALLS: Final[dict[tuple[str, int], dict[str, Any]]] = {
     ("put_hsm", 202): _accepted("provision"),
     ("patch_hsm", 202): _accepted("update"),
     ("adopt_hsm", 202): _accepted("adopt", requestedBy=_PERSON),
+    ("delete_hsm", 202): _accepted("decommission", requestedBy=_PERSON),
+    ("delete_hsm", 200): {
+        **{name: value for name, value in _DESCRIBED.items() if name != "uri"},
+        "securityDomain": _RECEIPT,
+        "state": "SoftDeleted",
+        "decommissioned": {
+            "operationId": _OPERATION,
+            "askedAt": "2026-11-24T08:00:02.000Z",
+            "wasActive": True,
+            "deletedAt": "2026-11-24T08:00:41.000Z",
+            "keptUntil": "2026-12-01T08:00:41.000Z",
+            "purgeRequests": 0,
+        },
+    },
     ("approve_operation", 200): {**_WAITING, "approval": {**_APPROVAL, "decision": "approved", **_DECIDED}},
     ("reject_operation", 200): {**_WAITING, "approval": {**_APPROVAL, "decision": "rejected", **_DECIDED}},
     ("cancel_operation", 202): {**_WAITING, "cancel": {"by": _PORTAL, "at": "2026-11-24T07:02:11.000Z"}},

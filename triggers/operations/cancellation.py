@@ -82,6 +82,12 @@ def _too_late(kind: OperationKind) -> ServiceError:
             "The security domain is being uploaded, or was.",
             advice="Wait for the end. The HSM exists and is billed.",
         )
+    if kind == "decommission":
+        return service_error(
+            "cancel_too_late",
+            "Azure was asked to delete the HSM, or to purge it.",
+            advice="Wait for the end. Until it is purged it can be recovered.",
+        )
     return service_error(
         "cancel_too_late",
         "The change was asked for already." if kind == "update" else "The HSM is being taken over already.",

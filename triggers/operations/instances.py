@@ -32,6 +32,7 @@ ORCHESTRATIONS: Final[dict[OperationKind, str]] = {
     "adopt": "hsm_adoption",
     "rewrap": "security_domain_rewrap",
     "restore": "hsm_restore",
+    "decommission": "hsm_decommissioning",
 }
 STARTS_WITHIN: Final = timedelta(minutes=1)
 START_ATTEMPTS: Final = 6

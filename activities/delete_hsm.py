@@ -1,0 +1,45 @@
+"""Ask ARM to delete the HSM: it is kept for its retention, and billed."""
+
+from activities.context import approved_plan_of, commit, now
+from activities.decommissioning import deletion_of, find_live_hsm, record_of
+from activities.pinning import check_again
+from clients import archive
+from clients.deletion import delete_hsm as ask_for_deletion
+from clients.deletion import require_unlocked
+from clients.ownership import require_destruction_and_export_allowed
+from domain.decommissioning import Decommissioned
+from domain.errors import RefusedByAzure
+from domain.hsm import Hsm
+from domain.outcomes import Outcome, Work, done
+from domain.records import HsmRecord, Plan
+
+
+def delete_hsm(work: Work) -> Outcome:
+    """Record that the HSM is to be deleted, then ask for it; one that is being deleted, or is, is not asked for again.
+
+    It is held against policy, locks and switches once more, for its approval may have taken weeks.
+    """
+    plan = approved_plan_of(work, "decommission", cancelable=True)
+    record = record_of(plan)
+    hsm = find_live_hsm(record)
+    # Idempotent: what is gone, or on its way, was deleted before, by an execution before this one or by somebody else.
+    if deletion_of(plan).deletes and hsm is not None and hsm.provisioning_state != "Deleting":
+        require_destruction_and_export_allowed()
+        require_unlocked(hsm.resource_id)
+        check_again(work, plan)
+        commit(work, "decommission")
+        _delete(plan, record, hsm)
+    return done()
+
+
+def _delete(plan: Plan, record: HsmRecord, hsm: Hsm) -> None:
+    ended = Decommissioned(
+        operation_id=plan.operation_id, asked_at=now(), was_active=hsm.active or record.may_hold_keys
+    )
+    # Killed between record and DELETE, both are done again.
+    archive.write_hsm_record(record.model_copy(update={"decommissioned": ended}))
+    try:
+        ask_for_deletion(hsm)
+    except RefusedByAzure:
+        archive.write_hsm_record(record)
+        raise
