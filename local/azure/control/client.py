@@ -21,6 +21,7 @@ from local.azure.control.models import (
     NewFault,
     NewGroup,
     NewHold,
+    NewLock,
     NewPerson,
     NewSpaClient,
     NewSubscription,
@@ -32,9 +33,11 @@ from local.azure.control.models import (
     Registration,
     ResourceManagerChange,
     StorageChange,
+    SubscriptionChange,
     TimingChange,
 )
 from local.azure.core.claims import Version
+from local.azure.resource_manager.locks import LockLevel
 
 
 class ControlClient:
@@ -109,9 +112,26 @@ class ControlClient:
         """Mint a token, right or wrong."""
         return str(self._send("POST", "tokens", token)["accessToken"])
 
-    def create_subscription(self, *, registered: bool = False) -> str:
-        """Make a subscription in which the managed identity is Contributor, and give its id."""
-        return str(self._send("POST", "subscriptions", NewSubscription(registered=registered))["id"])
+    def create_subscription(self, *, registered: bool = False, **named: Any) -> str:
+        """Make a subscription in which the managed identity is Contributor, and give its id.
+
+        `named` are fields of `NewSubscription`: `display_name`, `state`, `tags`, `management_groups`.
+        """
+        body = NewSubscription.model_validate({"registered": registered, **named})
+        return str(self._send("POST", "subscriptions", body)["id"])
+
+    def change_subscription(self, subscription_id: str, **changes: Any) -> None:
+        """Change what a subscription says of itself: fields of `SubscriptionChange`."""
+        self._send("PUT", f"subscriptions/{subscription_id}", SubscriptionChange.model_validate(changes))
+
+    def create_lock(self, scope: str, name: str, level: LockLevel = "CanNotDelete") -> None:
+        """Lock a subscription, a resource group or an HSM, by its id."""
+        self._send("POST", "locks", NewLock(scope=scope, name=name, level=level))
+
+    def remove_lock(self, scope: str, name: str) -> None:
+        """Take a lock away."""
+        parameters = {"scope": scope, "name": name}
+        self._session.delete(f"{self._url}/locks", params=parameters, timeout=10).raise_for_status()
 
     def create_vault(
         self,
@@ -181,7 +201,7 @@ class ControlClient:
         self._session.delete(f"{self._url}/hsms/{hsm}/transfer-key", timeout=10).raise_for_status()
 
     def change_resource_manager(self, **changes: Any) -> None:
-        """Change fields of `ResourceManagerChange`: the quota, regions without capacity, operations that never end."""
+        """Change fields of `ResourceManagerChange`: the quota, what is lost or never ends, how deletions end, pages."""
         self._send("PUT", "resource-manager", ResourceManagerChange.model_validate(changes))
 
     def forget_hsm(self, name: str) -> None:

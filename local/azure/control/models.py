@@ -10,6 +10,8 @@ from local.azure.core.claims import Version
 from local.azure.core.faults import Effect
 from local.azure.core.tokens import KEY_ID
 from local.azure.entra.models import DEFAULT_SCOPE
+from local.azure.resource_manager.locks import LockLevel
+from local.azure.resource_manager.subscriptions import SubscriptionState
 
 ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage"]
 
@@ -42,6 +44,7 @@ class TimingChange(ControlModel):
     purge_seconds: float | None = Field(default=None, ge=0)
     upload_seconds: float | None = Field(default=None, ge=0)
     backup_seconds: float | None = Field(default=None, ge=0)
+    registration_seconds: float | None = Field(default=None, ge=0)
 
 
 class ClockChange(ControlModel):
@@ -57,7 +60,7 @@ class NewApplication(ControlModel):
     display_name: str
     app_roles: dict[str, list[str]] = Field(default_factory=dict)
     groups: list[str] = Field(default_factory=list)
-    azure_role: Literal["Contributor", "Reader"] | None = None
+    azure_role: Literal["Owner", "Contributor", "Reader"] | None = None
 
 
 class MadeApplication(ControlModel):
@@ -163,10 +166,35 @@ class NewToken(ControlModel):
     embed_key: bool = False
 
 
-class NewSubscription(ControlModel):
+class PlacedManagementGroup(ControlModel):
+    """A management group above a subscription."""
+
+    name: str
+    display_name: str
+
+
+class SubscriptionChange(ControlModel):
+    """What a subscription says of itself from now on, its nearest management group first; what is not named stays."""
+
+    display_name: str | None = None
+    state: SubscriptionState | None = None
+    tags: dict[str, str] | None = None
+    management_groups: list[PlacedManagementGroup] | None = None
+
+
+class NewSubscription(SubscriptionChange):
     """A subscription in which our managed identity is Contributor; as Azure's new ones are, unless asked otherwise."""
 
     registered: bool = False
+
+
+class NewLock(ControlModel):
+    """A lock at a scope: the id of a subscription, a resource group or an HSM."""
+
+    scope: str = Field(pattern="^/subscriptions/[^/]+")
+    name: str
+    level: LockLevel = "CanNotDelete"
+    notes: str | None = None
 
 
 class NewVault(ControlModel):
@@ -223,14 +251,18 @@ class PrivateCallers(ControlModel):
 
 
 class ResourceManagerChange(ControlModel):
-    """What ARM refuses, and what it never tells the end of; what is not named stays.
+    """What ARM refuses, and how it tells of ends; what is not named stays.
 
-    `quota` is how many HSMs a subscription may have in a region.
+    `quota` is how many HSMs a subscription may have in a region. The next `lostPurges` purges are accepted and never
+    done. `deletionEndStatus` is what the last poll of a deletion says that succeeds.
     """
 
     quota: int | None = Field(default=None, ge=0)
     regions_without_capacity: list[str] | None = None
     never_ending: list[Literal["create", "update", "delete", "purge"]] | None = None
+    lost_purges: int | None = Field(default=None, ge=0)
+    deletion_end_status: Literal[200, 204, 404, 409] | None = None
+    page_size: int | None = Field(default=None, ge=1)
 
 
 class ProvisioningFailures(ControlModel):

@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from local.azure.core.errors import ServiceFault
 from local.azure.resource_manager.locations import plain_location
+from local.azure.resource_manager.locks import LockLevel
 
 # Source: azure-mgmt-keyvault 14.1.0, models/_enums.py, ManagedHsmSkuName.
 SKUS: Final = frozenset(
@@ -168,6 +169,19 @@ class GroupUpdate(Body):
     """The body of a resource group's PATCH."""
 
     tags: dict[str, str] | None = None
+
+
+class LockProperties(Body):
+    """The properties of a lock."""
+
+    level: Annotated[LockLevel, _spelled_as("CanNotDelete", "ReadOnly")]
+    notes: Annotated[str, Field(max_length=512)] | None = None
+
+
+class LockBody(Body):
+    """The body of a lock's PUT."""
+
+    properties: LockProperties
 
 
 class NameQuestion(Body):

@@ -14,6 +14,7 @@ from local.azure.resource_manager.bodies import Body, read_body
 from local.azure.resource_manager.callers import read_caller
 from local.azure.resource_manager.hsm_resource import HsmResource, Operation
 from local.azure.resource_manager.models import ResourceManager
+from local.azure.resource_manager.pages import respond_with_page
 from local.azure.resource_manager.roles import Grant
 from local.azure.resource_manager.subscriptions import ResourceGroup
 
@@ -63,9 +64,26 @@ class Call:
         )
         raise ServiceFault(403, "AuthorizationFailed", message)
 
+    def require_unlocked(self, action: str) -> None:
+        """Refuse what a lock keeps from being done; raises ServiceFault 409.
+
+        That locks themselves are not kept is documented (lock-resources.md); that a purge is not, is an assumption.
+        """
+        what = action.lower()
+        if what.startswith("microsoft.authorization/locks/") or what.endswith("/purge/action"):
+            return
+        if what.endswith("/delete"):
+            self.subscription.locks.require_deletable(self.scope)
+        elif what.endswith(("/write", "/action")):
+            self.subscription.locks.require_writable(self.scope)
+
     async def read[Read: Body](self, kind: type[Read]) -> Read:
         """Read the body; raises ServiceFault 400."""
         return read_body(kind, await self.request.body())
+
+    def respond_with_page(self, items: list[dict[str, Any]]) -> Response:
+        """Answer with one page of a list; raises ServiceFault 400."""
+        return respond_with_page(self.request, items, self.manager.page_size)
 
     def find_group(self) -> ResourceGroup:
         """Find the resource group that the path names; raises ServiceFault 404."""
@@ -95,6 +113,8 @@ def perform(action: str, handler: Handler) -> Handler:
     async def handle(call: Call) -> Response:
         note_action(call.request, action)
         call.require(action)
+        call.subscription.require_enabled(action)
+        call.require_unlocked(action)
         return await handler(call)
 
     return handle
