@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 import requests
+from azure.mgmt.keyvault import KeyVaultManagementClient, models
 
 from clients import archive
 from domain.steps import STEPS
@@ -17,7 +18,10 @@ from local.stack import Stack
 from tests.custodians import Custodian, request_for
 from tests.in_process import signed_in_as_the_app
 from tests.people import Person, await_step
-from tests.test_update import provision, shown
+from tests.test_kill import await_worker
+from tests.test_update import provision, shown, somebody
+
+__all__ = ["somebody"]
 
 PERSON: Final = "00000000-0000-4000-8000-0000000a0041"
 
@@ -176,6 +180,76 @@ def test_the_worker_dies_while_azure_deletes(
     assert late.json()["code"] == "cancel_too_late"
     os.kill(stack.host.worker_process_id(), signal.SIGKILL)
     stack.control.release(hold)
+    await_worker(stack)
     operation = portal.follow(operation_id)
     assert operation["status"] == "Succeeded", operation.get("error")
     assert shown(portal, hsm_name)["state"] == "SoftDeleted"
+
+
+def test_a_purge_that_gets_lost_is_asked_for_again_and_one_whose_answer_never_ends_ends(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    provision(stack, portal, hsm_name, ephemeral(stack, custodians))
+    stack.control.change_resource_manager(lost_purges=1, never_ending=["purge"])
+    operation_id = delete(portal, hsm_name, purge="true", requestedBy=PERSON).json()["id"]
+    waiting = await_step(portal, operation_id, "await_approval")
+    assert approver.decide(waiting, "approve").status_code == 200
+    await_step(portal, operation_id, "await_purged")
+    with signed_in_as_the_app(stack):
+        let_time_pass(hsm_name)
+    operation = portal.follow(operation_id)
+    stack.control.change_resource_manager(lost_purges=0, never_ending=[])
+    assert operation["status"] == "Succeeded", operation.get("error")
+    assert operation["result"]["decommissioned"]["purgeRequests"] == 2
+    assert shown(portal, hsm_name)["state"] == "Purged"
+
+
+def let_time_pass(name: str) -> None:
+    """Have it be long ago that the purge was asked for: nobody waits a minute for a test."""
+    record = archive.find_hsm_record(name)
+    assert record is not None
+    assert record.decommissioned is not None
+    assert record.decommissioned.purge_asked_at is not None
+    earlier = record.decommissioned.purge_asked_at - timedelta(minutes=2)
+    ended = record.decommissioned.model_copy(update={"purge_asked_at": earlier})
+    archive.write_hsm_record(record.model_copy(update={"decommissioned": ended}))
+
+
+def test_a_lock_is_respected_and_named(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    group = f"rg-{hsm_name}"
+    provision(stack, portal, hsm_name, request_for(stack, custodians, resourceGroup=group))
+    scope = f"/subscriptions/{stack.azure.endpoints.subscription_id}/resourceGroups/{group}"
+    stack.control.create_lock(scope, "keep-it")
+    refused = delete(portal, hsm_name)
+    assert (refused.status_code, refused.json()["code"]) == (409, "hsm_locked")
+    assert "keep-it" in refused.json()["detail"]
+    stack.control.remove_lock(scope, "keep-it")
+    assert portal.follow(delete(portal, hsm_name).json()["id"])["status"] == "Succeeded"
+
+
+def test_what_somebody_else_deleted_is_not_purged(
+    stack: Stack, portal: Portal, somebody: KeyVaultManagementClient, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    body = ephemeral(stack, custodians)
+    provision(stack, portal, hsm_name, body)
+    somebody.managed_hsms.begin_delete("rg-hsm", hsm_name).result()
+    refused = delete(portal, hsm_name, purge="true", requestedBy=PERSON)
+    assert (refused.status_code, refused.json()["code"]) == (404, "hsm_not_found")
+    assert shown(portal, hsm_name)["state"] == "NotFound"
+
+
+def test_what_is_recovered_by_hand_is_there_again_and_can_be_deleted_again(
+    stack: Stack, portal: Portal, somebody: KeyVaultManagementClient, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    provision(stack, portal, hsm_name, request_for(stack, custodians))
+    assert portal.follow(delete(portal, hsm_name).json()["id"])["status"] == "Succeeded"
+    first = shown(portal, hsm_name)["decommissioned"]
+    properties = models.ManagedHsmProperties(create_mode="recover", tenant_id=stack.azure.endpoints.tenant_id)
+    sku = models.ManagedHsmSku(family="B", name="Standard_B1")
+    recovered = models.ManagedHsm(location="norwayeast", sku=sku, properties=properties)
+    somebody.managed_hsms.begin_create_or_update("rg-hsm", hsm_name, recovered).result()
+    assert shown(portal, hsm_name)["state"] == "Active"
+    assert portal.follow(delete(portal, hsm_name).json()["id"])["status"] == "Succeeded"
+    assert shown(portal, hsm_name)["decommissioned"]["operationId"] != first["operationId"]

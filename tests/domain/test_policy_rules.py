@@ -319,10 +319,10 @@ def test_more_entries_never_refuse_more(policy_document: Document, data: st.Data
 
 @pytest.mark.parametrize("kind", get_args(OperationKind))
 @pytest.mark.parametrize("environment_name", ["development", "production", "unknown"])
-def test_who_gets_hold_of_an_hsm_is_approved_also_if_the_policy_is_silent(
+def test_who_gets_hold_of_an_hsm_or_ends_one_of_production_is_approved_also_if_the_policy_is_silent(
     kind: OperationKind, environment_name: str
 ) -> None:
-    always = kind in ("adopt", "rewrap", "restore")
+    always = kind in ("adopt", "rewrap", "restore") or (kind, environment_name) == ("decommission", "production")
     assert bool(find_approval_reasons(read(), environment_name, "Standard_B1", kind)) is always
 
 
@@ -443,6 +443,7 @@ def test_a_caller_is_shown_what_is_its_own_and_nobody_elses() -> None:
         "purgeProtection": True,
         "denyByDefaultNetwork": True,
         "expiryRequired": False,
+        "purgeAllowed": False,
         "approval": [],
     }
 

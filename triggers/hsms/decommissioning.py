@@ -7,6 +7,7 @@ from pydantic import ConfigDict
 from clients import archive, resource_manager
 from clients.deletion import purge_protected, require_unlocked
 from clients.ownership import is_ours, require_destruction_and_export_allowed
+from domain.asking import require_person
 from domain.fields import Guid
 from domain.hsm import Hsm
 from domain.model import Model
@@ -58,8 +59,9 @@ def _try_to_accept(call: Call, name: str, query: DecommissionQuery) -> Accepted 
     request = record.request.model_copy(update={"requested_by": query.requested_by})
     wanted = Wanted(_KIND, record.team, request, request.digest(), purges=query.purge)
     require_permission(call, name, record.team, request, _KIND)
+    policy = deployment_policy()
     if query.purge:
-        require_purge_allowed(deployment_policy(), request.environment)
+        require_purge_allowed(policy, request.environment)
     running = join_running(call, last, same=_is_same(last, wanted))
     if running is not None:
         return running
@@ -67,6 +69,8 @@ def _try_to_accept(call: Call, name: str, query: DecommissionQuery) -> Accepted 
     if hsm is None and _is_ended(record, query):
         return Accepted(view_operation(last.operation), describe_kept(record, last.claim, last.operation, last.etag))
     require_destruction_and_export_allowed()
+    used = record.may_hold_keys or (hsm is not None and hsm.active)
+    require_person(policy, call.caller.principal, request, _KIND, purges_used=query.purge and used)
     if hsm is not None:
         require_unlocked(hsm.resource_id)
     if hsm is not None and query.purge and hsm.purge_protection:
