@@ -11,7 +11,7 @@ from local.azure.core.faults import Effect
 from local.azure.core.tokens import KEY_ID
 from local.azure.entra.models import DEFAULT_SCOPE
 
-ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage"]
+ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage", "event_grid"]
 
 
 def _check_redirect_uri(uri: str) -> str:
