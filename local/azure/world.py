@@ -9,6 +9,7 @@ from local.azure.core.tokens import TokenAuthority
 from local.azure.core.transitions import Timing
 from local.azure.entra.models import Application, Directory
 from local.azure.entra.sign_in import SignIns
+from local.azure.event_grid.models import EventGrid
 from local.azure.key_vault.models import Vaults
 from local.azure.managed_hsm.models import ExportRules
 from local.azure.resource_manager.models import ResourceManager
@@ -38,6 +39,7 @@ class World:
         self.vaults = Vaults(timing.clock)
         self.vaults.create(DEFAULT_VAULT, purge_protection=True)
         self.storage = StorageRules()
+        self.event_grid = EventGrid(self.subscription.id)
         self.export_rules = ExportRules()
         self.interference = Interference()
 

@@ -13,7 +13,7 @@ from local.azure.entra.models import DEFAULT_SCOPE
 from local.azure.resource_manager.locks import LockLevel
 from local.azure.resource_manager.subscriptions import SubscriptionState
 
-ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage"]
+ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage", "event_grid"]
 
 
 def _check_redirect_uri(uri: str) -> str:
