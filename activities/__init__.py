@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from activities.registration import blueprint, register
+from activities.registration import blueprint, register, register_with_client
 
 # Each is a function in the file of its name; the file, and the SDKs that it needs, load when it is first run.
 ACTIVITIES: Final = (
@@ -39,7 +39,12 @@ ACTIVITIES: Final = (
     "record_verification_run",
 )
 
+# These ask the engine itself.
+ENGINE_ACTIVITIES: Final = ("start_operation",)
+
 for _name in ACTIVITIES:
     register(_name)
+for _name in ENGINE_ACTIVITIES:
+    register_with_client(_name)
 
-__all__ = ["ACTIVITIES", "blueprint"]
+__all__ = ["ACTIVITIES", "ENGINE_ACTIVITIES", "blueprint"]

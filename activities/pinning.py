@@ -12,7 +12,7 @@ from domain.asking import find_refusals, require_person
 from domain.decommissioning import PlannedDeletion
 from domain.errors import refused_fields, service_error
 from domain.outcomes import Outcome, Work, done
-from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
+from domain.policy_rules import Grant, find_approval_reasons, find_grant, grant_of_service, monthly_cost
 from domain.records import Claim, Notice, PinnedKey, PinnedSource, Plan, Replaced
 from domain.requests import HsmRequest, HsmSpecification
 from domain.settings import deployment_policy, settings
@@ -25,6 +25,9 @@ def check_policy(claim: Claim, request: HsmSpecification) -> None:
     Raises ServiceError that names what is refused; `requested_by_missing` where the policy wants approval by now.
     """
     _require_allowed(claim, request)
+    if claim.origin != "request":
+        # Nobody asked, so whoever approves it approves nothing of their own.
+        return
     require_person(deployment_policy(), claim.requester, request, claim.kind)
 
 
@@ -61,7 +64,7 @@ def _require_allowed(claim: Claim, request: HsmSpecification, thumbprints: list[
     policy = deployment_policy()
     errors = find_refusals(
         policy,
-        find_grant(policy, claim.grant_ids),
+        _grant_of(claim),
         claim.hsm,
         claim.team,
         request,
@@ -100,6 +103,7 @@ def pin(
             hsm=claim.hsm,
             operation_id=claim.operation_id,
             kind=claim.kind,
+            origin=claim.origin,
             team=claim.team,
             requester=claim.requester,
             requested_by=claim.requested_by,
@@ -124,13 +128,20 @@ def _purges_used(deletion: PlannedDeletion | None) -> bool:
     return deletion is not None and deletion.purges and deletion.was_active
 
 
+def _grant_of(claim: Claim) -> Grant:
+    policy = deployment_policy()
+    if claim.origin == "request":
+        return find_grant(policy, claim.grant_ids)
+    return grant_of_service(claim.team, policy.requests_per_minute)
+
+
 def candidate_of(claim: Claim) -> Candidate:
     """Make of a claim what is checked: the policy may have changed, and a claim may have been forged."""
     return Candidate(
         hsm=claim.hsm,
         team=claim.team,
         requester=claim.requester,
-        grant=find_grant(deployment_policy(), claim.grant_ids),
+        grant=_grant_of(claim),
         by_operator=claim.by_operator,
         kind=claim.kind,
         request=claim.request,

@@ -22,6 +22,9 @@ Sku = Literal[
 
 OperationKind = Literal["provision", "update", "adopt", "rewrap", "restore", "decommission"]
 
+Origin = Literal["request", "event", "schedule"]
+"""How an operation began: somebody asked over the API, a subscription appeared, or a schedule found it due."""
+
 
 def _guid(text: object) -> str:
     try:

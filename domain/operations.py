@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from domain.caller import Principal
 from domain.decommissioning import Decommissioned
 from domain.errors import ErrorDetail
-from domain.fields import OperationKind
+from domain.fields import OperationKind, Origin
 from domain.model import Model
 from domain.records import Cancellation, Claim, Download, Notice, Receipt
 from domain.steps import StepStatus, steps_to_come
@@ -86,6 +86,7 @@ class Operation(Model):
 
     id: str
     kind: OperationKind
+    origin: Origin = "request"
     hsm: str
     team: str
     requester: Principal
@@ -158,6 +159,7 @@ def accepted_operation(claim: Claim) -> Operation:
     return Operation(
         id=claim.operation_id,
         kind=claim.kind,
+        origin=claim.origin,
         hsm=claim.hsm,
         team=claim.team,
         requester=claim.requester,

@@ -33,6 +33,23 @@ class Grant(Model):
     requests_per_minute: int
 
 
+def grant_of_service(team: str, requests_per_minute: int) -> Grant:
+    """Give what this service may ask for of itself, for a team: all that the policy allows to anybody.
+
+    What it asks for is made of the policy and of our records, and of nothing that a caller said.
+    """
+    everything = frozenset({EVERYTHING})
+    return Grant(
+        caller_ids=frozenset(),
+        teams=frozenset({team}),
+        subscriptions=everything,
+        administrators=everything,
+        wrapping_vaults=everything,
+        wrapping_thumbprints=everything,
+        requests_per_minute=requests_per_minute,
+    )
+
+
 class AskedKey(NamedTuple):
     """A wrapping key as far as it is known: its key vault, None for PEM; its thumbprint, None for not known yet."""
 

@@ -10,7 +10,7 @@ from domain.caller import Principal
 from domain.changes import InPlaceChange
 from domain.decommissioning import Decommissioned, PlannedDeletion
 from domain.errors import ErrorDetail, FieldError
-from domain.fields import OperationKind
+from domain.fields import OperationKind, Origin
 from domain.model import Model
 from domain.operations import CurrentStep, Existing, OperationResult, OperationStatus
 from domain.records import Cancellation, Download, Notice, PinnedSource, Receipt, Replaced, RestoredFrom
@@ -184,6 +184,8 @@ class OperationView(OperationSummary):
 
     steps: list[StepView]
     """All its steps in their order, those to come too."""
+    origin: Origin
+    """How it began: by a request, because a subscription appeared, or because a schedule found it due."""
     warnings: list[Notice]
     """What was accepted that a person may want to change."""
     downloads: list[Download]

@@ -10,7 +10,6 @@ from domain.caller import Caller
 from domain.errors import ErrorDetail, ServiceError
 from domain.names import HSM_NAME, hsm_of_operation
 from domain.operations import Operation
-from domain.records import Claim
 from domain.share_check_records import AskedCheck
 from domain.trace import Trace
 from triggers.door.calls import Call
@@ -19,27 +18,6 @@ from triggers.routes import Route
 # Each refusal is a blob: what a flood is made of is not recorded one by one.
 _NOT_RECORDED: Final = frozenset({"too_many_requests"})
 _log = logging.getLogger("hsm_provisioner.api")
-
-
-def record_acceptance(claim: Claim) -> None:
-    """Record that an operation is about to be started; raises ServiceError `audit_unavailable`: then it must not."""
-    append(
-        AuditEvent(
-            operation_id=claim.operation_id,
-            at=datetime.now(UTC),
-            kind="accepted",
-            hsm=claim.hsm,
-            team=claim.team,
-            actor=claim.requester,
-            client_request_id=claim.trace.client_request_id,
-            detail={
-                "kind": claim.kind,
-                "requestedBy": claim.requested_by,
-                "digest": claim.digest,
-                "source": claim.source,
-            },
-        )
-    )
 
 
 def record_wish(kind: Literal["decision", "cancel"], operation: Operation, call: Call, outcome: str) -> None:

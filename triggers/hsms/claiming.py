@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from clients import archive
+from clients.instances import ensure_started, is_abandoned
 from domain.changes import InPlaceChange
 from domain.errors import service_error
 from domain.fields import OperationKind
@@ -14,7 +15,7 @@ from domain.requests import HsmRequest, HsmSpecification
 from triggers.door.calls import Call
 from triggers.door.problems import Refusal, show
 from triggers.hsms.views import DescribedHsm
-from triggers.operations.instances import ensure_started, find_operation_of, interrupted_operation, is_abandoned
+from triggers.operations.instances import find_operation_of, interrupted_operation
 from triggers.operations.views import describe_claimed_operation, view_operation
 from triggers.representations import OperationView
 

@@ -99,6 +99,7 @@ def _accepted(kind: OperationKind, **members: Any) -> dict[str, Any]:
     return {
         "id": _OPERATION,
         "kind": kind,
+        "origin": "request",
         "hsm": "contoso-hsm",
         "team": "team-a",
         "requester": _PORTAL,
@@ -170,7 +171,7 @@ _WAITING: Final = _accepted(
 _SUMMARY: Final = {
     name: value
     for name, value in _WAITING.items()
-    if name not in ("steps", "warnings", "downloads", "plan", "approval")
+    if name not in ("steps", "origin", "warnings", "downloads", "plan", "approval")
 }
 
 _SHA256: Final = "8a1d6d96aeaba4bc23b09c0c52693b88c3f63e2b195dd2db5c05880e4f809ccb"

@@ -82,7 +82,7 @@ def _view_restore_blob(operation: Operation) -> RestoreBlobView:
 
 
 _TAKEN_OVER = (
-    *("id", "kind", "hsm", "team", "requester", "requested_by", "status", "created_at", "finished_at"),
+    *("id", "kind", "origin", "hsm", "team", "requester", "requested_by", "status", "created_at", "finished_at"),
     *("current_step", "awaiting_approval", "percent_complete"),
     *("warnings", "downloads", "cancel", "error", "exists", "result"),
 )
