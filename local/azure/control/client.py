@@ -1,7 +1,8 @@
 """A client of the control API, for tests and demonstrations."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import requests
@@ -9,6 +10,7 @@ import requests
 from local.azure.control.models import (
     ClockChange,
     ControlModel,
+    CreationChange,
     ExportMode,
     ExportOutcomes,
     MadeApplication,
@@ -27,6 +29,9 @@ from local.azure.control.models import (
     NewSubscription,
     NewToken,
     NewVault,
+    PlantedHits,
+    PlantedHsm,
+    PlantedHsms,
     PrivateCallers,
     ProvisioningFailures,
     RedirectUris,
@@ -191,6 +196,26 @@ class ControlClient:
         """List all HSMs, deleted ones included."""
         hsms: list[dict[str, Any]] = self._send("GET", "hsms")
         return hsms
+
+    def plant_hsms(self, *hsms: PlantedHsm) -> None:
+        """Have HSMs that nobody asked for, in any state, at once."""
+        self._send("POST", "hsms", PlantedHsms(hsms=list(hsms)))
+
+    def change_creation(
+        self,
+        hsm: str,
+        *,
+        created_at: datetime | None = None,
+        created_by: str | None = None,
+        created_by_type: Literal["Application", "User"] | None = None,
+    ) -> None:
+        """Change when an HSM was made, and by whom."""
+        change = CreationChange(created_at=created_at, created_by=created_by, created_by_type=created_by_type)
+        self._send("PUT", f"hsms/{hsm}", change)
+
+    def plant_hits(self, hsm: str, at: datetime, count: int) -> None:
+        """Let an HSM have answered requests, in addition to those that it did answer."""
+        self._send("POST", f"hsms/{hsm}/hits", PlantedHits(at=at, count=count))
 
     def change_private_callers(self, hsm: str, *object_ids: str) -> None:
         """Say who reaches an HSM over a private endpoint."""

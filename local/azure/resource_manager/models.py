@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import Final
 
 from local.azure.core.errors import ServiceFault
@@ -102,6 +103,13 @@ class ResourceManager:
     def list_in_group(self, subscription_id: str, group: str) -> list[HsmResource]:
         """List the HSMs of a resource group."""
         return [hsm for hsm in self.hsms.values() if hsm.is_in(subscription_id, group)]
+
+    def plant(self, hsm: HsmResource, deleted_at: datetime | None) -> None:
+        """Have an HSM that was never asked for, perhaps a soft-deleted one; only the control API does that."""
+        if deleted_at is None:
+            self.hsms[hsm.name] = hsm
+        else:
+            self._keep_deleted(hsm, deleted_at)
 
     def forget(self, names: Collection[str]) -> None:
         """Make HSMs disappear with their locks, as if they had never been; only the control API does that."""
@@ -211,7 +219,10 @@ class ResourceManager:
         # Private endpoints must be made anew after a recovery (source: Microsoft's documentation, private-link.md).
         hsm.connections.clear()
         hsm.deletion = None
-        deleted = DeletedHsm(hsm, self.timing.clock.date())
+        self._keep_deleted(hsm, self.timing.clock.date())
+
+    def _keep_deleted(self, hsm: HsmResource, deleted_at: datetime) -> None:
+        deleted = DeletedHsm(hsm, deleted_at)
         self._deleted[hsm.name] = deleted
         self._agenda.plan(deleted.purge_at.timestamp(), lambda: self._purge(deleted))
 

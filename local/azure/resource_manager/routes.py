@@ -15,6 +15,7 @@ from local.azure.resource_manager import (
     hsm_routes,
     identity_routes,
     lock_routes,
+    metric_routes,
     private_link_routes,
     subscription_routes,
 )
@@ -31,6 +32,7 @@ ROUTES: Final = (
     *private_link_routes.ROUTES,
     *identity_routes.ROUTES,
     *lock_routes.ROUTES,
+    *metric_routes.ROUTES,
 )
 
 
