@@ -226,7 +226,7 @@ class ControlClient:
         self._session.delete(f"{self._url}/hsms/{hsm}/transfer-key", timeout=10).raise_for_status()
 
     def change_resource_manager(self, **changes: Any) -> None:
-        """Change fields of `ResourceManagerChange`: the quota, what is lost or never ends, how deletions end, pages."""
+        """Change fields of `ResourceManagerChange`: quotas, what is lost or never ends, pages, the graph's lag."""
         self._send("PUT", "resource-manager", ResourceManagerChange.model_validate(changes))
 
     def forget_hsm(self, name: str) -> None:

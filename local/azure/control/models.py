@@ -298,7 +298,8 @@ class ResourceManagerChange(ControlModel):
     """What ARM refuses, and how it tells of ends; what is not named stays.
 
     `quota` is how many HSMs a subscription may have in a region. The next `lostPurges` purges are accepted and never
-    done. `deletionEndStatus` is what the last poll of a deletion says that succeeds.
+    done. `deletionEndStatus` is what the last poll of a deletion says that succeeds. `graphQuota` is how many queries
+    of Resource Graph a caller has in 5 seconds, and `graphLagSeconds` how long ago it is what they tell of.
     """
 
     quota: int | None = Field(default=None, ge=0)
@@ -307,6 +308,8 @@ class ResourceManagerChange(ControlModel):
     lost_purges: int | None = Field(default=None, ge=0)
     deletion_end_status: Literal[200, 204, 404, 409] | None = None
     page_size: int | None = Field(default=None, ge=1)
+    graph_quota: int | None = Field(default=None, ge=0)
+    graph_lag_seconds: float | None = Field(default=None, ge=0)
 
 
 class ProvisioningFailures(ControlModel):

@@ -129,9 +129,11 @@ def _make_rule_routes(world: World) -> list[Route]:
     async def put_resource_manager(request: Request) -> Response:
         change = models.ResourceManagerChange.model_validate_json(await request.body())
         manager = world.manager
-        for name in ("quota", "lost_purges", "deletion_end_status", "page_size"):
+        for name in ("quota", "lost_purges", "deletion_end_status", "page_size", "graph_quota"):
             if getattr(change, name) is not None:
                 setattr(manager, name, getattr(change, name))
+        if change.graph_lag_seconds is not None:
+            manager.graph.change_lag(change.graph_lag_seconds)
         if change.regions_without_capacity is not None:
             manager.regions_without_capacity = set(change.regions_without_capacity)
         if change.never_ending is not None:

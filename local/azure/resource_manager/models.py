@@ -10,11 +10,13 @@ from local.azure.core.errors import ServiceFault
 from local.azure.core.transitions import NEVER, Timing, Transition
 from local.azure.entra.models import Directory
 from local.azure.resource_manager.agenda import Agenda
+from local.azure.resource_manager.graph_tables import Graph, make_tables
 from local.azure.resource_manager.hsm_resource import DeletedHsm, HsmResource, Operation
 from local.azure.resource_manager.subscriptions import ResourceGroup, Subscription
 
 QUOTA: Final = 5
 PAGE_SIZE: Final = 100
+GRAPH_QUOTA: Final = 15
 _NAME: Final = re.compile(r"[a-zA-Z](?!.*--)[-a-zA-Z0-9]{1,22}[a-zA-Z0-9]")
 
 
@@ -23,7 +25,7 @@ class ResourceManager:
 
     What the control API decides is plain state: how many creations to come fail, and how many purges are lost, which
     operations never end, how deletions end, which regions have no capacity, the quota of a subscription in a region,
-    and how long the pages of lists are.
+    how long the pages of lists are, and how many queries of Resource Graph a caller has.
     """
 
     def __init__(self, timing: Timing, directory: Directory) -> None:
@@ -36,6 +38,8 @@ class ResourceManager:
         self.lost_purges = 0
         self.deletion_end_status = 200
         self.page_size = PAGE_SIZE
+        self.graph_quota = GRAPH_QUOTA
+        self.graph = Graph(timing.clock, lambda: make_tables(self.subscriptions.values(), self.hsms.values()))
         # Of create, update, delete, purge: their polls stay 202 for ever. A purge ends, but its polls never say so.
         self.never_ending: set[str] = set()
         self.regions_without_capacity: set[str] = set()

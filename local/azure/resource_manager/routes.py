@@ -22,6 +22,7 @@ from local.azure.resource_manager import (
 from local.azure.resource_manager.callers import read_caller
 from local.azure.resource_manager.calls import Call, Handler
 from local.azure.resource_manager.descriptions import describe_subscription
+from local.azure.resource_manager.graph_routes import make_graph_route
 from local.azure.resource_manager.models import ResourceManager, challenge
 from local.azure.resource_manager.pages import respond_with_page
 
@@ -52,7 +53,10 @@ def make_resource_manager_app(manager: ResourceManager, authority: TokenAuthorit
     def make_route(method: str, path: str, handler: Handler) -> Route:
         @wraps(handler)
         async def handle(request: Request) -> Response:
-            return await handler(Call(request, manager, enter(request)))
+            try:
+                return await handler(Call(request, manager, enter(request)))
+            finally:
+                manager.graph.notice()
 
         return _any_case(Route(path, handle, methods=[method]))
 
@@ -79,6 +83,7 @@ def make_resource_manager_app(manager: ResourceManager, authority: TokenAuthorit
     routes = [
         _any_case(Route("/subscriptions", list_subscriptions)),
         _any_case(Route("/tenants", list_tenants)),
+        _any_case(make_graph_route(manager, enter)),
         *(make_route(method, path, handler) for method, path, handler in ROUTES),
         Route("/{path:path}", find_nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
     ]
