@@ -64,6 +64,10 @@ class ControlClient:
         """Speed the local Azure's clock up, or move it on."""
         self._send("PUT", "clock", ClockChange(speed=speed, advance_seconds=advance_seconds))
 
+    def now(self) -> datetime:
+        """Give the local Azure's time, to the second."""
+        return datetime.fromisoformat(self._send("GET", "clock")["now"])
+
     def create_application(
         self,
         display_name: str,

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from local.azure.core.errors import ServiceFault, no_such_endpoint, respond_to_fault
 from local.azure.core.tokens import TokenAuthority
 from local.azure.resource_manager import (
+    activity_routes,
     hsm_routes,
     identity_routes,
     lock_routes,
@@ -34,6 +35,7 @@ ROUTES: Final = (
     *identity_routes.ROUTES,
     *lock_routes.ROUTES,
     *metric_routes.ROUTES,
+    *activity_routes.ROUTES,
 )
 
 

@@ -64,7 +64,7 @@ def test_an_hsm_is_planted_in_a_state(
 
 
 def test_a_fleet_is_planted_in_one_call(control: ControlClient, hsm_client: KeyVaultManagementClient) -> None:
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = control.now()
     deleted = [
         planted(f"gone-{number}", deleted_at=now - timedelta(days=number), soft_delete_retention_in_days=90)
         for number in range(10)
@@ -147,7 +147,7 @@ def test_the_metric_counts_what_the_hsm_answered(
     for who in (access, ""):
         send(who, "GET", f"https://{hsm}.managedhsm.azure.net/keys")
     assert sum(series(ask(azure, credential, hsm, GROUP, timespan=None, interval=None))) == 2
-    control.change_clock(advance_seconds=86400)
+    control.change_clock(advance_seconds=3660)
     assert sum(series(ask(azure, credential, hsm, GROUP, timespan=None, interval=None))) == 0
 
 
@@ -174,7 +174,7 @@ def test_what_the_metric_cannot_tell_is_refused(
 def test_the_metric_is_of_an_hsm_that_is_there_and_for_who_may_read_it(
     azure: LocalAzure, credential: TokenCredential, control: ControlClient, token: Callable[..., str]
 ) -> None:
-    control.plant_hsms(planted("gone", deleted_at=datetime.now(UTC)), planted("there"))
+    control.plant_hsms(planted("gone", deleted_at=control.now()), planted("there"))
     missing = ask(azure, credential, "gone")
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "ResourceNotFound")
     path = f"{group_path(azure).replace(GROUP, PLANTED)}/providers/Microsoft.KeyVault/managedHSMs/there"
