@@ -4,6 +4,7 @@ import uuid
 from typing import Final
 
 from local.azure.blob_storage.models import StorageRules
+from local.azure.core.errors import ServiceFault
 from local.azure.core.interference import Interference
 from local.azure.core.tokens import TokenAuthority
 from local.azure.core.transitions import Timing
@@ -49,3 +50,10 @@ class World:
         made.roles[self.identity.object_id] = "Contributor"
         self.manager.subscriptions[made.id] = made
         return made
+
+    def find_subscription(self, identifier: str) -> Subscription:
+        """Find a subscription for the control API; raises ServiceFault 404."""
+        subscription = self.manager.subscriptions.get(identifier.lower())
+        if subscription is None:
+            raise ServiceFault(404, "SubscriptionNotFound", "There is no such subscription.")
+        return subscription

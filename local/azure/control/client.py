@@ -1,7 +1,8 @@
 """A client of the control API, for tests and demonstrations."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import requests
@@ -9,6 +10,7 @@ import requests
 from local.azure.control.models import (
     ClockChange,
     ControlModel,
+    CreationChange,
     ExportMode,
     ExportOutcomes,
     MadeApplication,
@@ -27,6 +29,9 @@ from local.azure.control.models import (
     NewSubscription,
     NewToken,
     NewVault,
+    PlantedHits,
+    PlantedHsm,
+    PlantedHsms,
     PrivateCallers,
     ProvisioningFailures,
     RedirectUris,
@@ -58,6 +63,10 @@ class ControlClient:
     def change_clock(self, *, speed: float | None = None, advance_seconds: float = 0) -> None:
         """Speed the local Azure's clock up, or move it on."""
         self._send("PUT", "clock", ClockChange(speed=speed, advance_seconds=advance_seconds))
+
+    def now(self) -> datetime:
+        """Give the local Azure's time, to the second."""
+        return datetime.fromisoformat(self._send("GET", "clock")["now"])
 
     def create_application(
         self,
@@ -192,6 +201,26 @@ class ControlClient:
         hsms: list[dict[str, Any]] = self._send("GET", "hsms")
         return hsms
 
+    def plant_hsms(self, *hsms: PlantedHsm) -> None:
+        """Have HSMs that nobody asked for, in any state, at once."""
+        self._send("POST", "hsms", PlantedHsms(hsms=list(hsms)))
+
+    def change_creation(
+        self,
+        hsm: str,
+        *,
+        created_at: datetime | None = None,
+        created_by: str | None = None,
+        created_by_type: Literal["Application", "User"] | None = None,
+    ) -> None:
+        """Change when an HSM was made, and by whom."""
+        change = CreationChange(created_at=created_at, created_by=created_by, created_by_type=created_by_type)
+        self._send("PUT", f"hsms/{hsm}", change)
+
+    def plant_hits(self, hsm: str, at: datetime, count: int) -> None:
+        """Let an HSM have answered requests, in addition to those that it did answer."""
+        self._send("POST", f"hsms/{hsm}/hits", PlantedHits(at=at, count=count))
+
     def change_private_callers(self, hsm: str, *object_ids: str) -> None:
         """Say who reaches an HSM over a private endpoint."""
         self._send("PUT", f"hsms/{hsm}/private-callers", PrivateCallers(object_ids=list(object_ids)))
@@ -201,7 +230,7 @@ class ControlClient:
         self._session.delete(f"{self._url}/hsms/{hsm}/transfer-key", timeout=10).raise_for_status()
 
     def change_resource_manager(self, **changes: Any) -> None:
-        """Change fields of `ResourceManagerChange`: the quota, what is lost or never ends, how deletions end, pages."""
+        """Change fields of `ResourceManagerChange`: quotas, what is lost or never ends, pages, the graph's lag."""
         self._send("PUT", "resource-manager", ResourceManagerChange.model_validate(changes))
 
     def forget_hsm(self, name: str) -> None:

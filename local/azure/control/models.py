@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from local.azure.core.claims import Version
@@ -244,6 +244,50 @@ class Registration(ControlModel):
     registered: bool
 
 
+class PlantedHits(ControlModel):
+    """Requests that an HSM is to have answered, and when."""
+
+    at: AwareDatetime
+    count: int = Field(ge=1)
+
+
+class CreationChange(ControlModel):
+    """When an HSM is to have been made, and by whom; what is not named stays."""
+
+    created_at: AwareDatetime | None = None
+    created_by: str | None = None
+    created_by_type: Literal["Application", "User"] | None = None
+
+
+class PlantedHsm(ControlModel):
+    """An HSM that is there at once, in a resource group that is made if need be.
+
+    It is in the first subscription unless `subscriptionId` names another, made now unless `createdAt` says otherwise,
+    and soft-deleted if `deletedAt` says since when.
+    """
+
+    name: str
+    resource_group: str
+    subscription_id: str | None = None
+    location: str = "norwayeast"
+    state: Literal["NotActivated", "Active", "Failed"] = "Active"
+    tags: dict[str, str] = Field(default_factory=dict)
+    created_at: AwareDatetime | None = None
+    created_by: str = "00000000-0000-0000-0000-00000000f00d"
+    created_by_type: Literal["Application", "User"] = "Application"
+    deleted_at: AwareDatetime | None = None
+    initial_admin_object_ids: list[str] = Field(default=["00000000-0000-0000-0000-00000000ad31"], min_length=1)
+    soft_delete_retention_in_days: int = Field(default=90, ge=7, le=90)
+    enable_purge_protection: bool = False
+    hits: list[PlantedHits] = Field(default_factory=list)
+
+
+class PlantedHsms(ControlModel):
+    """HSMs that are there at once."""
+
+    hsms: list[PlantedHsm]
+
+
 class PrivateCallers(ControlModel):
     """Who reaches an HSM over an approved private endpoint: principals by their object ids."""
 
@@ -254,7 +298,8 @@ class ResourceManagerChange(ControlModel):
     """What ARM refuses, and how it tells of ends; what is not named stays.
 
     `quota` is how many HSMs a subscription may have in a region. The next `lostPurges` purges are accepted and never
-    done. `deletionEndStatus` is what the last poll of a deletion says that succeeds.
+    done. `deletionEndStatus` is what the last poll of a deletion says that succeeds. `graphQuota` is how many queries
+    of Resource Graph a caller has in 5 seconds, and `graphLagSeconds` how long ago it is what they tell of.
     """
 
     quota: int | None = Field(default=None, ge=0)
@@ -263,6 +308,8 @@ class ResourceManagerChange(ControlModel):
     lost_purges: int | None = Field(default=None, ge=0)
     deletion_end_status: Literal[200, 204, 404, 409] | None = None
     page_size: int | None = Field(default=None, ge=1)
+    graph_quota: int | None = Field(default=None, ge=0)
+    graph_lag_seconds: float | None = Field(default=None, ge=0)
 
 
 class ProvisioningFailures(ControlModel):

@@ -1,4 +1,4 @@
-"""Resource Manager: subscriptions, resource groups, permissions, locks, Managed HSMs and user-assigned identities.
+"""Resource Manager: subscriptions, resource groups, roles, locks, Managed HSMs, their metric, identities, the graph.
 
 Leaves out: diagnostic settings, role assignments as resources (the control API gives roles), keys of an HSM,
 vaults, and what differs between API versions: any is taken.

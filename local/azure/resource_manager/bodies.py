@@ -184,6 +184,28 @@ class LockBody(Body):
     properties: LockProperties
 
 
+class GraphOptions(Body):
+    """How the answer to a query is cut into pages."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    top: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, alias="$top")
+    skip: Annotated[int, Field(ge=0)] | None = Field(default=None, alias="$skip")
+    skip_token: str | None = Field(default=None, alias="$skipToken")
+    result_format: Annotated[Literal["objectArray"], _spelled_as("objectArray")] = "objectArray"
+
+
+class GraphQuestion(Body):
+    """The body of a query of Resource Graph."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str
+    subscriptions: list[str] | None = None
+    management_groups: list[str] | None = None
+    options: GraphOptions = Field(default_factory=GraphOptions)
+
+
 class NameQuestion(Body):
     """The body of a question for a name's availability."""
 

@@ -1,7 +1,9 @@
 """One request to ARM: who calls, what the path names, and what the caller may do there."""
 
 import time
+import uuid
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Final
 
@@ -10,6 +12,7 @@ from starlette.responses import Response
 
 from local.azure.core.errors import ServiceFault
 from local.azure.core.journal import note_action
+from local.azure.resource_manager.activity_log import Activity
 from local.azure.resource_manager.bodies import Body, read_body
 from local.azure.resource_manager.callers import read_caller
 from local.azure.resource_manager.hsm_resource import HsmResource, Operation
@@ -77,6 +80,15 @@ class Call:
         elif what.endswith(("/write", "/action")):
             self.subscription.locks.require_writable(self.scope)
 
+    def record(self, action: str, status: int) -> None:
+        """Write into the subscription's activity log what was done, unless it only read."""
+        if action.lower().endswith("/read"):
+            return
+        at = datetime.fromtimestamp(self.manager.timing.clock.now(), UTC)
+        correlation_id = self.request.headers.get("x-ms-correlation-request-id") or str(uuid.uuid4())
+        activity = Activity(at, self.caller, action, self.scope, status, correlation_id)
+        self.subscription.activities.record(activity)
+
     async def read[Read: Body](self, kind: type[Read]) -> Read:
         """Read the body; raises ServiceFault 400."""
         return read_body(kind, await self.request.body())
@@ -113,8 +125,14 @@ def perform(action: str, handler: Handler) -> Handler:
     async def handle(call: Call) -> Response:
         note_action(call.request, action)
         call.require(action)
-        call.subscription.require_enabled(action)
-        call.require_unlocked(action)
-        return await handler(call)
+        try:
+            call.subscription.require_enabled(action)
+            call.require_unlocked(action)
+            response = await handler(call)
+        except ServiceFault as fault:
+            call.record(action, fault.status)
+            raise
+        call.record(action, response.status_code)
+        return response
 
     return handle

@@ -3,17 +3,20 @@
 import re
 import uuid
 from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import Final
 
 from local.azure.core.errors import ServiceFault
 from local.azure.core.transitions import NEVER, Timing, Transition
 from local.azure.entra.models import Directory
 from local.azure.resource_manager.agenda import Agenda
+from local.azure.resource_manager.graph_tables import Graph, make_tables
 from local.azure.resource_manager.hsm_resource import DeletedHsm, HsmResource, Operation
 from local.azure.resource_manager.subscriptions import ResourceGroup, Subscription
 
 QUOTA: Final = 5
 PAGE_SIZE: Final = 100
+GRAPH_QUOTA: Final = 15
 _NAME: Final = re.compile(r"[a-zA-Z](?!.*--)[-a-zA-Z0-9]{1,22}[a-zA-Z0-9]")
 
 
@@ -22,7 +25,7 @@ class ResourceManager:
 
     What the control API decides is plain state: how many creations to come fail, and how many purges are lost, which
     operations never end, how deletions end, which regions have no capacity, the quota of a subscription in a region,
-    and how long the pages of lists are.
+    how long the pages of lists are, and how many queries of Resource Graph a caller has.
     """
 
     def __init__(self, timing: Timing, directory: Directory) -> None:
@@ -35,6 +38,8 @@ class ResourceManager:
         self.lost_purges = 0
         self.deletion_end_status = 200
         self.page_size = PAGE_SIZE
+        self.graph_quota = GRAPH_QUOTA
+        self.graph = Graph(timing.clock, lambda: make_tables(self.subscriptions.values(), self.hsms.values()))
         # Of create, update, delete, purge: their polls stay 202 for ever. A purge ends, but its polls never say so.
         self.never_ending: set[str] = set()
         self.regions_without_capacity: set[str] = set()
@@ -102,6 +107,13 @@ class ResourceManager:
     def list_in_group(self, subscription_id: str, group: str) -> list[HsmResource]:
         """List the HSMs of a resource group."""
         return [hsm for hsm in self.hsms.values() if hsm.is_in(subscription_id, group)]
+
+    def plant(self, hsm: HsmResource, deleted_at: datetime | None) -> None:
+        """Have an HSM that was never asked for, perhaps a soft-deleted one; only the control API does that."""
+        if deleted_at is None:
+            self.hsms[hsm.name] = hsm
+        else:
+            self._keep_deleted(hsm, deleted_at)
 
     def forget(self, names: Collection[str]) -> None:
         """Make HSMs disappear with their locks, as if they had never been; only the control API does that."""
@@ -211,7 +223,10 @@ class ResourceManager:
         # Private endpoints must be made anew after a recovery (source: Microsoft's documentation, private-link.md).
         hsm.connections.clear()
         hsm.deletion = None
-        deleted = DeletedHsm(hsm, self.timing.clock.date())
+        self._keep_deleted(hsm, self.timing.clock.date())
+
+    def _keep_deleted(self, hsm: HsmResource, deleted_at: datetime) -> None:
+        deleted = DeletedHsm(hsm, deleted_at)
         self._deleted[hsm.name] = deleted
         self._agenda.plan(deleted.purge_at.timestamp(), lambda: self._purge(deleted))
 

@@ -6,6 +6,7 @@ from typing import Final, Literal, NamedTuple
 
 from local.azure.core.errors import ServiceFault
 from local.azure.core.transitions import Transition
+from local.azure.resource_manager.activity_log import ActivityLog
 from local.azure.resource_manager.locks import Locks
 from local.azure.resource_manager.roles import Grant, Role, find_grant
 
@@ -55,6 +56,7 @@ class Subscription:
     management_groups: list[ManagementGroup] = field(default_factory=list)
     registration: Transition | None = None
     locks: Locks = field(default_factory=Locks)
+    activities: ActivityLog = field(default_factory=ActivityLog, repr=False)
 
     @property
     def registration_state(self) -> str:
