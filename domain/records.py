@@ -38,15 +38,16 @@ class Cancellation(Model):
 class Claim(Model):
     """The right of one operation to change one HSM, from its acceptance until it ended.
 
-    The claim, not the engine, decides which of two starts is real. `requested_by` is the person for whom an application
-    says that it asks, by object id: it is asserted, not proved. Of what this service began of itself (`origin`) the
-    `requester` is its own identity, and the policy says what it may. `grant_ids` are the entries of the policy that
-    allowed the request; `by_operator` says that it came from somebody who may act for every team. `request` is what the
-    HSM is to be: of an adoption what it was found to be, of an update all of it, with `change`, which Azure makes in place; of
-    a restore `source` is the HSM whose security domain it is to be given; a decommission that `purges` ends in a purge.
-    `replaced` is the record, as JSON, of the operation that gave way to this one before it could be recorded: whoever
-    wins the claim writes it then, and where they die before that it is known from here. `committed_at` is when the
-    operation came to what cannot be left alone: it is written under the claim's ETag, as `cancel` is, and never both.
+    The claim, not the engine, decides which of two starts is real. `requested_by` is the person for whom an
+    application says that it asks, by object id: it is asserted, not proved. Of what this service began of itself
+    (`origin`) the `requester` is its own identity, and the policy says what it may. `grant_ids` are the entries of
+    the policy that allowed the request; `by_operator` says that it came from somebody who may act for every team.
+    `request` is what the HSM is to be: of an adoption what it was found to be, of an update all of it, with `change`,
+    which Azure makes in place; of a restore `source` is the HSM whose security domain it is to be given; a
+    decommission that `purges` ends in a purge. `replaced` is the record, as JSON, of the operation that gave way to
+    this one before it could be recorded: whoever wins the claim writes it then, and where they die before that it is
+    known from here. `committed_at` is when the operation came to what cannot be left alone: it is written under the
+    claim's ETag, as `cancel` is, and never both.
     """
 
     hsm: str
