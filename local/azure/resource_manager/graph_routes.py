@@ -5,6 +5,7 @@ import json
 import math
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -39,10 +40,10 @@ class Quota:
         if now >= begin + _WINDOW_SECONDS:
             begin, used = now, 0
         self._windows[caller.object_id] = (begin, used + 1)
-        seconds = math.ceil((begin + _WINDOW_SECONDS - now) / self._clock.speed)
+        resets_after = timedelta(seconds=math.ceil((begin + _WINDOW_SECONDS - now) / self._clock.speed))
         headers = {
             "x-ms-user-quota-remaining": str(max(0, limit - used - 1)),
-            "x-ms-user-quota-resets-after": f"00:00:{seconds:02}",
+            "x-ms-user-quota-resets-after": f"{resets_after!s:0>8}",
         }
         if used >= limit:
             message = (
