@@ -2,11 +2,16 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 
+from clients import verification_runs
+from clients.blob_lists import list_page
+from domain.verification_runs import VERIFICATION_INSTANCE
 from local.azure.control.models import NewFault
 from local.azure.core.faults import Answer, Delay
 from local.portal import Portal
@@ -14,8 +19,10 @@ from local.stack import Stack, running_stack
 from tests import stored
 from tests.custodians import Custodian
 from tests.hosts import log_lines
+from tests.in_process import signed_in_as_the_app
 from tests.people import Person
 from tests.planting import ULID, plant_blob, plant_copy
+from tests.test_approval import durable
 from tests.test_provision import provision
 from tests.test_security_domain import in_key_vault
 
@@ -57,6 +64,11 @@ def await_end(stack: Stack, before: dict[str, Any]) -> dict[str, Any]:
         time.sleep(0.3)
 
 
+def counted(**counts: int) -> dict[str, int]:
+    names = ("verified", "failed", "critical", "warning", "unknown")
+    return {**dict.fromkeys(names, 0), **counts}
+
+
 def run_once(stack: Stack) -> dict[str, Any]:
     before = read_runs(stack)
     stack.host.fire(FUNCTION)
@@ -67,7 +79,7 @@ def test_all_are_verified_and_each_key_is_asked_for_once(fleet: Stack) -> None:
     assert read_runs(fleet) == {"running": False}
     since = len(fleet.control.journal("key_vault"))
     run = run_once(fleet)
-    assert run["counts"] == {"verified": 46, "failed": 0, "critical": 0, "warning": 0, "unknown": 0}
+    assert run["counts"] == counted(verified=46)
     assert (run["complete"], run["critical"], run["failed"]) == (True, [], [])
     assert run["startedAt"] <= run["finishedAt"]
     verifications = list(
@@ -109,7 +121,7 @@ def test_what_is_wrong_with_one_is_counted_and_stops_no_other(
         fleet.control.remove_fault(identifier)
         for number in ("03", "17", "21"):
             plant_copy(fleet, SOURCE, f"fleet-{number}")
-    assert run["counts"] == {"verified": 44, "failed": 2, "critical": 1, "warning": 0, "unknown": 1}
+    assert run["counts"] == counted(verified=44, failed=2, critical=1, unknown=1)
     assert (run["complete"], run["critical"], run["failed"]) == (True, [gone], [unplanned, unreadable])
     told = [line for line in log_lines(directory / "host") if "the security domain of " in line]
     for name in (gone, unplanned, unreadable, silent):
@@ -120,7 +132,54 @@ def test_what_is_wrong_with_one_is_counted_and_stops_no_other(
 def test_a_vault_without_purge_protection_is_a_warning(fleet: Stack) -> None:
     """Now it answers; what it says is that nothing keeps its keys from being destroyed."""
     run = run_once(fleet)
-    assert run["counts"] == {"verified": 46, "failed": 0, "critical": 0, "warning": 1, "unknown": 0}
+    assert run["counts"] == counted(verified=46, warning=1)
+
+
+def start(stack: Stack, instance: str, given: object) -> OrchestrationStatus:
+    """Start the run as whoever holds the host's keys can, and wait for its end."""
+    assert durable(stack, f"orchestrators/security_domain_verification/{instance}", given).ok
+    with TaskHubGrpcClient(host_address=stack.host.durable_address) as engine:
+        state = engine.wait_for_orchestration_completion(instance, timeout=60)
+    assert state
+    return state.runtime_status
+
+
+def test_whoever_holds_the_hosts_keys_has_nothing_recorded_that_is_not_true(fleet: Stack) -> None:
+    before = read_runs(fleet)
+    counts = {"verified": 1000, "failed": 0, "critical": 0, "warning": 0, "unknown": 0}
+    with signed_in_as_the_app(fleet):
+        marker = list_page("hsm-records", "hsms/", "", 40).marker
+        forged = {"startedAt": "2000-01-01T00:00:00+00:00", "marker": marker, "counts": counts, "critical": []}
+        since = len(fleet.control.journal("blob_storage"))
+        # Of another instance nothing comes, and of one that never began no record.
+        assert start(fleet, "forged", forged) == OrchestrationStatus.COMPLETED
+        assert fleet.control.journal("blob_storage")[since:] == []
+        assert start(fleet, VERIFICATION_INSTANCE, forged) == OrchestrationStatus.COMPLETED
+        assert read_runs(fleet) == before
+        # A run that somebody ended leaves that it began; what it looked at and did not is told as it is.
+        time.sleep(1.1)
+        verification_runs.begin_run()
+        began = verification_runs.find_begin()
+        assert began
+        future = {**forged, "startedAt": "2999-01-01T00:00:00+00:00"}
+        assert start(fleet, VERIFICATION_INSTANCE, future) == OrchestrationStatus.COMPLETED
+        assert verification_runs.find_begin() is None
+    run = read_runs(fleet)["lastRun"]
+    assert (run["complete"], run["counts"]["verified"], run["counts"]["failed"]) == (False, 6, 40)
+    assert datetime.fromisoformat(run["startedAt"]) == began
+    assert run["seconds"] < 60
+
+
+def test_what_was_found_is_listed_page_by_page(fleet: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    with signed_in_as_the_app(fleet):
+        whole = list(verification_runs.looked_at_since(datetime(2026, 1, 1, tzinfo=UTC)))
+        monkeypatch.setattr(verification_runs, "_PAGE", 7)
+        assert list(verification_runs.looked_at_since(datetime(2026, 1, 1, tzinfo=UTC))) == whole
+        later = datetime.now(UTC) + timedelta(hours=1)
+        assert [looked.hsm for looked in verification_runs.looked_at_since(later)] == [looked.hsm for looked in whole]
+        assert {looked.finding for looked in verification_runs.looked_at_since(later)} == {None}
+    assert len(whole) == 46
+    assert all(looked.finding for looked in whole)
 
 
 def test_a_second_start_while_one_runs_does_nothing(fleet: Stack) -> None:
