@@ -38,4 +38,5 @@ def _summarise(begin: datetime) -> VerificationRun:
         counts=tally.counts,
         critical=tally.critical,
         failed=tally.failed,
+        without_security_domain=tally.without_security_domain,
     )

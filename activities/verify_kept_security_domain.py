@@ -2,6 +2,7 @@
 
 import logging
 
+from activities.without_security_domain import judge_without
 from clients import archive
 from clients.verification import check_stored, make_verification
 from clients.verification_runs import write_finding
@@ -44,7 +45,7 @@ def _look(hsm: str) -> Finding | None:
     if record is None:
         return None
     if record.security_domain is None:
-        return "NoneStored"
+        return judge_without(record)
     verification = _verify(hsm, record.security_domain)
     if verification.quorum_health != "Healthy":
         _log.warning("the security domain of %s is not well: %s", hsm, _describe(verification))

@@ -12,10 +12,14 @@ VERIFICATION_INSTANCE: Final = "security-domain-verification"
 LONGEST_LIST: Final = 100
 """So many names of HSMs are told."""
 
-Finding = Literal["Healthy", "Warning", "Critical", "Unknown", "Failed", "NoneStored"]
+Finding = Literal[
+    "Healthy", "Warning", "Critical", "Unknown", "Failed", "WithoutSecurityDomain", "BeingMade", "NotActive", "Gone"
+]
 """How the look at one HSM ended.
 
-The health of its security domain; `Failed`, where it could not be verified; `NoneStored`, where there is none.
+The health of its security domain; `Failed`, where it could not be verified; `WithoutSecurityDomain`, where the HSM is
+active and none is stored. The others have none either, and need none: an operation makes the HSM, or it is not active,
+or not there.
 """
 
 
@@ -32,6 +36,8 @@ class VerificationCounts(Model):
     """How many of those that were verified are `Warning`."""
     unknown: int = Field(default=0, ge=0)
     """How many of those that were verified are `Unknown`."""
+    without_security_domain: int = Field(default=0, ge=0)
+    """How many HSMs are active, but no security domain of them is stored: this service cannot restore them."""
 
 
 class VerificationRun(Model):
@@ -51,6 +57,8 @@ class VerificationRun(Model):
     """The names of HSMs whose security domain is `Critical`, the first hundred of them."""
     failed: list[str]
     """The names of HSMs whose security domain was not verified, the first hundred of them."""
+    without_security_domain: list[str] = Field(default_factory=list)
+    """The names of active HSMs of which no security domain is stored, the first hundred of them."""
 
 
 class VerificationRuns(Model):
@@ -71,11 +79,16 @@ class Tally:
         self._found: Counter[Finding] = Counter()
         self.critical: list[str] = []
         self.failed: list[str] = []
+        self.without_security_domain: list[str] = []
 
     def add(self, hsm: str, finding: Finding) -> None:
         """Count one."""
         self._found[finding] += 1
-        named = {"Critical": self.critical, "Failed": self.failed}.get(finding)
+        named = {
+            "Critical": self.critical,
+            "Failed": self.failed,
+            "WithoutSecurityDomain": self.without_security_domain,
+        }.get(finding)
         if named is not None and len(named) < LONGEST_LIST:
             named.append(hsm)
 
@@ -89,4 +102,5 @@ class Tally:
             critical=found["Critical"],
             warning=found["Warning"],
             unknown=found["Unknown"],
+            without_security_domain=found["WithoutSecurityDomain"],
         )

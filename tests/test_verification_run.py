@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -9,8 +10,11 @@ from typing import Any, Final
 import pytest
 from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 
-from clients import verification_runs
+from activities.registration import run_activity
+from clients import resource_manager, verification_runs
 from clients.blob_lists import list_page
+from domain.hsm import Hsm
+from domain.records import Claim, HsmRecord
 from domain.verification_runs import VERIFICATION_INSTANCE
 from local.azure.control.models import NewFault
 from local.azure.core.faults import Answer, Delay
@@ -21,7 +25,7 @@ from tests.custodians import Custodian
 from tests.hosts import log_lines
 from tests.in_process import signed_in_as_the_app
 from tests.people import Person
-from tests.planting import ULID, plant_blob, plant_copy
+from tests.planting import ULID, plant, plant_blob, plant_copy
 from tests.test_approval import durable
 from tests.test_provision import provision
 from tests.test_security_domain import in_key_vault
@@ -65,7 +69,7 @@ def await_end(stack: Stack, before: dict[str, Any]) -> dict[str, Any]:
 
 
 def counted(**counts: int) -> dict[str, int]:
-    names = ("verified", "failed", "critical", "warning", "unknown")
+    names = ("verified", "failed", "critical", "warning", "unknown", "withoutSecurityDomain")
     return {**dict.fromkeys(names, 0), **counts}
 
 
@@ -80,7 +84,7 @@ def test_all_are_verified_and_each_key_is_asked_for_once(fleet: Stack) -> None:
     since = len(fleet.control.journal("key_vault"))
     run = run_once(fleet)
     assert run["counts"] == counted(verified=46)
-    assert (run["complete"], run["critical"], run["failed"]) == (True, [], [])
+    assert (run["complete"], run["critical"], run["failed"], run["withoutSecurityDomain"]) == (True, [], [], [])
     assert run["startedAt"] <= run["finishedAt"]
     verifications = list(
         fleet_container(fleet).list_blob_names(name_starts_with="verifications/"),
@@ -133,6 +137,89 @@ def test_a_vault_without_purge_protection_is_a_warning(fleet: Stack) -> None:
     """Now it answers; what it says is that nothing keeps its keys from being destroyed."""
     run = run_once(fleet)
     assert run["counts"] == counted(verified=46, warning=1)
+
+
+@contextmanager
+def kept(stack: Stack, *paths: str) -> Iterator[None]:
+    """Put back what lies there, or that nothing does."""
+    contents = []
+    for blob in (fleet_container(stack).get_blob_client(path) for path in paths):
+        found = blob.download_blob() if blob.exists() else None
+        contents.append((blob, (found.readall(), found.properties.metadata) if found else None))
+    try:
+        yield
+    finally:
+        for blob, content in contents:
+            if content:
+                blob.upload_blob(content[0], overwrite=True, metadata=content[1])
+            else:
+                blob.delete_blob()
+
+
+def plant_without(stack: Stack, name: str, **changes: Any) -> None:
+    """Plant a record like the source's, of which no security domain is stored."""
+    content = fleet_container(stack).download_blob(f"hsms/{SOURCE}").readall()
+    record = HsmRecord.model_validate_json(content)
+    path = record.resource_id.removesuffix(SOURCE)
+    members = {"hsm": name, "resource_id": f"{path}{name}", "security_domain": None, **changes}
+    plant(stack, HsmRecord.model_validate({**dict(record), **members}))
+
+
+def find_hsm(stack: Stack, name: str) -> Hsm:
+    hsm = resource_manager.find_hsm(stack.azure.endpoints.subscription_id, "rg-hsm", name)
+    assert hsm
+    return hsm
+
+
+def test_an_active_hsm_without_a_security_domain_is_an_alarm_and_no_other_is(fleet: Stack, directory: Path) -> None:
+    adopted, gone, waiting = "fleet-40", "fleet-05", "fleet-waiting"
+    with signed_in_as_the_app(fleet), kept(fleet, *(f"hsms/{name}" for name in (SOURCE, adopted, gone, waiting))):
+        source = HsmRecord.model_validate_json(fleet_container(fleet).download_blob(f"hsms/{SOURCE}").readall())
+        resource_manager.put_hsm(waiting, source.request)
+        plant_without(fleet, waiting, made_at=find_hsm(fleet, waiting).made_at)
+        plant_without(fleet, adopted, made_at=find_hsm(fleet, adopted).made_at, adopted=True)
+        plant_without(fleet, gone)
+        plant_without(fleet, SOURCE)
+        run = run_once(fleet)
+    assert (run["counts"]["withoutSecurityDomain"], run["withoutSecurityDomain"]) == (2, [adopted, SOURCE])
+    assert (run["complete"], run["counts"]["verified"], run["counts"]["failed"]) == (True, 43, 0)
+    found = {
+        blob.name.removeprefix("verification-findings/"): blob.metadata["finding"]
+        for blob in fleet_container(fleet).list_blobs("verification-findings/", include=["metadata"])
+    }
+    assert (found[gone], found[waiting]) == ("Gone", "NotActive")
+    told = [line for line in log_lines(directory / "host") if "no security domain of it is stored" in line]
+    assert len(told) == 2
+    assert [SOURCE in line for line in told] == ["it was taken over" not in line for line in told]
+
+
+@pytest.mark.parametrize(
+    ("kind", "age", "finding", "looks"),
+    [
+        ("provision", timedelta(hours=1), "BeingMade", 0),
+        ("restore", timedelta(hours=1), "BeingMade", 0),
+        # Somebody ended it from outside: it would keep the claim for ever.
+        ("provision", timedelta(days=2), "WithoutSecurityDomain", 1),
+        # They bring none.
+        ("update", timedelta(hours=1), "WithoutSecurityDomain", 1),
+        ("adopt", timedelta(hours=1), "WithoutSecurityDomain", 1),
+    ],
+)
+def test_only_an_operation_that_makes_it_explains_that_it_has_none(
+    fleet: Stack, kind: str, age: timedelta, finding: str, looks: int
+) -> None:
+    with signed_in_as_the_app(fleet), kept(fleet, f"hsms/{SOURCE}", f"claims/{SOURCE}"):
+        claim = Claim.model_validate_json(fleet_container(fleet).download_blob(f"claims/{SOURCE}").readall())
+        claimed_at = datetime.now(UTC) - age
+        running = {"kind": kind, "claimed_at": claimed_at, "state": "running"}
+        plant(fleet, Claim.model_validate({**dict(claim), **running}))
+        plant_without(fleet, SOURCE)
+        since = len(fleet.control.journal("resource_manager"))
+        assert run_activity("verify_kept_security_domain", {"hsm": SOURCE})["status"] == "done"
+        asked = fleet.control.journal("resource_manager")[since:]
+    blob = fleet_container(fleet).get_blob_client(f"verification-findings/{SOURCE}")
+    assert blob.get_blob_properties().metadata["finding"] == finding
+    assert len([entry for entry in asked if "managedHSMs" in entry["path"]]) == looks
 
 
 def start(stack: Stack, instance: str, given: object) -> OrchestrationStatus:

@@ -324,9 +324,11 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
                 "critical": 1,
                 "warning": 2,
                 "unknown": 5,
+                "withoutSecurityDomain": 1,
             },
             "critical": ["fabrikam-hsm"],
             "failed": [],
+            "withoutSecurityDomain": ["northwind-hsm"],
         },
     },
     "PolicyView": {
