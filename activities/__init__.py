@@ -28,6 +28,7 @@ ACTIVITIES: Final = (
     "await_restored",
     "verify_restored",
     "record_operation",
+    "begin_verification_run",
     "list_hsm_page",
     "verify_kept_security_domain",
     "record_verification_run",

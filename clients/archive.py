@@ -4,7 +4,8 @@ Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever 
 `approval.json`; of a restore `transfer-key.json`; for each download attempt `{attempt}/security-domain.json`,
 `{attempt}/receipt.json`, `{attempt}/confirmation.json`.
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
-with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them;
+with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them, and
+what it leaves behind meanwhile (`clients/verification_runs.py`);
 `restore-blobs/{operation}`, what was found last.
 """
 

@@ -7,9 +7,10 @@ from durabletask.client import OrchestrationState
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from clients import archive
-from domain.verification_runs import VERIFICATION_INSTANCE, VerificationCounts, VerificationRuns
+from clients.verification_runs import find_begin, looked_at_since
+from domain.verification_runs import VERIFICATION_INSTANCE, Tally, VerificationCounts, VerificationRuns
 from triggers.door.calls import Answer, Call
-from triggers.operations.instances import ENDED, engine_unavailable, read_progress
+from triggers.operations.instances import ENDED, engine_unavailable
 
 _log = logging.getLogger("hsm_provisioner.verification")
 
@@ -47,13 +48,24 @@ def get_verification_runs(call: Call) -> Answer:
     except grpc.RpcError:
         raise engine_unavailable() from None
     running = _is_running(state)
-    progress = read_progress(state) if state is not None and running else {}
     view = VerificationRuns(
         running=running,
-        progress=VerificationCounts.model_validate(progress) if progress else None,
+        progress=_count_so_far() if running else None,
         last_run=archive.find_verification_run(),
     )
     return Answer(200, view)
+
+
+def _count_so_far() -> VerificationCounts | None:
+    """Count what the run under way has written down; None where it has not begun, or is recorded already."""
+    begin = find_begin()
+    if begin is None:
+        return None
+    tally = Tally()
+    for hsm, finding in looked_at_since(begin):
+        if finding is not None:
+            tally.add(hsm, finding)
+    return tally.counts
 
 
 def _is_running(state: OrchestrationState | None) -> bool:

@@ -318,9 +318,17 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
             "finishedAt": "2026-11-24T03:00:31.000Z",
             "seconds": 31.0,
             "complete": True,
-            "counts": {"verified": 41, "failed": 0, "critical": 1, "warning": 2, "unknown": 5},
+            "counts": {
+                "verified": 41,
+                "failed": 0,
+                "critical": 1,
+                "warning": 2,
+                "unknown": 5,
+                "withoutSecurityDomain": 1,
+            },
             "critical": ["fabrikam-hsm"],
             "failed": [],
+            "withoutSecurityDomain": ["northwind-hsm"],
         },
     },
     "PolicyView": {
