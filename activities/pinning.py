@@ -1,5 +1,6 @@
 """The plan of an operation that pins no wrapping keys, and what the orchestrator is told of it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -78,6 +79,7 @@ def pin(
     found: FoundHsm | None = None,
     replaces: Replaced | None = None,
     source: PinnedSource | None = None,
+    confirmed_uploads: Sequence[int] = (),
     keys: list[PinnedKey] | None = None,
     first_export: bool = False,
     warnings: list[Notice],
@@ -103,6 +105,7 @@ def pin(
             found=found,
             replaces=replaces,
             source=source,
+            confirmed_uploads=list(confirmed_uploads),
             monthly_cost_usd=monthly_cost(policy, request.sku),
             approval_reasons=reasons,
             approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,

@@ -1,17 +1,27 @@
 """Check that another HSM's security domain can be restored into a new one, and pin which it is."""
 
+from typing import Final
+
 from activities.context import claim_of
 from activities.pinning import candidate_of, pin, tell
 from clients import archive
-from clients.preflight import RESTORE_CHECKS
+from clients.preflight import RESTORE_CHECKS, Candidate
 from clients.restores import KeptDomain, find_kept_domain, require_restorable, source_not_found
+from clients.upload_journal import list_uploads
 from clients.verification import check_stored
 from domain.errors import service_error
 from domain.names import resource_id
 from domain.outcomes import Outcome, Work
 from domain.policy_rules import Grant
-from domain.records import Claim
+from domain.records import Claim, Notice, PinnedSource
 from domain.security_domain.checks import find_faults
+from domain.uploads import judge_holder
+
+_UNANSWERED: Final = Notice(
+    code="upload_unconfirmed",
+    message="The HSM has a security domain, and never answered when this service uploaded one. To approve this is to "
+    "say that it is that one: see in the HSM's audit log that nobody but this service uploaded any.",
+)
 
 
 def preflight_restore(work: Work) -> Outcome:
@@ -28,8 +38,24 @@ def preflight_restore(work: Work) -> Outcome:
         _require_intact(kept)
         asked = claim.request
         place = resource_id(asked.subscription_id, asked.resource_group, claim.hsm)
-        plan = pin(claim, place, asked, source=kept.source, warnings=[])
+        unanswered = _find_unanswered(candidate, kept.source)
+        warnings = [_UNANSWERED] if unanswered else []
+        plan = pin(claim, place, asked, source=kept.source, confirmed_uploads=unanswered, warnings=warnings)
     return tell(plan)
+
+
+def _find_unanswered(candidate: Candidate, source: PinnedSource) -> list[int]:
+    """Find the numbers of uploads of which one may be what the HSM has, and none is known to be.
+
+    Only where it has something by now: what comes after the approval is not what was approved.
+    """
+    hsm = candidate.existing
+    if hsm is None or not hsm.active:
+        return []
+    uploads = list_uploads(candidate.hsm, hsm.made_at)
+    if judge_holder(uploads, source) != "unknown":
+        return []
+    return [upload.number for upload in uploads if upload.unanswered and upload.entry.is_of(source)]
 
 
 def _find_source(claim: Claim, grant: Grant) -> KeptDomain:

@@ -20,7 +20,7 @@ from domain.errors import service_error
 from domain.exports import BegunExport
 from domain.model import Model
 from domain.operations import Operation
-from domain.records import Claim, HsmRecord, Plan, Receipt, sha256_of, utc_text
+from domain.records import Claim, HsmRecord, Plan, Receipt, UploadEntry, sha256_of, utc_text
 from domain.restores import RecordedTransferKey, RestoreBlobState
 from domain.summaries import Summary, summarise_claim, summarise_hsm, summarise_operation
 from domain.verification_runs import VerificationRun
@@ -42,6 +42,13 @@ class HeldClaim(NamedTuple):
     """A claim and the ETag under which it may be changed."""
 
     claim: Claim
+    etag: str
+
+
+class HeldHsmRecord(NamedTuple):
+    """The record of an HSM and the ETag under which it may be changed."""
+
+    record: HsmRecord
     etag: str
 
 
@@ -85,13 +92,25 @@ def replace_claim(claim: Claim, etag: str) -> bool:
 
 def find_hsm_record(hsm: str) -> HsmRecord | None:
     """Read our record of an HSM."""
+    held = find_held_hsm_record(hsm)
+    return held.record if held else None
+
+
+def find_held_hsm_record(hsm: str) -> HeldHsmRecord | None:
+    """Read our record of an HSM, and the ETag that it has."""
     blob = find_blob(RECORDS, f"hsms/{hsm}")
-    return _parse(HsmRecord, blob) if blob else None
+    return HeldHsmRecord(_parse(HsmRecord, blob), blob.etag) if blob else None
 
 
 def write_hsm_record(record: HsmRecord) -> None:
     """Write our record of an HSM; the claim sees to it that one operation at a time does."""
     _write(f"hsms/{record.hsm}", record, summarise_hsm(record))
+
+
+def replace_hsm_record(record: HsmRecord, etag: str) -> bool:
+    """Replace the record that has this ETag, also by an equal one; False where somebody was faster."""
+    metadata = summarise_hsm(record).to_metadata()
+    return replace_blob(RECORDS, f"hsms/{record.hsm}", record.to_json().encode(), etag, metadata) is not None
 
 
 def find_operation(operation_id: str) -> Operation | None:
@@ -191,6 +210,14 @@ def create_transfer_key(plan: Plan, key: RecordedTransferKey) -> RecordedTransfe
     """Record a transfer key once; where one is recorded, that one holds and is given back."""
     create_blob(ARCHIVE, f"{plan.hsm}/{plan.operation_id}/transfer-key.json", key.to_json().encode())
     return find_transfer_key(plan.hsm, plan.operation_id) or key
+
+
+def find_upload_entry(path: str) -> UploadEntry:
+    """Read an entry of the journal of uploads; raises ServiceError `azure_unreadable`."""
+    blob = find_blob(ARCHIVE, path)
+    if blob is None:
+        raise unreadable("read a record")
+    return _parse(UploadEntry, blob)
 
 
 def find_restore_blob_state(operation_id: str) -> RestoreBlobState | None:

@@ -19,6 +19,7 @@ from clients.ownership import (
     require_registered,
 )
 from clients.resource_manager import Provider
+from clients.restores import require_restore_blobs
 from clients.wrapping_certificates import FoundKey, find_wrapping_key
 from domain.administration import find_administration_warnings
 from domain.asking import find_refusals, require_person
@@ -270,6 +271,10 @@ def _check_limit(candidate: Candidate) -> None:
     require_place(candidate.hsm)
 
 
+def _check_restore_blobs(candidate: Candidate) -> None:  # noqa: ARG001 - every check takes it
+    require_restore_blobs()
+
+
 CHECKS: Final = (
     Check("policy", "The deployment's policy allows it", _check_policy),
     Check(
@@ -296,8 +301,11 @@ Microsoft.KeyVault.
 
 REWRAP_CHECKS: Final = tuple(check for check in CHECKS if check.name in ("policy", "subscription"))
 """What is checked besides the wrapping keys where only these are new."""
-RESTORE_CHECKS: Final = tuple(check for check in CHECKS if check.name != "operation")
-"""What of them is asked of a restore: its claim is of a request that names more than the HSM."""
+RESTORE_CHECKS: Final = (
+    *(check for check in CHECKS if check.name != "operation"),
+    Check("restore_blobs", "Restore blobs can be read and deleted", _check_restore_blobs),
+)
+"""What is asked of a restore: of them all but one, for its claim is of a request that names more than the HSM."""
 
 
 def key_checks(candidate: Candidate) -> list[Check]:

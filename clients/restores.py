@@ -1,12 +1,12 @@
 """What a restore is made of: the stored security domain of another HSM, and the blob that its custodians make of it.
 
-Container `restore-blobs`: `{operation}/restore-blob.json`, written by custodians, deleted once it was uploaded.
+Container `restore-blobs`: `{operation}/restore-blob.json`, written by custodians, deleted once the HSM has it.
 """
 
 from typing import Final, NamedTuple
 
 from clients import archive
-from clients.blobs import SmallBlob, blob_url, delete_blob, find_small_blob
+from clients.blobs import SmallBlob, blob_url, delete_blob, find_small_blob, probe_container
 from clients.ownership import hsm_ours_already
 from domain.errors import FieldError, ServiceError, refused_fields, service_error
 from domain.hsm import Hsm
@@ -69,6 +69,11 @@ def require_restorable(hsm: Hsm | None, record: HsmRecord | None, source: Pinned
         raise refused_fields([FieldError(field="source.hsm", message=message, code="hsm_differs")])
     if hsm.active and (restored is None or record.security_domain is not None):
         raise hsm_ours_already()
+
+
+def require_restore_blobs() -> None:
+    """Raise ServiceError unless restore blobs can be read and deleted: what has none to read is not to cost money."""
+    probe_container(RESTORE_BLOBS, "preflight/probe")
 
 
 def find_restore_blob(operation_id: str) -> SmallBlob | None:

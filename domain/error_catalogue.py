@@ -278,8 +278,12 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "restore_blob_refused": _failure("The HSM could not open the restore blob.", _ANOTHER_BLOB),
     "restored_by_others": _failure(
-        "Somebody else uploaded a security domain to the HSM.",
+        "Somebody else gave the HSM a security domain.",
         "Restore into another one; delete this one only when you know who.",
+    ),
+    "upload_unconfirmed": _failure(
+        "The HSM has a security domain, and never said whether it is the one that this service uploaded.",
+        "See in the HSM's audit log who uploaded it. If it was this service, send the request again.",
     ),
     "restore_failed": _failure(
         "The HSM did not take the security domain in.", "Send the request again, and have another restore blob made."

@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from domain.adoption import FoundHsm
 from domain.caller import Principal
@@ -103,7 +103,8 @@ class Plan(Model):
     `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
     `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over,
     `replaces` the security domain in whose place a re-wrap puts another one, `source` the one that a restore brings
-    into the HSM.
+    into the HSM. `confirmed_uploads` are the numbers of earlier uploads into it that were never answered: whoever
+    approves the plan says that one of them is what the HSM has.
     """
 
     hsm: str
@@ -118,6 +119,7 @@ class Plan(Model):
     found: FoundHsm | None = None
     replaces: Replaced | None = None
     source: "PinnedSource | None" = None
+    confirmed_uploads: list[int] = Field(default_factory=list)
     monthly_cost_usd: float | None
     approval_reasons: list[str]
     approval_expires_at: AwareDatetime | None = None
@@ -212,6 +214,24 @@ class ExportEntry(Model):
     operation_id: str
     attempt: int
     at: AwareDatetime
+
+
+class UploadEntry(Model):
+    """An entry of the journal of what an HSM was asked to take in.
+
+    For which operation, of whose security domain the restore blob was to be made, and when it was written.
+    `hsm_made_at` is when Azure made the HSM: another one of its name has not what the first was given.
+    """
+
+    operation_id: str
+    source: str
+    sha256: str
+    hsm_made_at: AwareDatetime | None
+    at: AwareDatetime
+
+    def is_of(self, source: PinnedSource) -> bool:
+        """Whether it was to be this security domain."""
+        return (self.source, self.sha256) == (source.hsm, source.receipt.sha256)
 
 
 class HsmRecord(Model):

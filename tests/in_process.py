@@ -5,12 +5,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from clients import blobs, credential, resource_manager
+from clients import blobs, credential, managed_hsm, resource_manager
 from domain import settings
 from local.stack import Stack, app_settings
 
 CACHES = (
-    *(settings.settings, credential.credential, blobs._service),
+    *(settings.settings, credential.credential, blobs._service, managed_hsm._client),
     *(resource_manager._key_vault, resource_manager._resources),
 )
 

@@ -14,6 +14,8 @@ from azure.keyvault.keys import KeyClient
 from azure.keyvault.keys.crypto import CryptographyClient, EncryptionAlgorithm
 
 from domain.steps import STEPS
+from local.azure.control.models import NewFault
+from local.azure.core.faults import Answer
 from local.policy import TEAM_A, TEAM_B
 from local.portal import Portal
 from local.stack import Stack, register_application
@@ -197,6 +199,17 @@ def test_a_source_whose_stored_bytes_are_damaged_is_found_before_anything_is_mad
         response = ask(portal, f"{hsm_name}-b", restore_request(stack, hsm_name))
         ended = portal.follow(response.json()["id"])
     assert (ended["status"], ended["error"]["code"]) == ("Failed", "security_domain_invalid")
+    assert stack.control.hsms() == []
+
+
+def test_that_nobody_could_store_a_restore_blob_is_found_before_anything_is_made(
+    stack: Stack, portal: Portal, hsm_name: str, source: Source
+) -> None:
+    missing = Answer(status=404, code="ContainerNotFound")
+    stack.control.inject_fault(NewFault(service="blob_storage", path="/restore-blobs$", effect=missing))
+    ended = portal.follow(ask(portal, hsm_name, restore_request(stack, source.hsm)).json()["id"])
+    assert (ended["status"], ended["error"]["code"]) == ("Failed", "azure_not_found")
+    assert "restore-blobs" in ended["error"]["message"]
     assert stack.control.hsms() == []
 
 
