@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 
-from activities.context import approved_plan_of, now
+from activities.context import approved_plan_of, now, record_missing
 from activities.restoring import find_restoring_hsm, require_same_key, unreadable_key
 from activities.uploads import find_holder, give_up_lost
 from clients import archive, managed_hsm
@@ -30,8 +30,17 @@ def fetch_transfer_key(work: Work) -> Outcome:
     return done(uploaded=False, blobAwaitedUntil=utc_text(recorded.blob_awaited_until))
 
 
+def _note_restore(plan: Plan) -> None:
+    """Record, before anybody sees a key, that from now on the HSM can be given what this service did not upload."""
+    record = archive.find_hsm_record(plan.hsm)
+    if record is None:
+        raise record_missing()
+    archive.write_hsm_record(record.model_copy(update={"made_for_restore": True}))
+
+
 def _record(plan: Plan) -> RecordedTransferKey:
     """Fetch the key and record it; killed in between, the next one fetches again, and records what it got last."""
+    _note_restore(plan)
     text = managed_hsm.fetch_transfer_key(plan.hsm)
     try:
         key = read_transfer_key(text)
