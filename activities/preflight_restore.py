@@ -1,17 +1,27 @@
 """Check that another HSM's security domain can be restored into a new one, and pin which it is."""
 
+from typing import Final
+
 from activities.context import claim_of
 from activities.pinning import candidate_of, pin, tell
-from clients import archive
+from clients import archive, resource_manager
 from clients.preflight import RESTORE_CHECKS
 from clients.restores import KeptDomain, find_kept_domain, require_restorable, source_not_found
 from clients.verification import check_stored
+from domain.backups import PinnedBackup
 from domain.errors import service_error
 from domain.names import resource_id
 from domain.outcomes import Outcome, Work
-from domain.policy_rules import Grant
-from domain.records import Claim
+from domain.policy_rules import Grant, require_backup_place
+from domain.records import Claim, Notice
 from domain.security_domain.checks import find_faults
+from domain.settings import deployment_policy
+
+_REPLACED: Final = Notice(
+    code="backup_replaces_keys",
+    message="The HSM is active: the full backup replaces all keys and roles that it has. They are backed up before, in "
+    "the same container.",
+)
 
 
 def preflight_restore(work: Work) -> Outcome:
@@ -24,11 +34,13 @@ def preflight_restore(work: Work) -> Outcome:
         for check in RESTORE_CHECKS:
             check.run(candidate)
         kept = _find_source(claim, candidate.grant)
-        require_restorable(candidate.existing, candidate.record, kept.source)
+        require_restorable(candidate.existing, candidate.record, kept.source, claim.backup)
         _require_intact(kept)
+        backup = _pin_backup(claim)
         asked = claim.request
         place = resource_id(asked.subscription_id, asked.resource_group, claim.hsm)
-        plan = pin(claim, place, asked, source=kept.source, warnings=[])
+        warnings = [_REPLACED] if backup and candidate.existing and candidate.existing.active else []
+        plan = pin(claim, place, asked, source=kept.source, backup=backup, warnings=warnings)
     return tell(plan)
 
 
@@ -38,6 +50,23 @@ def _find_source(claim: Claim, grant: Grant) -> KeptDomain:
     if record is None or not (claim.by_operator or record.team in grant.teams):
         raise source_not_found()
     return find_kept_domain(record)
+
+
+def _pin_backup(claim: Claim) -> PinnedBackup | None:
+    """Find how the HSM reaches the full backup, by the policy as it is now.
+
+    Raises ServiceError `backup_place_not_allowed`, `backup_identity_missing`.
+    """
+    if claim.backup is None:
+        return None
+    place = require_backup_place(deployment_policy(), claim.backup.container)
+    if not resource_manager.identity_exists(place.identity):
+        raise service_error(
+            "backup_identity_missing",
+            "The user-assigned identity that the policy names for this container does not exist.",
+            advice="Ask the platform's operators: backupPlaces of the policy names it.",
+        )
+    return PinnedBackup(container=claim.backup.container, folder=claim.backup.folder, identity=place.identity)
 
 
 def _require_intact(kept: KeptDomain) -> None:
