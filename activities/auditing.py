@@ -15,7 +15,7 @@ from domain.records import Plan
 AUDITED: Final = frozenset(
     {
         *("create_resource_group", "provision_hsm", "download_security_domain", "update_hsm", "adopt_hsm"),
-        "upload_security_domain",
+        *("upload_security_domain", "back_up_hsm", "restore_backup"),
     }
 )
 
@@ -42,10 +42,12 @@ def run_audited(name: str, work: Work, run: Callable[[Work], Outcome]) -> Outcom
 
 
 def _account(outcome: Outcome) -> dict[str, str | int | bool | None]:
-    """Name the security domain that was stored, or brought into another HSM, by its hash."""
+    """Name the security domain that was stored, or brought into another HSM, by its hash, or the restored backup."""
     receipt, restored = outcome.result.get("receipt", {}), outcome.result.get("restored", {})
     if restored:
         return {"sha256": restored["sha256"], "source": restored["hsm"]}
+    if "backup" in outcome.result:
+        return {"backup": outcome.result["backup"]}
     return {"sha256": receipt["sha256"], "export": receipt["export"]} if receipt else {}
 
 

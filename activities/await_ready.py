@@ -24,7 +24,8 @@ def await_ready(work: Work) -> Outcome:
             "Azure could not provision the HSM.",
             advice="It exists and may be billed. Send the request again so that Azure retries, or purge it.",
         )
-    if hsm.provisioning_state not in ("Succeeded", "Activated"):
+    attached = plan.backup is None or hsm.has_identity(plan.backup.identity)
+    if hsm.provisioning_state not in ("Succeeded", "Activated") or not attached:
         return wait(settings().poll_seconds)
     _record(archive.find_hsm_record(plan.hsm), hsm, plan)
     return done(uri=hsm.uri, resourceId=hsm.resource_id)

@@ -10,6 +10,7 @@ from clients.preflight import Candidate
 from clients.wrapping_certificates import FoundKey
 from domain.adoption import FoundHsm
 from domain.asking import find_refusals, require_person
+from domain.backups import PinnedBackup
 from domain.errors import refused_fields, service_error
 from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
@@ -80,6 +81,7 @@ def pin(
     replaces: Replaced | None = None,
     source: PinnedSource | None = None,
     confirmed_uploads: Sequence[int] = (),
+    backup: PinnedBackup | None = None,
     keys: list[PinnedKey] | None = None,
     first_export: bool = False,
     warnings: list[Notice],
@@ -106,6 +108,7 @@ def pin(
             replaces=replaces,
             source=source,
             confirmed_uploads=list(confirmed_uploads),
+            backup=backup,
             monthly_cost_usd=monthly_cost(policy, request.sku),
             approval_reasons=reasons,
             approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,
@@ -149,4 +152,5 @@ def tell(plan: Plan) -> Outcome:
     """Tell the orchestrator what it needs of a plan."""
     warnings = [warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings]
     approval: dict[str, Any] = {"approval": {"reasons": plan.approval_reasons}} if plan.approval_reasons else {}
-    return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60, **approval)
+    backup: dict[str, Any] = {"restoresBackup": True} if plan.backup else {}
+    return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60, **approval, **backup)

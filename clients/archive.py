@@ -5,8 +5,9 @@ Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever 
 `{attempt}/receipt.json`, `{attempt}/confirmation.json`.
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
 with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them, and
-what it leaves behind meanwhile (`clients/verification_runs.py`);
-`restore-blobs/{operation}`, what was found last.
+what it leaves behind meanwhile (`clients/verification_runs.py`); `restore-blobs/{operation}`, what was found last;
+`jobs/{operation}/backup` and `jobs/{operation}/restore`, the full backup and the full restore for which an HSM was
+asked.
 """
 
 from typing import Final, NamedTuple
@@ -14,8 +15,9 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 
 from clients.azure_errors import unreadable
-from clients.blobs import Blob, blob_url, create_blob, find_blob, put_blob, replace_blob
+from clients.blobs import Blob, blob_url, create_blob, delete_blob, find_blob, put_blob, replace_blob
 from domain.approvals import Decision
+from domain.backups import HsmJob, JobKind
 from domain.errors import service_error
 from domain.exports import BegunExport
 from domain.model import Model
@@ -229,6 +231,31 @@ def find_restore_blob_state(operation_id: str) -> RestoreBlobState | None:
 def write_restore_blob_state(operation_id: str, state: RestoreBlobState) -> None:
     """Record what became of a restore blob, in place of the one before."""
     put_blob(RECORDS, f"restore-blobs/{operation_id}", state.to_json().encode(), {})
+
+
+def find_job(operation_id: str, kind: JobKind) -> HsmJob | None:
+    """Read for which full backup or restore an operation asked its HSM."""
+    blob = find_blob(RECORDS, _job(operation_id, kind))
+    return _parse(HsmJob, blob) if blob else None
+
+
+def create_job(operation_id: str, kind: JobKind, job: HsmJob) -> bool:
+    """Write down that an HSM is about to be asked; False where that is written down already."""
+    return create_blob(RECORDS, _job(operation_id, kind), job.to_json().encode()) is not None
+
+
+def write_job(operation_id: str, kind: JobKind, job: HsmJob) -> None:
+    """Write down what the HSM began."""
+    put_blob(RECORDS, _job(operation_id, kind), job.to_json().encode(), {})
+
+
+def delete_job(operation_id: str, kind: JobKind) -> None:
+    """Forget that the HSM was asked: it refused."""
+    delete_blob(RECORDS, _job(operation_id, kind))
+
+
+def _job(operation_id: str, kind: JobKind) -> str:
+    return f"jobs/{operation_id}/{kind}"
 
 
 def find_security_domain(plan: Plan, attempt: int) -> StoredDomain | None:

@@ -123,6 +123,7 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "expiry_too_far": _policy("HSMs of this environment must expire sooner."),
     "expiry_in_past": _field("The HSM would have expired already."),
     "wrapping_key_not_allowed": _policy("The caller may not use this wrapping key."),
+    "backup_place_not_allowed": _policy("Full backups in this container may not be restored."),
     "hsm_limit_reached": _policy("There are as many HSMs as the policy allows."),
     "creation_stopped": _policy("The operators have stopped the creation of HSMs."),
     "destruction_and_export_stopped": _policy("The operators have stopped destruction and export."),
@@ -287,6 +288,21 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "restore_failed": _failure(
         "The HSM did not take the security domain in.", "Send the request again, and have another restore blob made."
+    ),
+    "backup_identity_missing": _failure(
+        "The user-assigned identity that the policy names for full backups does not exist.", _OPERATORS
+    ),
+    "backup_failed": _failure(
+        "The HSM could not back itself up, which Azure wants before a full restore.",
+        "See that the container exists and that the policy's identity has its role there. Send the request again.",
+    ),
+    "backup_restore_failed": _failure(
+        "The HSM did not restore the full backup.",
+        "The HSM is active, without the keys. Correct what the message says, and send the request again.",
+    ),
+    "backup_restore_unknown": _failure(
+        "Nobody knows whether the full backup was restored: the HSM did not say, or the service may not ask any more.",
+        "Look at the HSM's keys and roles before anything else.",
     ),
     "approval_rejected": _failure("An approver rejected it.", "Nothing was made. Ask again when it can be approved."),
     "approval_expired": ErrorKind(

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, Field
 
+from domain.backups import RestoredBackup
 from domain.caller import Principal
 from domain.errors import ErrorDetail
 from domain.fields import OperationKind
@@ -54,6 +55,8 @@ class OperationResult(Model):
     """The address at which the HSM is used."""
     security_domain: Receipt | None = None
     """The security domain that was stored. Absent where the operation stored none."""
+    restored_backup: RestoredBackup | None = None
+    """The full backup that was restored. Absent where the operation restored none."""
 
 
 class ExistingHsm(Model):

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from domain.errors import FieldError
+from domain.errors import FieldError, refused_fields
 from domain.fields import OperationKind, Sku
 from domain.model import Model
 from domain.patterns import matches
-from domain.policy import EVERYTHING, LONGEST_NAME, LONGEST_TAG, ApprovalRules, EnvironmentRules, Policy
+from domain.policy import EVERYTHING, LONGEST_NAME, LONGEST_TAG, ApprovalRules, BackupPlace, EnvironmentRules, Policy
 from domain.wrapping_keys import wrapping_key_field
 
 # What denies by default and then lets in more than this denies nothing that matters.
@@ -89,6 +89,8 @@ class PolicyDescription(Model):
     """How many HSMs there may be at most, of all teams together. Absent: any number."""
     monthly_cost_usd: dict[Sku, float]
     """What an HSM costs in a month, in US dollars, by its SKU; unknown for a SKU that is not here."""
+    backup_containers: list[str]
+    """The addresses of the containers whose full backups a restore may bring back."""
     approval: ApprovalRules
     """What needs approval by the policy, besides what an environment says."""
     requests_per_minute: int
@@ -339,6 +341,15 @@ def is_within_limit(limit: int | None, name: str, begun: Mapping[str, datetime])
     return sum((when, other) < own for other, when in begun.items()) < limit
 
 
+def require_backup_place(policy: Policy, container: str) -> BackupPlace:
+    """Find the place of backups that a container is; raises ServiceError `backup_place_not_allowed`."""
+    place = next((place for place in policy.backup_places if place.container == container), None)
+    if place is None:
+        message = f"The policy allows no full backups in this container. {_SEE_POLICY}"
+        raise refused_fields(_refuse("backup.container", "backup_place_not_allowed", message))
+    return place
+
+
 def describe_policy(policy: Policy, grant: Grant) -> PolicyDescription:
     """Say what this caller may ask for: where both the policy and the grant list something, what both do."""
     return PolicyDescription(
@@ -355,6 +366,7 @@ def describe_policy(policy: Policy, grant: Grant) -> PolicyDescription:
         environments=policy.environments,
         maximum_hsms=policy.maximum_hsms,
         monthly_cost_usd=policy.monthly_cost_usd,
+        backup_containers=[place.container for place in policy.backup_places],
         approval=policy.approval,
         requests_per_minute=grant.requests_per_minute,
     )

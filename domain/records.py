@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field
 
 from domain.adoption import FoundHsm
+from domain.backups import FullBackup, PinnedBackup, RestoredBackup
 from domain.caller import Principal
 from domain.changes import InPlaceChange
 from domain.fields import OperationKind
@@ -41,7 +42,7 @@ class Claim(Model):
     says that it asks, by object id: it is asserted, not proved. `grant_ids` are the entries of the policy that allowed
     the request; `by_operator` says that it came from somebody who may act for every team. `request` is what the HSM is
     to be: of an adoption what it was found to be, of an update all of it, with `change`, which Azure makes in place; of
-    a restore `source` is the HSM whose security domain it is to be given.
+    a restore `source` is the HSM whose security domain it is to be given, and `backup` what it restores then.
     `replaced` is the record, as JSON, of the operation that gave way to this one before it could be recorded: whoever
     wins the claim writes it then, and where they die before that it is known from here. `committed_at` is when the
     operation came to what cannot be left alone: it is written under the claim's ETag, as `cancel` is, and never both.
@@ -58,6 +59,7 @@ class Claim(Model):
     request: HsmRequest | HsmSpecification
     change: InPlaceChange | None = None
     source: str | None = None
+    backup: FullBackup | None = None
     digest: str
     claimed_at: AwareDatetime
     state: Literal["running", "ended"] = "running"
@@ -103,8 +105,8 @@ class Plan(Model):
     `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
     `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over,
     `replaces` the security domain in whose place a re-wrap puts another one, `source` the one that a restore brings
-    into the HSM. `confirmed_uploads` are the numbers of earlier uploads into it that were never answered: whoever
-    approves the plan says that one of them is what the HSM has.
+    into the HSM, `backup` the full backup that it restores then. `confirmed_uploads` are the numbers of earlier uploads
+    into it that were never answered: whoever approves the plan says that one of them is what the HSM has.
     """
 
     hsm: str
@@ -120,6 +122,7 @@ class Plan(Model):
     replaces: Replaced | None = None
     source: "PinnedSource | None" = None
     confirmed_uploads: list[int] = Field(default_factory=list)
+    backup: PinnedBackup | None = None
     monthly_cost_usd: float | None
     approval_reasons: list[str]
     approval_expires_at: AwareDatetime | None = None
@@ -242,7 +245,8 @@ class HsmRecord(Model):
     it, or when Azure says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`),
     which tells it from another of the same name; None until it was seen ready. Of one that was `made_for_restore` its
     custodians could upload another HSM's security domain past this service. `restored_from` is written before one is
-    uploaded; once it was verified, `security_domain` is the receipt of the other HSM's.
+    uploaded; once it was verified, `security_domain` is the receipt of the other HSM's. `restored_backup` is written
+    before the HSM is asked to restore a full backup.
     """
 
     hsm: str
@@ -257,6 +261,7 @@ class HsmRecord(Model):
     made_for_restore: bool = False
     security_domain: Receipt | None = None
     restored_from: RestoredFrom | None = None
+    restored_backup: RestoredBackup | None = None
 
     @property
     def awaits_first_export(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, AwareDatetime, Field
 from pydantic_core import PydanticCustomError
 
+from domain.backups import FullBackup
 from domain.errors import ErrorDetail, FieldError, ServiceError, refused_fields, service_error
 from domain.model import Model
 from domain.names import normalise_hsm_name
@@ -40,6 +41,8 @@ class RestoreRequest(HsmSpecification):
     """How the HSM can be reached: `Enabled` is all that this version can restore into."""
     source: RestoreSource
     """What is restored."""
+    backup: FullBackup | None = None
+    """The full backup that is restored afterwards, so that the keys come back. Absent: none is."""
     team: TeamField | None = None
     """The team that the new HSM is to belong to. A caller of one team may leave it out."""
 

@@ -26,6 +26,10 @@ STEP_TITLES: Final = {
     "upload_security_domain": "Upload the security domain",
     "await_restored": "Wait until the HSM is active",
     "verify_restored": "Record what was restored",
+    "back_up_hsm": "Have the new HSM back itself up",
+    "await_backup": "Wait until it may restore a backup",
+    "restore_backup": "Ask the HSM to restore the full backup",
+    "await_backup_restored": "Wait until the keys are back",
     "record_operation": "Record the operation",
 }
 
@@ -66,6 +70,10 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
         "upload_security_domain",
         "await_restored",
         "verify_restored",
+        "back_up_hsm",
+        "await_backup",
+        "restore_backup",
+        "await_backup_restored",
         "record_operation",
     ),
 }

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.adoption import FoundHsm
 from domain.approvals import Verdict
+from domain.backups import PinnedBackup, RestoredBackup
 from domain.caller import Principal
 from domain.changes import InPlaceChange
 from domain.errors import ErrorDetail, FieldError
@@ -115,6 +116,8 @@ class PlanView(Model):
     """The security domain in whose place a re-wrap puts another one. Absent for other operations."""
     source: PinnedSource | None = None
     """The stored security domain that a restore brings into the HSM. Absent for other operations."""
+    backup: PinnedBackup | None = None
+    """The full backup that a restore brings back then. Absent where it brings back none, and for other operations."""
 
 
 class RestoreBlobView(Model):
@@ -269,6 +272,8 @@ class HsmView(HsmSummary):
     """Where its security domain is stored. Absent where none is."""
     restored_from: RestoredFrom | None = None
     """Whose security domain it was given by a restore. Absent for one that has its own."""
+    restored_backup: RestoredBackup | None = None
+    """The full backup that it was asked to restore last. Absent where it never was."""
 
 
 class HsmPage(Model):

@@ -436,6 +436,7 @@ def test_a_caller_is_shown_what_is_its_own_and_nobody_elses() -> None:
         "environments": shown["environments"],
         "maximumHsms": 3,
         "monthlyCostUsd": {"Standard_B1": 2500},
+        "backupContainers": [],
         "approval": {"kinds": [], "expiresAfterHours": 72},
         "requestsPerMinute": 10,
     }

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from clients import archive
+from domain.backups import FullBackup
 from domain.changes import InPlaceChange
 from domain.errors import service_error
 from domain.fields import OperationKind
@@ -45,6 +46,7 @@ class Wanted(NamedTuple):
     digest: str
     change: InPlaceChange | None = None
     source: str | None = None
+    backup: FullBackup | None = None
 
 
 def try_until_settled(attempt: Callable[[], Accepted | None]) -> Accepted:
@@ -117,6 +119,7 @@ def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted 
         request=wanted.request,
         change=wanted.change,
         source=wanted.source,
+        backup=wanted.backup,
         digest=wanted.digest,
         claimed_at=datetime.now(UTC).replace(microsecond=0),
         replaced=replaced.model_dump(mode="json", by_alias=True, exclude_none=True) if replaced else None,

@@ -72,6 +72,10 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "restore_hsm": {
         **{name: value for name, value in HSM_REQUEST.items() if name != "securityDomain"},
         "source": {"hsm": "lost-hsm"},
+        "backup": {
+            "container": "https://contosobackups.blob.core.windows.net/hsm",
+            "folder": "mhsm-lost-hsm-2026112402000042",
+        },
         "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
     },
     "approve_operation": _DECISION,
@@ -350,6 +354,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
             },
         },
         "monthlyCostUsd": {"Standard_B1": 2500.0},
+        "backupContainers": ["https://contosobackups.blob.core.windows.net/hsm"],
         "approval": {"kinds": [], "expiresAfterHours": 72},
         "requestsPerMinute": 60,
         "caller": {
