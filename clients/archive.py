@@ -264,9 +264,9 @@ def create_receipt(plan: Plan, receipt: Receipt) -> Receipt:
     return find_receipt(plan, receipt.attempt) or receipt
 
 
-def create_confirmation(hsm: str, receipt: Receipt, text: str) -> None:
+def create_confirmation(receipt: Receipt, text: str) -> None:
     """Write down, next to the bytes, that the HSM confirmed them and that they were verified."""
-    path = f"{hsm}/{receipt.operation_id}/{receipt.attempt}/confirmation.json"
+    path = f"{receipt.origin}/{receipt.operation_id}/{receipt.attempt}/confirmation.json"
     create_blob(ARCHIVE, path, text.encode())
 
 

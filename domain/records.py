@@ -89,7 +89,7 @@ class PinnedKey(Model):
 
 
 class Replaced(Model):
-    """The stored security domain whose place another one takes: it stays where it is, and its keys still open it."""
+    """The security domain whose place another one takes: what is stored of it stays, and its keys still open it."""
 
     operation_id: str
     """The operation that stored it."""
@@ -102,8 +102,8 @@ class Plan(Model):
 
     `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
     `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over,
-    `replaces` the security domain in whose place a re-wrap puts another one, `source` the one that a restore brings
-    into the HSM.
+    `replaces` the security domain in whose place a re-wrap or a provision puts another one, `source` the one that a
+    restore brings into the HSM.
     """
 
     hsm: str
@@ -217,12 +217,13 @@ class ExportEntry(Model):
 class HsmRecord(Model):
     """An HSM that this service made or took over, and whose it is.
 
-    `request` is what it was last asked to be; of an HSM that was taken over (`adopted`) what it was then, without a
-    security domain. `created_by` is the operation that made it or took it over, `created_at` when it was about to make
-    it, or when Azure says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`),
-    which tells it from another of the same name; None until it was seen ready. Of one that was `made_for_restore` its
-    custodians could upload another HSM's security domain past this service. `restored_from` is written before one is
-    uploaded; once it was verified, `security_domain` is the receipt of the other HSM's.
+    `request` is what it was last asked to be, with the keys that `security_domain` is for; of an HSM that was taken
+    over (`adopted`) what that was then, and of a restored one what was asked for, both without any keys.
+    `created_by` is the operation that made it or took it over, `created_at` when it was about to make it, or when Azure
+    says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`), which tells it from
+    another of the same name; None until it was seen ready. Of one that was `made_for_restore` its custodians could
+    upload another HSM's security domain past this service. `restored_from` is written before one is uploaded; once it
+    was verified, `security_domain` is the receipt of the other HSM's.
     """
 
     hsm: str
@@ -239,10 +240,9 @@ class HsmRecord(Model):
     restored_from: RestoredFrom | None = None
 
     @property
-    def awaits_first_export(self) -> bool:
-        """Whether it may hold what this service did not make it with, and none of its security domains is recorded."""
-        may_hold_others = self.adopted or self.made_for_restore or self.restored_from is not None
-        return may_hold_others and self.security_domain is None
+    def may_hold_others(self) -> bool:
+        """Whether it may hold what this service did not make it with."""
+        return self.adopted or self.made_for_restore or self.restored_from is not None
 
 
 def whole(request: HsmRequest | HsmSpecification) -> HsmRequest:

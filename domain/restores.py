@@ -43,10 +43,6 @@ class RestoreRequest(HsmSpecification):
     team: TeamField | None = None
     """The team that the new HSM is to belong to. A caller of one team may leave it out."""
 
-    def specification(self) -> HsmSpecification:
-        """Give what the new HSM is to be."""
-        return HsmSpecification.model_validate({name: getattr(self, name) for name in HsmSpecification.model_fields})
-
 
 class RecordedTransferKey(Model):
     """The key to which the restore blob must be encrypted, as the HSM gave it when it was first asked."""

@@ -112,7 +112,7 @@ class PlanView(Model):
     found: FoundHsm | None = None
     """The HSM that an adoption takes over. Absent for other operations."""
     replaces: Replaced | None = None
-    """The security domain in whose place a re-wrap puts another one. Absent for other operations."""
+    """The security domain in whose place the operation puts another one. Absent where it replaces none."""
     source: PinnedSource | None = None
     """The stored security domain that a restore brings into the HSM. Absent for other operations."""
 
