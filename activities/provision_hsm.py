@@ -33,7 +33,7 @@ def provision_hsm(work: Work) -> Outcome:
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
     if hsm is None:
         # A record of an HSM that is gone must not vouch for the new one: it names the old one's security domain.
-        archive.write_hsm_record(_new_record(plan))
+        archive.begin_hsm_record(_new_record(plan))
         resource_manager.put_hsm(plan.hsm, plan.request)
     elif hsm.provisioning_state == "Failed":
         resource_manager.put_hsm(plan.hsm, plan.request)

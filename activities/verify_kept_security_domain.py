@@ -14,7 +14,7 @@ _log = logging.getLogger("hsm_provisioner.verification")
 
 
 class AskedVerification(Model):
-    """Whose security domain, and the run that it is looked at in."""
+    """Whose security domain, as `list_hsm_page` names it, and the run that it is looked at in."""
 
     hsm: str
     run: str
@@ -38,7 +38,8 @@ def verify_kept_security_domain(asked: AskedVerification) -> Outcome:
 
 
 def _verify(asked: AskedVerification) -> Verification | None:
-    record = archive.find_hsm_record(asked.hsm)
+    name, _, earlier = asked.hsm.partition("/")
+    record = archive.find_hsm_record_of(name, earlier or None)
     receipt = record.security_domain if record else None
     if receipt is None:
         return None
@@ -46,8 +47,8 @@ def _verify(asked: AskedVerification) -> Verification | None:
     if plan is None:
         raise service_error("not_planned", "The plan of its operation is gone.", advice="Restore plan.json.")
     checks = check_stored(receipt, plan)
-    verification = make_verification(asked.hsm, receipt, plan, checks, states_of_run(asked.run))
-    archive.write_verification(verification)
+    verification = make_verification(name, receipt, plan, checks, states_of_run(asked.run))
+    archive.write_verification(verification, earlier=earlier or None)
     return verification
 
 

@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from domain.adoption import FoundHsm
 from domain.caller import Principal
@@ -41,7 +41,8 @@ class Claim(Model):
     says that it asks, by object id: it is asserted, not proved. `grant_ids` are the entries of the policy that allowed
     the request; `by_operator` says that it came from somebody who may act for every team. `request` is what the HSM is
     to be: of an adoption what it was found to be, of an update all of it, with `change`, which Azure makes in place; of
-    a restore `source` is the HSM whose security domain it is to be given.
+    a restore `source` is the HSM whose security domain it is to be given, and `source_operation_id` the operation that
+    made that one, which tells it from others of its name.
     `replaced` is the record, as JSON, of the operation that gave way to this one before it could be recorded: whoever
     wins the claim writes it then, and where they die before that it is known from here. `committed_at` is when the
     operation came to what cannot be left alone: it is written under the claim's ETag, as `cancel` is, and never both.
@@ -58,6 +59,7 @@ class Claim(Model):
     request: HsmRequest | HsmSpecification
     change: InPlaceChange | None = None
     source: str | None = None
+    source_operation_id: str | None = None
     digest: str
     claimed_at: AwareDatetime
     state: Literal["running", "ended"] = "running"
@@ -178,6 +180,11 @@ class PinnedSource(Model):
 
     hsm: str
     """The HSM whose security domain it is."""
+    operation_id: str | None = None
+    """The operation that made that HSM, or took it over, which tells it from others of its name.
+
+    Absent in a plan of an earlier version.
+    """
     receipt: Receipt
     """Which of its downloads it is: by its SHA-256, with its quorum and the wrapping certificates."""
 
@@ -223,7 +230,8 @@ class HsmRecord(Model):
     says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`), which tells it from
     another of the same name; None until it was seen ready. Of one that was `made_for_restore` its custodians could
     upload another HSM's security domain past this service. `restored_from` is written before one is uploaded; once it
-    was verified, `security_domain` is the receipt of the other HSM's.
+    was verified, `security_domain` is the receipt of the other HSM's. `earlier` are the operations that made the HSMs
+    which had the name before it, the oldest first: the records of those are kept.
     """
 
     hsm: str
@@ -238,6 +246,7 @@ class HsmRecord(Model):
     made_for_restore: bool = False
     security_domain: Receipt | None = None
     restored_from: RestoredFrom | None = None
+    earlier: list[str] = Field(default_factory=list)
 
     @property
     def may_hold_others(self) -> bool:

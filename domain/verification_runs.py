@@ -39,9 +39,12 @@ class VerificationRun(Model):
     counts: VerificationCounts
     """How many were found how."""
     critical: list[str]
-    """The names of HSMs whose security domain is `Critical`, the first hundred of them."""
+    """The names of HSMs whose security domain is `Critical`, the first hundred of them.
+
+    One whose name another HSM took is named with the operation that made it: `{name}/{operation}`.
+    """
     failed: list[str]
-    """The names of HSMs whose security domain could not be verified, the first hundred of them."""
+    """The names, in the same way, of HSMs whose security domain could not be verified, the first hundred of them."""
 
 
 class VerificationRuns(Model):

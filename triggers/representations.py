@@ -269,6 +269,11 @@ class HsmView(HsmSummary):
     """Where its security domain is stored. Absent where none is."""
     restored_from: RestoredFrom | None = None
     """Whose security domain it was given by a restore. Absent for one that has its own."""
+    earlier_hsms: list[str] = Field(default_factory=list)
+    """The operations that made the HSMs which had its name before it, the oldest first; empty where none had.
+
+    What is stored of their security domains is kept: a restore names one as `source.operationId`.
+    """
 
 
 class HsmPage(Model):

@@ -37,6 +37,7 @@ def record_acceptance(claim: Claim) -> None:
                 "requestedBy": claim.requested_by,
                 "digest": claim.digest,
                 "source": claim.source,
+                "sourceOperationId": claim.source_operation_id,
             },
         )
     )

@@ -45,6 +45,7 @@ class Wanted(NamedTuple):
     digest: str
     change: InPlaceChange | None = None
     source: str | None = None
+    source_operation_id: str | None = None
 
 
 def try_until_settled(attempt: Callable[[], Accepted | None]) -> Accepted:
@@ -117,6 +118,7 @@ def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted 
         request=wanted.request,
         change=wanted.change,
         source=wanted.source,
+        source_operation_id=wanted.source_operation_id,
         digest=wanted.digest,
         claimed_at=datetime.now(UTC).replace(microsecond=0),
         replaced=replaced.model_dump(mode="json", by_alias=True, exclude_none=True) if replaced else None,

@@ -71,7 +71,7 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     },
     "restore_hsm": {
         **{name: value for name, value in HSM_REQUEST.items() if name != "securityDomain"},
-        "source": {"hsm": "lost-hsm"},
+        "source": {"hsm": "lost-hsm", "operationId": "lost-hsm-01M865B00Y7ESBKJG8B3PHY3ZA"},
         "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
     },
     "approve_operation": _DECISION,
@@ -261,6 +261,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
         "network": _NETWORK,
         "tags": {"costCenter": "4711"},
         "securityDomain": _RECEIPT,
+        "earlierHsms": [],
     },
     "HsmPage": {"value": [_HSM], "nextLink": _next_page("hsms?orderby=name&maxpagesize=1")},
     "Preflight": {
