@@ -38,15 +38,15 @@ def check_again(work: Work, plan: Plan) -> None:
     check_approval(plan)
 
 
-def check_approval(plan: Plan, *, first_export: bool = False) -> None:
+def check_approval(plan: Plan, *, export_reason: str | None = None) -> None:
     """Raise ServiceError `approval_needed` where the policy wants approval by now of what was planned without.
 
-    `first_export` is as in `find_approval_reasons`.
+    `export_reason` is as in `find_approval_reasons`.
     """
     if plan.approval_reasons:
         return
     place = plan.request.environment, plan.request.sku
-    reasons = find_approval_reasons(deployment_policy(), *place, plan.kind, first_export=first_export)
+    reasons = find_approval_reasons(deployment_policy(), *place, plan.kind, export_reason=export_reason)
     if reasons:
         raise service_error(
             "approval_needed",
@@ -83,16 +83,16 @@ def pin(
     confirmed_uploads: Sequence[int] = (),
     backup: PinnedBackup | None = None,
     keys: list[PinnedKey] | None = None,
-    first_export: bool = False,
+    export_reason: str | None = None,
     warnings: list[Notice],
 ) -> Plan:
     """Write the plan, once: what the HSM is to be, what is to change of it, and whether that needs approval.
 
-    `first_export` is as in `find_approval_reasons`.
+    `export_reason` is as in `find_approval_reasons`.
     """
     policy, pinned_at = deployment_policy(), now()
     place = request.environment, request.sku
-    reasons = find_approval_reasons(policy, *place, claim.kind, first_export=first_export)
+    reasons = find_approval_reasons(policy, *place, claim.kind, export_reason=export_reason)
     return archive.create_plan(
         Plan(
             hsm=claim.hsm,

@@ -72,7 +72,7 @@ def _find_unanswered(candidate: Candidate, source: PinnedSource) -> list[int]:
 
 def _find_source(claim: Claim, grant: Grant) -> KeptDomain:
     """Find what is to be restored; raises ServiceError `hsm_not_found`, also where it is not theirs."""
-    record = archive.find_hsm_record(claim.source) if claim.source else None
+    record = archive.find_hsm_record_of(claim.source, claim.source_operation_id) if claim.source else None
     if record is None or not (claim.by_operator or record.team in grant.teams):
         raise source_not_found()
     return find_kept_domain(record)

@@ -3,6 +3,7 @@
 from activities.context import MAKING, approved_plan_of, now
 from activities.pinning import check_again, check_approval
 from clients import archive, resource_manager
+from clients.exports import find_export_reason
 from clients.hsm_limit import require_place
 from clients.ownership import hsm_exists, is_ours, require_free_name, require_not_stopped
 from domain.changes import find_change
@@ -29,12 +30,12 @@ def provision_hsm(work: Work) -> Outcome:
         require_place(plan.hsm)
         _require_replaceable(record, plan)
     else:
-        check_approval(plan, first_export=record is not None and record.awaits_first_export)
+        check_approval(plan, export_reason=find_export_reason(record, plan.request))
     identity = plan.backup.identity if plan.backup else None
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
     if hsm is None:
         # A record of an HSM that is gone must not vouch for the new one: it names the old one's security domain.
-        archive.write_hsm_record(_new_record(plan))
+        archive.begin_hsm_record(_new_record(plan))
         resource_manager.put_hsm(plan.hsm, plan.request, identity)
     elif hsm.provisioning_state == "Failed":
         resource_manager.put_hsm(plan.hsm, plan.request, identity, hsm)

@@ -18,7 +18,7 @@ _log = logging.getLogger("hsm_provisioner.verification")
 
 
 class AskedVerification(Model):
-    """Whose security domain."""
+    """Whose security domain, as `list_hsm_page` names it."""
 
     hsm: str
 
@@ -41,24 +41,25 @@ def verify_kept_security_domain(asked: AskedVerification) -> Outcome:
 
 
 def _look(hsm: str) -> Finding | None:
-    record = archive.find_hsm_record(hsm)
+    name, _, earlier = hsm.partition("/")
+    record = archive.find_hsm_record_of(name, earlier or None)
     if record is None:
         return None
     if record.security_domain is None:
-        return judge_without(record)
-    verification = _verify(hsm, record.security_domain)
+        return "Gone" if earlier else judge_without(record)
+    verification = _verify(name, record.security_domain, earlier)
     if verification.quorum_health != "Healthy":
         _log.warning("the security domain of %s is not well: %s", hsm, _describe(verification))
     return verification.quorum_health
 
 
-def _verify(hsm: str, receipt: Receipt) -> Verification:
+def _verify(name: str, receipt: Receipt, earlier: str) -> Verification:
     plan = archive.find_plan(receipt.origin, receipt.operation_id)
     if plan is None:
         raise service_error("not_planned", "The plan of its operation is gone.", advice="Restore plan.json.")
     checks = check_stored(receipt, plan)
-    verification = make_verification(hsm, receipt, plan, checks, shared_states())
-    archive.write_verification(verification)
+    verification = make_verification(name, receipt, plan, checks, shared_states())
+    archive.write_verification(verification, earlier=earlier or None)
     return verification
 
 

@@ -41,7 +41,8 @@ def verify_restored(work: Work) -> Outcome:
         raise service_error(
             "security_domain_invalid",
             f"The HSM is active, but the stored security domain is not what it must be: {' '.join(faults)}",
-            advice="Keep what is stored. Send a PUT of the HSM with wrapping keys: its security domain is exported.",
+            advice="Keep what is stored. Send a PUT of the HSM with wrapping keys: once that is approved, its security "
+            "domain is exported to them.",
         )
     # Idempotent: the record becomes what it already is, and the verification newer.
     restored = RestoredFrom(hsm=taken_in.entry.source, operation_id=taken_in.entry.operation_id, sha256=receipt.sha256)

@@ -7,7 +7,8 @@ Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{ope
 with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them, and
 what it leaves behind meanwhile (`clients/verification_runs.py`); `restore-blobs/{operation}`, what was found last;
 `jobs/{operation}/backup` and `jobs/{operation}/restore`, the full backup and the full restore for which an HSM was
-asked.
+asked. Of an HSM whose name another one took, under the operation that made it: `hsms-before/{hsm}/{operation}`, its
+last record, written once, and `verifications-before/{hsm}/{operation}`.
 """
 
 from typing import Final, NamedTuple
@@ -115,6 +116,32 @@ def replace_hsm_record(record: HsmRecord, etag: str) -> bool:
     return replace_blob(RECORDS, f"hsms/{record.hsm}", record.to_json().encode(), etag, metadata) is not None
 
 
+def begin_hsm_record(record: HsmRecord) -> None:
+    """Write our record of another HSM of a name; that of the one before it is kept: it names its security domain.
+
+    Idempotent: the operation that makes the HSM finds its own record, which took the place of the same ones.
+    """
+    before = find_hsm_record(record.hsm)
+    if before is None:
+        earlier = []
+    elif before.created_by == record.created_by:
+        earlier = before.earlier
+    else:
+        path = f"hsms-before/{before.hsm}/{before.created_by}"
+        create_blob(RECORDS, path, before.to_json().encode(), summarise_hsm(before).to_metadata())
+        earlier = [*before.earlier, before.created_by]
+    write_hsm_record(record.model_copy(update={"earlier": earlier}))
+
+
+def find_hsm_record_of(hsm: str, created_by: str | None) -> HsmRecord | None:
+    """Read our record of the HSM of this name that an operation made, today's or an earlier one; None: today's."""
+    record = find_hsm_record(hsm)
+    if created_by is None or (record is not None and record.created_by == created_by):
+        return record
+    blob = find_blob(RECORDS, f"hsms-before/{hsm}/{created_by}")
+    return _parse(HsmRecord, blob) if blob else None
+
+
 def find_operation(operation_id: str) -> Operation | None:
     """Read the record of an operation that ended."""
     blob = find_blob(RECORDS, f"operations/{operation_id}")
@@ -132,10 +159,15 @@ def find_verification(hsm: str) -> Verification | None:
     return _parse(Verification, blob) if blob else None
 
 
-def write_verification(verification: Verification) -> None:
-    """Record how a security domain was found, in place of what was found before."""
+def write_verification(verification: Verification, *, earlier: str | None = None) -> None:
+    """Record how a security domain was found, in place of what was found before.
+
+    `earlier` is the operation that made the HSM, where another one has its name.
+    """
     told = {"verified_at": utc_text(verification.verified_at), "quorum_health": verification.quorum_health}
-    put_blob(RECORDS, f"verifications/{verification.hsm}", verification.to_json().encode(), told)
+    hsm = verification.hsm
+    path = f"verifications-before/{hsm}/{earlier}" if earlier else f"verifications/{hsm}"
+    put_blob(RECORDS, path, verification.to_json().encode(), told)
 
 
 def find_verification_run() -> VerificationRun | None:
@@ -319,9 +351,9 @@ def create_receipt(plan: Plan, receipt: Receipt) -> Receipt:
     return find_receipt(plan, receipt.attempt) or receipt
 
 
-def create_confirmation(hsm: str, receipt: Receipt, text: str) -> None:
+def create_confirmation(receipt: Receipt, text: str) -> None:
     """Write down, next to the bytes, that the HSM confirmed them and that they were verified."""
-    path = f"{hsm}/{receipt.operation_id}/{receipt.attempt}/confirmation.json"
+    path = f"{receipt.origin}/{receipt.operation_id}/{receipt.attempt}/confirmation.json"
     create_blob(ARCHIVE, path, text.encode())
 
 

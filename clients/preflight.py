@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from clients import archive, resource_manager
 from clients.credential import own_identity
+from clients.exports import find_export_reason
 from clients.hsm_limit import require_place
 from clients.ownership import (
     hsm_exists,
@@ -81,19 +82,20 @@ class Candidate:
             place = subscription_id, resource_group
         return resource_manager.find_hsm(*place, self.hsm)
 
-    @property
-    def approval_reasons(self) -> list[str]:
-        """Why the operation needs approval; none if it needs none."""
+    def find_approval_reasons(self, export_reason: str | None) -> list[str]:
+        """Say why the operation needs approval; `export_reason` is the one below, where the HSM can be looked for."""
         request = self.request
         return find_approval_reasons(
-            deployment_policy(), request.environment, request.sku, self.kind, first_export=self.first_export
+            deployment_policy(), request.environment, request.sku, self.kind, export_reason=export_reason
         )
 
-    @property
-    def first_export(self) -> bool:
-        """Whether the team's HSM was taken over, and its security domain was never exported by this service."""
+    @cached_property
+    def export_reason(self) -> str | None:
+        """Why the export of the team's HSM that is there needs approval; None where it needs none."""
         record = self.record
-        return record is not None and record.team == self.team and record.awaits_first_export
+        if self.kind != "provision" or record is None or record.team != self.team or self.existing is None:
+            return None
+        return find_export_reason(record, self.request)
 
     @property
     def administration_warnings(self) -> list[Notice]:
@@ -180,13 +182,7 @@ def _check_policy(candidate: Candidate) -> None:
     errors = [error for error in candidate.refusals if not _is_of_key(error)]
     if errors:
         raise refused_fields(errors)
-    require_person(
-        deployment_policy(),
-        candidate.requester,
-        candidate.request,
-        candidate.kind,
-        first_export=candidate.first_export,
-    )
+    require_person(deployment_policy(), candidate.requester, candidate.request, candidate.kind)
 
 
 def _check_subscription(candidate: Candidate) -> None:
@@ -248,6 +244,13 @@ def _check_existing(candidate: Candidate) -> None:
         differences += find_environment_difference(record.request, request)
     if differences:
         raise refused_fields(differences)
+    require_person(
+        deployment_policy(),
+        candidate.requester,
+        candidate.request,
+        candidate.kind,
+        export_reason=candidate.export_reason,
+    )
 
 
 def _check_switches(candidate: Candidate) -> None:

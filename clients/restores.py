@@ -27,13 +27,15 @@ class KeptDomain(NamedTuple):
     @property
     def source(self) -> PinnedSource:
         """What is pinned of it."""
-        return PinnedSource(hsm=self.record.hsm, receipt=self.receipt)
+        return PinnedSource(hsm=self.record.hsm, operation_id=self.record.created_by, receipt=self.receipt)
 
 
 def source_not_found() -> ServiceError:
     """Make the error of a source that does not exist, or not for this caller."""
     return service_error(
-        "hsm_not_found", "This service has no HSM of the source's name.", advice="Check the name of the source."
+        "hsm_not_found",
+        "This service has no such HSM as the source.",
+        advice="Check the name of the source, and its operationId where it has one: the operation that made the HSM.",
     )
 
 
@@ -51,7 +53,8 @@ def security_domain_not_found() -> ServiceError:
     return service_error(
         "security_domain_not_found",
         "No security domain of this HSM is stored.",
-        advice="Read the HSM's last operation. Sending the PUT again downloads what is missing.",
+        advice="Read the HSM's last operation. Sending the PUT again downloads what is missing. That of an earlier HSM "
+        "of the name is kept: GET the HSM for its earlierHsms, one of which a restore names as source.operationId.",
     )
 
 

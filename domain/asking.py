@@ -59,18 +59,19 @@ def require_person(
     request: HsmSpecification,
     kind: OperationKind,
     *,
-    first_export: bool = False,
+    export_reason: str | None = None,
 ) -> None:
     """Require to know the person who asks, where approval is needed: nobody may approve what they asked for.
 
-    `first_export` is as in `find_approval_reasons`. Raises ServiceError `requested_by_not_you`, `requested_by_missing`.
+    `export_reason` is as in `find_approval_reasons`. Raises ServiceError `requested_by_not_you` or
+    `requested_by_missing`.
     """
     if requester.kind == "person":
         if request.requested_by not in (None, requester.object_id):
             message = "A person asks for themselves: leave requestedBy out."
             raise refused_fields([FieldError(field="requestedBy", message=message, code="requested_by_not_you")])
         return
-    reasons = find_approval_reasons(policy, request.environment, request.sku, kind, first_export=first_export)
+    reasons = find_approval_reasons(policy, request.environment, request.sku, kind, export_reason=export_reason)
     if request.requested_by is None and reasons:
         message = "This needs approval, so name the person who asks, by object id: they cannot approve it themselves."
         raise refused_fields([FieldError(field="requestedBy", message=message, code="requested_by_missing")])

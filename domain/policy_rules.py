@@ -286,13 +286,12 @@ def _allows(grant: Grant, key: AskedKey) -> bool:
 
 
 def find_approval_reasons(
-    policy: Policy, environment: str, sku: str, kind: OperationKind, *, first_export: bool = False
+    policy: Policy, environment: str, sku: str, kind: OperationKind, *, export_reason: str | None = None
 ) -> list[str]:
     """Say why an operation needs approval, a sentence for each reason; none if it needs none.
 
-    What it costs is a reason to approve what begins to cost, not a change of what is there. `first_export` says that
-    the HSM was taken over, or restored, and that no security domain of it is recorded: whoever provisions it then takes
-    all that it holds, so that always needs approval.
+    What it costs is a reason to approve what begins to cost, not a change of what is there. `export_reason` says why
+    the export of a provision needs approval by what is there, as `domain.export_approval` finds it.
     """
     reasons = []
     rules = policy.environments.get(environment, EnvironmentRules())
@@ -304,8 +303,8 @@ def find_approval_reasons(
         reasons.append("Restoring a security domain into another HSM always needs approval: it becomes a clone.")
     elif kind in policy.approval.kinds:
         reasons.append(f"The policy wants approval of every {kind}.")
-    if kind == "provision" and first_export:
-        reasons.append("The HSM was taken over, or restored; its security domain is exported for the first time.")
+    if kind == "provision" and export_reason is not None:
+        reasons.append(export_reason)
     if kind in rules.approval:
         reasons.append(f"The policy wants approval of every {kind} in the environment {environment}.")
     if kind not in ("update", "rewrap"):

@@ -42,7 +42,8 @@ class Claim(Model):
     says that it asks, by object id: it is asserted, not proved. `grant_ids` are the entries of the policy that allowed
     the request; `by_operator` says that it came from somebody who may act for every team. `request` is what the HSM is
     to be: of an adoption what it was found to be, of an update all of it, with `change`, which Azure makes in place; of
-    a restore `source` is the HSM whose security domain it is to be given, and `backup` what it restores then.
+    a restore `source` is the HSM whose security domain it is to be given, `source_operation_id` the operation that made
+    that one, which tells it from others of its name, and `backup` what it restores then.
     `replaced` is the record, as JSON, of the operation that gave way to this one before it could be recorded: whoever
     wins the claim writes it then, and where they die before that it is known from here. `committed_at` is when the
     operation came to what cannot be left alone: it is written under the claim's ETag, as `cancel` is, and never both.
@@ -60,6 +61,7 @@ class Claim(Model):
     change: InPlaceChange | None = None
     source: str | None = None
     backup: FullBackup | None = None
+    source_operation_id: str | None = None
     digest: str
     claimed_at: AwareDatetime
     state: Literal["running", "ended"] = "running"
@@ -91,7 +93,7 @@ class PinnedKey(Model):
 
 
 class Replaced(Model):
-    """The stored security domain whose place another one takes: it stays where it is, and its keys still open it."""
+    """The security domain whose place another one takes: what is stored of it stays, and its keys still open it."""
 
     operation_id: str
     """The operation that stored it."""
@@ -104,9 +106,9 @@ class Plan(Model):
 
     `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
     `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over,
-    `replaces` the security domain in whose place a re-wrap puts another one, `source` the one that a restore brings
-    into the HSM, `backup` the full backup that it restores then. `confirmed_uploads` are the numbers of earlier uploads
-    into it that were never answered: whoever approves the plan says that one of them is what the HSM has.
+    `replaces` the security domain in whose place a re-wrap or a provision puts another one, `source` the one that a
+    restore brings into the HSM, `backup` the full backup that it restores then. `confirmed_uploads` are the numbers of
+    earlier uploads into it that were never answered: whoever approves the plan says that one of them is what it has.
     """
 
     hsm: str
@@ -183,6 +185,11 @@ class PinnedSource(Model):
 
     hsm: str
     """The HSM whose security domain it is."""
+    operation_id: str | None = None
+    """The operation that made that HSM, or took it over, which tells it from others of its name.
+
+    Absent in a plan of an earlier version.
+    """
     receipt: Receipt
     """Which of its downloads it is: by its SHA-256, with its quorum and the wrapping certificates."""
 
@@ -240,13 +247,15 @@ class UploadEntry(Model):
 class HsmRecord(Model):
     """An HSM that this service made or took over, and whose it is.
 
-    `request` is what it was last asked to be; of an HSM that was taken over (`adopted`) what it was then, without a
-    security domain. `created_by` is the operation that made it or took it over, `created_at` when it was about to make
-    it, or when Azure says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`),
-    which tells it from another of the same name; None until it was seen ready. Of one that was `made_for_restore` its
-    custodians could upload another HSM's security domain past this service. `restored_from` is written before one is
-    uploaded; once it was verified, `security_domain` is the receipt of the other HSM's. `restored_backup` is written
-    before the HSM is asked to restore a full backup.
+    `request` is what it was last asked to be, with the keys that `security_domain` is for; of an HSM that was taken
+    over (`adopted`) what that was then, and of a restored one what was asked for, both without any keys.
+    `created_by` is the operation that made it or took it over, `created_at` when it was about to make it, or when Azure
+    says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`), which tells it from
+    another of the same name; None until it was seen ready. Of one that was `made_for_restore` its custodians could
+    upload another HSM's security domain past this service. `restored_from` is written before one is uploaded; once it
+    was verified, `security_domain` is the receipt of the other HSM's. `restored_backup` is written before the HSM is
+    asked to restore a full backup. `earlier` are the operations that made the HSMs which had the name before it, the
+    oldest first: the records of those are kept.
     """
 
     hsm: str
@@ -262,12 +271,12 @@ class HsmRecord(Model):
     security_domain: Receipt | None = None
     restored_from: RestoredFrom | None = None
     restored_backup: RestoredBackup | None = None
+    earlier: list[str] = Field(default_factory=list)
 
     @property
-    def awaits_first_export(self) -> bool:
-        """Whether it may hold what this service did not make it with, and none of its security domains is recorded."""
-        may_hold_others = self.adopted or self.made_for_restore or self.restored_from is not None
-        return may_hold_others and self.security_domain is None
+    def may_hold_others(self) -> bool:
+        """Whether it may hold what this service did not make it with."""
+        return self.adopted or self.made_for_restore or self.restored_from is not None
 
 
 def whole(request: HsmRequest | HsmSpecification) -> HsmRequest:

@@ -54,9 +54,12 @@ class VerificationRun(Model):
     counts: VerificationCounts
     """How many were found how."""
     critical: list[str]
-    """The names of HSMs whose security domain is `Critical`, the first hundred of them."""
+    """The names of HSMs whose security domain is `Critical`, the first hundred of them.
+
+    One whose name another HSM took is named with the operation that made it: `{name}/{operation}`.
+    """
     failed: list[str]
-    """The names of HSMs whose security domain was not verified, the first hundred of them."""
+    """The names, in the same way, of HSMs whose security domain was not verified, the first hundred of them."""
     without_security_domain: list[str] = Field(default_factory=list)
     """The names of active HSMs of which no security domain is stored, the first hundred of them."""
 

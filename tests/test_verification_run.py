@@ -125,18 +125,21 @@ def test_what_is_wrong_with_one_is_counted_and_stops_no_other(
         fleet.control.remove_fault(identifier)
         for number in ("03", "17", "21"):
             plant_copy(fleet, SOURCE, f"fleet-{number}")
-    assert run["counts"] == counted(verified=44, failed=2, critical=1, unknown=1)
+    assert run["counts"] == counted(verified=45, failed=2, critical=1, unknown=1)
     assert (run["complete"], run["critical"], run["failed"]) == (True, [gone], [unplanned, unreadable])
     told = [line for line in log_lines(directory / "host") if "the security domain of " in line]
     for name in (gone, unplanned, unreadable, silent):
         assert len([line for line in told if f"the security domain of {name} " in line]) == 1, told
     assert len(told) == 4
+    # The planted HSM of the silent one's name has gone, and what is stored of it is verified all the same.
+    (earlier,) = fleet_container(fleet).list_blob_names(name_starts_with="verifications-before/")
+    assert earlier.split("/")[1] == silent
 
 
 def test_a_vault_without_purge_protection_is_a_warning(fleet: Stack) -> None:
     """Now it answers; what it says is that nothing keeps its keys from being destroyed."""
     run = run_once(fleet)
-    assert run["counts"] == counted(verified=46, warning=1)
+    assert run["counts"] == counted(verified=47, warning=1)
 
 
 @contextmanager
@@ -182,7 +185,7 @@ def test_an_active_hsm_without_a_security_domain_is_an_alarm_and_no_other_is(fle
         plant_without(fleet, SOURCE)
         run = run_once(fleet)
     assert (run["counts"]["withoutSecurityDomain"], run["withoutSecurityDomain"]) == (2, [adopted, SOURCE])
-    assert (run["complete"], run["counts"]["verified"], run["counts"]["failed"]) == (True, 43, 0)
+    assert (run["complete"], run["counts"]["verified"], run["counts"]["failed"]) == (True, 44, 0)
     found = {
         blob.name.removeprefix("verification-findings/"): blob.metadata["finding"]
         for blob in fleet_container(fleet).list_blobs("verification-findings/", include=["metadata"])
@@ -252,7 +255,7 @@ def test_whoever_holds_the_hosts_keys_has_nothing_recorded_that_is_not_true(flee
         assert start(fleet, VERIFICATION_INSTANCE, future) == OrchestrationStatus.COMPLETED
         assert verification_runs.find_begin() is None
     run = read_runs(fleet)["lastRun"]
-    assert (run["complete"], run["counts"]["verified"], run["counts"]["failed"]) == (False, 6, 40)
+    assert (run["complete"], run["counts"]["verified"], run["counts"]["failed"]) == (False, 6, 41)
     assert datetime.fromisoformat(run["startedAt"]) == began
     assert run["seconds"] < 60
 
@@ -265,7 +268,7 @@ def test_what_was_found_is_listed_page_by_page(fleet: Stack, monkeypatch: pytest
         later = datetime.now(UTC) + timedelta(hours=1)
         assert [looked.hsm for looked in verification_runs.looked_at_since(later)] == [looked.hsm for looked in whole]
         assert {looked.finding for looked in verification_runs.looked_at_since(later)} == {None}
-    assert len(whole) == 46
+    assert len(whole) == 47
     assert all(looked.finding for looked in whole)
 
 
@@ -283,11 +286,11 @@ def test_a_second_start_while_one_runs_does_nothing(fleet: Stack) -> None:
     fleet.host.fire(FUNCTION)
     run = await_end(fleet, before)
     fleet.control.remove_fault(identifier)
-    assert run["counts"]["verified"] == 46
+    assert run["counts"]["verified"] == 47
     time.sleep(2)
     assert read_runs(fleet)["lastRun"] == run
     paths = [entry["path"] for entry in fleet.control.journal("blob_storage")[since:]]
-    assert len([path for path in paths if path.endswith(domains)]) == 46
+    assert len([path for path in paths if path.endswith(domains)]) == 47
 
 
 def test_a_list_that_cannot_be_read_is_asked_for_again(fleet: Stack) -> None:
@@ -305,7 +308,7 @@ def test_a_list_that_cannot_be_read_is_asked_for_again(fleet: Stack) -> None:
     time.sleep(3)
     assert fleet.control.remove_fault(identifier) == 1
     run = await_end(fleet, before)
-    assert (run["complete"], run["counts"]["verified"]) == (True, 46)
+    assert (run["complete"], run["counts"]["verified"]) == (True, 47)
     assert run["seconds"] >= 5
 
 

@@ -113,7 +113,7 @@ class PlanView(Model):
     found: FoundHsm | None = None
     """The HSM that an adoption takes over. Absent for other operations."""
     replaces: Replaced | None = None
-    """The security domain in whose place a re-wrap puts another one. Absent for other operations."""
+    """The security domain in whose place the operation puts another one. Absent where it replaces none."""
     source: PinnedSource | None = None
     """The stored security domain that a restore brings into the HSM. Absent for other operations."""
     backup: PinnedBackup | None = None
@@ -274,6 +274,11 @@ class HsmView(HsmSummary):
     """Whose security domain it was given by a restore. Absent for one that has its own."""
     restored_backup: RestoredBackup | None = None
     """The full backup that it was asked to restore last. Absent where it never was."""
+    earlier_hsms: list[str] = Field(default_factory=list)
+    """The operations that made the HSMs which had its name before it, the oldest first; empty where none had.
+
+    What is stored of their security domains is kept: a restore names one as `source.operationId`.
+    """
 
 
 class HsmPage(Model):

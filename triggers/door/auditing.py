@@ -38,6 +38,7 @@ def record_acceptance(claim: Claim) -> None:
                 "digest": claim.digest,
                 "source": claim.source,
                 "backup": claim.backup.url if claim.backup else None,
+                "sourceOperationId": claim.source_operation_id,
             },
         )
     )

@@ -47,6 +47,7 @@ class Wanted(NamedTuple):
     change: InPlaceChange | None = None
     source: str | None = None
     backup: FullBackup | None = None
+    source_operation_id: str | None = None
 
 
 def try_until_settled(attempt: Callable[[], Accepted | None]) -> Accepted:
@@ -120,6 +121,7 @@ def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted 
         change=wanted.change,
         source=wanted.source,
         backup=wanted.backup,
+        source_operation_id=wanted.source_operation_id,
         digest=wanted.digest,
         claimed_at=datetime.now(UTC).replace(microsecond=0),
         replaced=replaced.model_dump(mode="json", by_alias=True, exclude_none=True) if replaced else None,

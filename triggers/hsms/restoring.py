@@ -50,13 +50,21 @@ def _try_to_accept(call: Call, name: str, team: str, request: RestoreRequest) ->
     if hsm is None:
         require_place(name)
     _require_resumable(hsm, record, source, request)
-    claimed = Wanted("restore", team, wanted, request.digest(), source=source.hsm, backup=request.backup)
+    claimed = Wanted(
+        "restore",
+        team,
+        wanted,
+        request.digest(),
+        source=source.hsm,
+        source_operation_id=source.operation_id,
+        backup=request.backup,
+    )
     return begin(call, name, claimed, last)
 
 
 def _find_source(call: Call, request: RestoreRequest) -> PinnedSource:
     """Find what is to be restored; to whom it does not belong it does not exist."""
-    record = archive.find_hsm_record(request.source.hsm)
+    record = archive.find_hsm_record_of(request.source.hsm, request.source.operation_id)
     if record is None or not call.sees(record.team):
         raise source_not_found()
     return find_kept_domain(record).source

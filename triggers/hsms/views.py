@@ -80,6 +80,7 @@ def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, o
         security_domain=record.security_domain if record and hsm else None,
         restored_from=record.restored_from if record and hsm else None,
         restored_backup=record.restored_backup if record and hsm else None,
+        earlier_hsms=record.earlier if record else [],
     )
 
 

@@ -71,7 +71,7 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     },
     "restore_hsm": {
         **{name: value for name, value in HSM_REQUEST.items() if name != "securityDomain"},
-        "source": {"hsm": "lost-hsm"},
+        "source": {"hsm": "lost-hsm", "operationId": "lost-hsm-01M865B00Y7ESBKJG8B3PHY3ZA"},
         "backup": {
             "container": "https://contosobackups.blob.core.windows.net/hsm",
             "folder": "mhsm-lost-hsm-2026112402000042",
@@ -265,6 +265,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
         "network": _NETWORK,
         "tags": {"costCenter": "4711"},
         "securityDomain": _RECEIPT,
+        "earlierHsms": [],
     },
     "HsmPage": {"value": [_HSM], "nextLink": _next_page("hsms?orderby=name&maxpagesize=1")},
     "Preflight": {
