@@ -26,7 +26,7 @@ def adopt_hsm(work: Work) -> Outcome:
     check_again(work, plan)
     commit(work, "adopt")
     # Idempotent: the record becomes what it already is.
-    archive.write_hsm_record(_record(plan))
+    archive.begin_hsm_record(_record(plan))
     return done(uri=hsm.uri, resourceId=hsm.resource_id)
 
 

@@ -15,7 +15,8 @@ from domain.records import Plan
 AUDITED: Final = frozenset(
     {
         *("create_resource_group", "provision_hsm", "download_security_domain", "update_hsm", "adopt_hsm"),
-        *("upload_security_domain", "delete_hsm", "purge_hsm", "delete_resource_group"),
+        *("upload_security_domain", "back_up_hsm", "restore_backup"),
+        *("delete_hsm", "purge_hsm", "delete_resource_group"),
     }
 )
 
@@ -42,10 +43,12 @@ def run_audited(name: str, work: Work, run: Callable[[Work], Outcome]) -> Outcom
 
 
 def _account(outcome: Outcome) -> dict[str, str | int | bool | None]:
-    """Name the security domain that was stored, or brought into another HSM, by its hash."""
+    """Name the security domain that was stored, or brought into another HSM, by its hash, or the restored backup."""
     receipt, restored = outcome.result.get("receipt", {}), outcome.result.get("restored", {})
     if restored:
         return {"sha256": restored["sha256"], "source": restored["hsm"]}
+    if "backup" in outcome.result:
+        return {"backup": outcome.result["backup"]}
     return {"sha256": receipt["sha256"], "export": receipt["export"]} if receipt else {}
 
 

@@ -6,6 +6,7 @@ from domain.errors import service_error
 from domain.hsm import APPEARS_WITHIN, Hsm
 from domain.outcomes import Outcome, Work, done, wait
 from domain.records import HsmRecord, Plan
+from domain.requests import HsmRequest, HsmSpecification
 from domain.settings import settings
 
 
@@ -24,7 +25,8 @@ def await_ready(work: Work) -> Outcome:
             "Azure could not provision the HSM.",
             advice="It exists and may be billed. Send the request again so that Azure retries, or purge it.",
         )
-    if hsm.provisioning_state not in ("Succeeded", "Activated"):
+    attached = plan.backup is None or hsm.has_identity(plan.backup.identity)
+    if hsm.provisioning_state not in ("Succeeded", "Activated") or not attached:
         return wait(settings().poll_seconds)
     _record(archive.find_hsm_record(plan.hsm), hsm, plan)
     return done(uri=hsm.uri, resourceId=hsm.resource_id)
@@ -40,5 +42,15 @@ def _await_appearance(plan: Plan) -> Outcome:
 def _record(record: HsmRecord | None, hsm: Hsm, plan: Plan) -> None:
     # Idempotent: when it was made is recorded once and not touched again, and the record becomes what it already is.
     if record is not None:
-        made_at = record.made_at or hsm.made_at
-        archive.write_hsm_record(record.model_copy(update={"made_at": made_at, "request": plan.request}))
+        update = {"made_at": record.made_at or hsm.made_at, "request": _recorded_request(record, plan)}
+        archive.write_hsm_record(record.model_copy(update=update))
+
+
+def _recorded_request(record: HsmRecord, plan: Plan) -> HsmRequest | HsmSpecification:
+    """Give what is recorded as asked: with the keys of what is stored, until an export for others was verified."""
+    before, wanted = record.request, plan.request
+    if record.security_domain is None:
+        return wanted
+    if isinstance(before, HsmRequest) and isinstance(wanted, HsmRequest):
+        return wanted.model_copy(update={"security_domain": before.security_domain})
+    return wanted.specification()

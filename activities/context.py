@@ -36,39 +36,39 @@ def claim_of(work: Work, kind: Kinds = "provision", *, cancelable: bool = False)
     orchestration by other means than the API gets nothing done, nor does one of another kind. `operation_canceled`
     where somebody asked for that and the step can be left: `cancelable`.
     """
-    claim = _hold(work, kind).claim
+    claim = hold(work, kind).claim
     if cancelable and claim.cancel is not None:
         raise operation_canceled()
     return claim
 
 
-def commit(work: Work, kind: Kinds) -> None:
+def commit(work: Work, kind: Kinds, *, anew: bool = False) -> None:
     """Have no cancel accepted from here on: what comes next cannot be left alone.
 
     The claim's ETag decides whether a cancel came before: ServiceError `operation_canceled` then. Raises
-    `record_changed`, and as `claim_of` does.
+    `record_changed`, and as `claim_of` does. `anew` writes the claim also where another execution of the step committed
+    before: it may be about to `release`, which then fails.
     """
     for _ in range(_ATTEMPTS):
-        held = _hold(work, kind)
+        held = hold(work, kind)
+        before = held.claim.committed_at
         # Idempotent: whoever committed was not canceled, and is not any more.
-        if held.claim.committed_at is not None:
+        if before is not None and not anew:
             return
-        if held.claim.cancel is not None:
+        if before is None and held.claim.cancel is not None:
             raise operation_canceled()
-        if archive.replace_claim(held.claim.model_copy(update={"committed_at": now()}), held.etag):
+        if archive.replace_claim(held.claim.model_copy(update={"committed_at": before or now()}), held.etag):
             return
     raise _contested()
 
 
-def release(work: Work, kind: OperationKind) -> None:
-    """Have cancels accepted again: what could not be left alone was refused, and did not happen."""
-    for _ in range(_ATTEMPTS):
-        held = _hold(work, kind)
-        if held.claim.committed_at is None:
-            return
-        if archive.replace_claim(held.claim.model_copy(update={"committed_at": None}), held.etag):
-            return
-    raise _contested()
+def release(held: HeldClaim) -> None:
+    """Have cancels accepted again, unless the claim was written since it was read.
+
+    What could not be left alone was refused, and did not happen.
+    """
+    if held.claim.committed_at is not None:
+        archive.replace_claim(held.claim.model_copy(update={"committed_at": None}), held.etag)
 
 
 def _contested() -> ServiceError:
@@ -77,7 +77,8 @@ def _contested() -> ServiceError:
     )
 
 
-def _hold(work: Work, kind: Kinds) -> HeldClaim:
+def hold(work: Work, kind: Kinds) -> HeldClaim:
+    """Read the claim of an operation, and the ETag that it has; raises ServiceError as `claim_of` does."""
     hsm = hsm_of_operation(work.operation_id)
     held = archive.find_claim(hsm) if hsm else None
     if held is None or held.claim.operation_id != work.operation_id or not held.claim.running:

@@ -1,5 +1,6 @@
 """The plan of an operation that pins no wrapping keys, and what the orchestrator is told of it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,8 @@ from clients.preflight import Candidate
 from clients.wrapping_certificates import FoundKey
 from domain.adoption import FoundHsm
 from domain.asking import find_refusals, require_person
-from domain.decommissioning import PlannedDeletion
+from domain.backups import PinnedBackup
+from domain.decommissioning import PURGES_USED, PlannedDeletion
 from domain.errors import refused_fields, service_error
 from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import Grant, find_approval_reasons, find_grant, grant_of_service, monthly_cost
@@ -40,18 +42,16 @@ def check_again(work: Work, plan: Plan) -> None:
     check_approval(plan)
 
 
-def check_approval(plan: Plan, *, first_export: bool = False) -> None:
+def check_approval(plan: Plan, *, reason: str | None = None) -> None:
     """Raise ServiceError `approval_needed` where the policy wants approval by now of what was planned without.
 
-    `first_export` is as in `find_approval_reasons`.
+    `reason` is as in `find_approval_reasons`.
     """
     if plan.approval_reasons:
         return
     place = plan.request.environment, plan.request.sku
-    purges = _purges_used(plan.deletion)
-    reasons = find_approval_reasons(
-        deployment_policy(), *place, plan.kind, first_export=first_export, purges_used=purges
-    )
+    reason = reason or _find_purge_reason(plan.deletion)
+    reasons = find_approval_reasons(deployment_policy(), *place, plan.kind, reason=reason)
     if reasons:
         raise service_error(
             "approval_needed",
@@ -86,18 +86,20 @@ def pin(
     replaces: Replaced | None = None,
     source: PinnedSource | None = None,
     deletion: PlannedDeletion | None = None,
+    confirmed_uploads: Sequence[int] = (),
+    backup: PinnedBackup | None = None,
     keys: list[PinnedKey] | None = None,
-    first_export: bool = False,
+    reason: str | None = None,
     warnings: list[Notice],
 ) -> Plan:
     """Write the plan, once: what the HSM is to be, what is to change of it, and whether that needs approval.
 
-    `first_export` is as in `find_approval_reasons`.
+    `reason` is as in `find_approval_reasons`.
     """
     policy, pinned_at = deployment_policy(), now()
     place = request.environment, request.sku
-    purges = _purges_used(deletion)
-    reasons = find_approval_reasons(policy, *place, claim.kind, first_export=first_export, purges_used=purges)
+    reason = reason or _find_purge_reason(deletion)
+    reasons = find_approval_reasons(policy, *place, claim.kind, reason=reason)
     return archive.create_plan(
         Plan(
             hsm=claim.hsm,
@@ -114,6 +116,8 @@ def pin(
             replaces=replaces,
             source=source,
             deletion=deletion,
+            confirmed_uploads=list(confirmed_uploads),
+            backup=backup,
             monthly_cost_usd=monthly_cost(policy, request.sku),
             approval_reasons=reasons,
             approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,
@@ -124,8 +128,8 @@ def pin(
     )
 
 
-def _purges_used(deletion: PlannedDeletion | None) -> bool:
-    return deletion is not None and deletion.purges and deletion.was_active
+def _find_purge_reason(deletion: PlannedDeletion | None) -> str | None:
+    return PURGES_USED if deletion is not None and deletion.purges and deletion.was_active else None
 
 
 def _grant_of(claim: Claim) -> Grant:
@@ -168,4 +172,5 @@ def tell(plan: Plan) -> Outcome:
     """Tell the orchestrator what it needs of a plan."""
     warnings = [warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings]
     approval: dict[str, Any] = {"approval": {"reasons": plan.approval_reasons}} if plan.approval_reasons else {}
-    return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60, **approval)
+    backup: dict[str, Any] = {"restoresBackup": True} if plan.backup else {}
+    return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60, **approval, **backup)

@@ -1,17 +1,35 @@
 """Check that another HSM's security domain can be restored into a new one, and pin which it is."""
 
+from typing import Final
+
 from activities.context import claim_of
 from activities.pinning import candidate_of, pin, tell
-from clients import archive
-from clients.preflight import RESTORE_CHECKS
+from clients import archive, resource_manager
+from clients.ownership import require_destruction_and_export_allowed
+from clients.preflight import RESTORE_CHECKS, Candidate
 from clients.restores import KeptDomain, find_kept_domain, require_restorable, source_not_found
+from clients.upload_journal import list_uploads
 from clients.verification import check_stored
+from domain.backups import PinnedBackup
 from domain.errors import service_error
 from domain.names import resource_id
 from domain.outcomes import Outcome, Work
-from domain.policy_rules import Grant
-from domain.records import Claim
+from domain.policy_rules import Grant, require_backup_place
+from domain.records import Claim, Notice, PinnedSource
 from domain.security_domain.checks import find_faults
+from domain.settings import deployment_policy
+from domain.uploads import judge_holder
+
+_UNANSWERED: Final = Notice(
+    code="upload_unconfirmed",
+    message="The HSM has a security domain, and never answered when this service uploaded one. To approve this is to "
+    "say that it is that one: see in the HSM's audit log that nobody but this service uploaded any.",
+)
+_REPLACED: Final = Notice(
+    code="backup_replaces_keys",
+    message="The HSM is active: the full backup replaces all keys and roles that it has. They are backed up before, in "
+    "the same container.",
+)
 
 
 def preflight_restore(work: Work) -> Outcome:
@@ -24,20 +42,64 @@ def preflight_restore(work: Work) -> Outcome:
         for check in RESTORE_CHECKS:
             check.run(candidate)
         kept = _find_source(claim, candidate.grant)
-        require_restorable(candidate.existing, candidate.record, kept.source)
+        require_restorable(candidate.existing, candidate.record, kept.source, claim.backup)
         _require_intact(kept)
+        backup = _pin_backup(claim, replaces_keys=candidate.existing is not None and candidate.existing.active)
         asked = claim.request
         place = resource_id(asked.subscription_id, asked.resource_group, claim.hsm)
-        plan = pin(claim, place, asked, source=kept.source, warnings=[])
+        unanswered = _find_unanswered(candidate, kept.source)
+        replaced = [_REPLACED] if backup is not None and backup.replaces_keys else []
+        warnings = [*([_UNANSWERED] if unanswered else []), *replaced]
+        plan = pin(
+            claim, place, asked, source=kept.source, confirmed_uploads=unanswered, backup=backup, warnings=warnings
+        )
     return tell(plan)
+
+
+def _find_unanswered(candidate: Candidate, source: PinnedSource) -> list[int]:
+    """Find the numbers of uploads of which one may be what the HSM has, and none is known to be.
+
+    Only where it has something by now: what comes after the approval is not what was approved.
+    """
+    hsm = candidate.existing
+    if hsm is None or not hsm.active:
+        return []
+    uploads = list_uploads(candidate.hsm, hsm.made_at)
+    if judge_holder(uploads, source) != "unknown":
+        return []
+    return [upload.number for upload in uploads if upload.unanswered and upload.entry.is_of(source)]
 
 
 def _find_source(claim: Claim, grant: Grant) -> KeptDomain:
     """Find what is to be restored; raises ServiceError `hsm_not_found`, also where it is not theirs."""
-    record = archive.find_hsm_record(claim.source) if claim.source else None
+    record = archive.find_hsm_record_of(claim.source, claim.source_operation_id) if claim.source else None
     if record is None or not (claim.by_operator or record.team in grant.teams):
         raise source_not_found()
     return find_kept_domain(record)
+
+
+def _pin_backup(claim: Claim, *, replaces_keys: bool) -> PinnedBackup | None:
+    """Find how the HSM reaches the full backup, by the policy as it is now.
+
+    Raises ServiceError `backup_place_not_allowed`, `backup_identity_missing`, `destruction_and_export_stopped`.
+    """
+    if claim.backup is None:
+        return None
+    if replaces_keys:
+        require_destruction_and_export_allowed()
+    place = require_backup_place(deployment_policy(), claim.backup.container)
+    if not resource_manager.identity_exists(place.identity):
+        raise service_error(
+            "backup_identity_missing",
+            "The user-assigned identity that the policy names for this container does not exist.",
+            advice="Ask the platform's operators: backupPlaces of the policy names it.",
+        )
+    return PinnedBackup(
+        container=claim.backup.container,
+        folder=claim.backup.folder,
+        identity=place.identity,
+        replaces_keys=replaces_keys,
+    )
 
 
 def _require_intact(kept: KeptDomain) -> None:

@@ -32,10 +32,9 @@ def _pin(claim: Claim, hsm: Hsm) -> Plan:
         check.run(candidate)
     require_destruction_and_export_allowed()
     keys = pin_keys(request, candidate.require_keys())
-    kept = _kept(claim.hsm)
-    if sorted(kept.thumbprints) == sorted(key.thumbprint for key in keys) and kept.quorum == (
-        request.security_domain.quorum
-    ):
+    before = _find_before(claim.hsm)
+    same = sorted(before.thumbprints) == sorted(key.thumbprint for key in keys)
+    if same and before.quorum == request.security_domain.quorum and archive.is_kept(before):
         raise service_error(
             "rewrap_changes_nothing",
             "The stored security domain is encrypted to exactly these certificates, with this quorum.",
@@ -46,12 +45,12 @@ def _pin(claim: Claim, hsm: Hsm) -> Plan:
         hsm.resource_id,
         request,
         keys=keys,
-        replaces=Replaced(operation_id=kept.operation_id, sha256=kept.sha256),
+        replaces=Replaced(operation_id=before.operation_id, sha256=before.sha256),
         warnings=[OLD_QUORUM_STILL_OPENS, *find_custody_warnings(request)],
     )
 
 
-def _kept(name: str) -> Receipt:
+def _find_before(name: str) -> Receipt:
     """Give the receipt of the security domain that is to be replaced."""
     record = archive.find_hsm_record(name)
     if record is None or record.security_domain is None:

@@ -3,6 +3,7 @@
 from activities.context import MAKING, approved_plan_of, now
 from activities.pinning import check_again, check_approval
 from clients import archive, resource_manager
+from clients.exports import find_export_reason
 from clients.hsm_limit import require_place
 from clients.ownership import hsm_exists, is_ours, require_free_name, require_not_stopped
 from domain.changes import find_change
@@ -15,7 +16,8 @@ def provision_hsm(work: Work) -> Outcome:
 
     One that does not exist is held against the policy once more, for the approval may have taken weeks; one that does
     by whether it needs approval by now, for its security domain is exported next. What Azure changes in place is
-    changed where the request wants it otherwise.
+    changed where the request wants it otherwise. The identity that full backups need is attached here: where there is
+    none, or it is not ours to attach, ARM says so before the HSM costs money.
     """
     plan = approved_plan_of(work, MAKING, cancelable=True)
     hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
@@ -28,18 +30,20 @@ def provision_hsm(work: Work) -> Outcome:
         require_place(plan.hsm)
         _require_replaceable(record, plan)
     else:
-        check_approval(plan, first_export=record is not None and record.awaits_first_export)
+        check_approval(plan, reason=find_export_reason(record, plan.request))
+    identity = plan.backup.identity if plan.backup else None
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
     if hsm is None:
         # A record of an HSM that is gone must not vouch for the new one: it names the old one's security domain.
-        archive.write_hsm_record(_new_record(plan))
-        resource_manager.put_hsm(plan.hsm, plan.request)
+        archive.begin_hsm_record(_new_record(plan))
+        resource_manager.put_hsm(plan.hsm, plan.request, identity)
     elif hsm.provisioning_state == "Failed":
-        resource_manager.put_hsm(plan.hsm, plan.request)
+        resource_manager.put_hsm(plan.hsm, plan.request, identity, hsm)
     elif record is not None:
         change = find_change(hsm, record.request, plan.request)
-        if not change.empty:
-            resource_manager.change_hsm(hsm, change)
+        lacking = identity if identity and not hsm.has_identity(identity) else None
+        if not change.empty or lacking:
+            resource_manager.change_hsm(hsm, change, lacking)
     return done(resourceId=plan.resource_id)
 
 

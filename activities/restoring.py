@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from activities.context import find_own_hsm, now, record_missing
-from clients import archive, managed_hsm, restores
+from clients import archive, restores
 from domain.errors import ErrorDetail, ServiceError, service_error
 from domain.hsm import Hsm
 from domain.records import HsmRecord, PinnedSource, Plan
@@ -18,15 +18,6 @@ class RestoringHsm(NamedTuple):
     hsm: Hsm
     record: HsmRecord
     source: PinnedSource
-
-    @property
-    def restores_source(self) -> bool:
-        """Whether the security domain that was uploaded to it, or may have been, is the one that was pinned."""
-        restored = self.record.restored_from
-        return restored is not None and (restored.hsm, restored.sha256) == (
-            self.source.hsm,
-            self.source.receipt.sha256,
-        )
 
 
 class GoodBlob(NamedTuple):
@@ -113,19 +104,3 @@ def note_refusal(plan: Plan, state: RestoreBlobState | None, etag: str, error: E
     if not same_refusal(state, etag, error):
         refused = RestoreBlobState(etag=etag, verdict="Refused", code=error.code, message=error.message, seen_at=now())
         archive.write_restore_blob_state(plan.operation_id, refused)
-
-
-def is_taken_in(name: str) -> bool:
-    """Say whether the HSM takes a security domain in, or has."""
-    return managed_hsm.find_upload_status(name) in ("InProgress", "Success")
-
-
-def require_ours(restoring: RestoringHsm) -> None:
-    """Raise ServiceError `restored_by_others` where somebody else uploaded what the HSM has taken in."""
-    if not restoring.restores_source:
-        raise service_error(
-            "restored_by_others",
-            "Somebody else uploaded a security domain to the HSM, and nobody knows which.",
-            advice="Do not use this HSM for what was to be restored, and restore into another one. Before anybody "
-            "deletes it, find out who uploaded what: it may be what you look for.",
-        )

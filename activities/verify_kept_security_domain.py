@@ -2,52 +2,64 @@
 
 import logging
 
+from activities.without_security_domain import judge_without
 from clients import archive
 from clients.verification import check_stored, make_verification
-from clients.wrapping_key_states import states_of_run
+from clients.verification_runs import write_finding
+from clients.wrapping_key_states import shared_states
 from domain.errors import ServiceError, service_error
 from domain.model import Model
 from domain.outcomes import Outcome, done, failed
+from domain.records import Receipt
+from domain.verification_runs import Finding
 from domain.verifications import Verification
 
 _log = logging.getLogger("hsm_provisioner.verification")
 
 
 class AskedVerification(Model):
-    """Whose security domain, and the run that it is looked at in."""
+    """Whose security domain, as `list_hsm_page` names it."""
 
     hsm: str
-    run: str
 
 
 def verify_kept_security_domain(asked: AskedVerification) -> Outcome:
     """Hold what is stored against its receipt and plan, look at the keys, and record how it was found.
 
-    Gives `health`, nothing where none is stored. Who reads the log is told of each that is not well.
+    What the look found is written down, whatever it is: it is all that the run's record is made of. Who reads the log
+    is told of each that is not well.
     """
     try:
-        verification = _verify(asked)
+        finding = _look(asked.hsm)
     except ServiceError as error:
         _log.warning("the security domain of %s could not be verified: %s", asked.hsm, error)
+        write_finding(asked.hsm, "Failed")
         return failed(error.detail)
-    if verification is None:
-        return done()
-    if verification.quorum_health != "Healthy":
-        _log.warning("the security domain of %s is not well: %s", asked.hsm, _describe(verification))
-    return done(health=verification.quorum_health)
+    if finding is not None:
+        write_finding(asked.hsm, finding)
+    return done()
 
 
-def _verify(asked: AskedVerification) -> Verification | None:
-    record = archive.find_hsm_record(asked.hsm)
-    receipt = record.security_domain if record else None
-    if receipt is None:
+def _look(hsm: str) -> Finding | None:
+    name, _, earlier = hsm.partition("/")
+    record = archive.find_hsm_record_of(name, earlier or None)
+    if record is None:
         return None
+    if record.security_domain is None:
+        return "Gone" if earlier else judge_without(record)
+    verification = _verify(name, record.security_domain, earlier)
+    if verification.quorum_health != "Healthy":
+        _log.warning("the security domain of %s is not well: %s", hsm, _describe(verification))
+    return verification.quorum_health
+
+
+def _verify(name: str, receipt: Receipt, earlier: str) -> Verification:
     plan = archive.find_plan(receipt.origin, receipt.operation_id)
     if plan is None:
         raise service_error("not_planned", "The plan of its operation is gone.", advice="Restore plan.json.")
     checks = check_stored(receipt, plan)
-    verification = make_verification(asked.hsm, receipt, plan, checks, states_of_run(asked.run))
-    archive.write_verification(verification)
+    verification = make_verification(name, receipt, plan, checks, shared_states())
+    archive.write_verification(verification, earlier=earlier or None)
     return verification
 
 

@@ -4,19 +4,28 @@ That it is that one, only what was encrypted by the other HSM could prove, with 
 """
 
 from activities.context import approved_plan_of
-from activities.restoring import find_restoring_hsm, require_ours
+from activities.restoring import find_restoring_hsm
+from activities.uploads import list_ours, upload_unconfirmed
 from clients import archive, restores
 from clients.verification import check_stored, make_verification
 from domain.errors import service_error
 from domain.outcomes import Outcome, Work, done
+from domain.records import RestoredFrom
 from domain.security_domain.checks import find_faults
+from domain.uploads import find_taken_in
 
 
 def verify_restored(work: Work) -> Outcome:
-    """Hold the stored bytes against their receipt and plan once more, and record them as the HSM's security domain."""
+    """Hold the stored bytes against their receipt and plan once more, and record them as the HSM's security domain.
+
+    Then delete what custodians stored for it, which nobody needs any more.
+    """
     plan = approved_plan_of(work, "restore")
     restoring = find_restoring_hsm(plan)
-    require_ours(restoring)
+    uploads = list_ours(plan, restoring)
+    taken_in = find_taken_in(uploads, plan.confirmed_uploads)
+    if taken_in is None or not taken_in.entry.is_of(restoring.source):
+        raise upload_unconfirmed()
     if not restoring.hsm.active:
         raise service_error(
             "restore_failed",
@@ -32,13 +41,15 @@ def verify_restored(work: Work) -> Outcome:
         raise service_error(
             "security_domain_invalid",
             f"The HSM is active, but the stored security domain is not what it must be: {' '.join(faults)}",
-            advice="Keep what is stored. Send a PUT of the HSM with wrapping keys: its security domain is exported.",
+            advice="Keep what is stored. Send a PUT of the HSM with wrapping keys: once that is approved, its security "
+            "domain is exported to them.",
         )
     # Idempotent: the record becomes what it already is, and the verification newer.
-    update = {"security_domain": receipt, "request": plan.request}
+    restored = RestoredFrom(hsm=taken_in.entry.source, operation_id=taken_in.entry.operation_id, sha256=receipt.sha256)
+    update = {"security_domain": receipt, "request": plan.request, "restored_from": restored}
     archive.write_hsm_record(restoring.record.model_copy(update=update))
     archive.write_verification(make_verification(plan.hsm, receipt, made_by, checks))
-    if restoring.record.restored_from is not None:
-        # An operation before this one may have died before it did.
-        restores.delete_restore_blob(restoring.record.restored_from.operation_id)
+    # An operation before this one may have ended before it could.
+    for operation_id in {plan.operation_id, *(upload.entry.operation_id for upload in uploads)}:
+        restores.delete_restore_blob(operation_id)
     return done(securityDomain=receipt.model_dump(mode="json", by_alias=True))

@@ -32,7 +32,7 @@ def verify_security_domain(work: Work) -> Outcome:
             advice="Keep what is stored. Send the request again: the security domain is downloaded once more.",
         )
     # Idempotent: the confirmation is written once, the record becomes what it already is, and the verification newer.
-    archive.create_confirmation(plan.hsm, receipt, f'{{"verifiedAt":"{utc_text(now())}","sha256":"{receipt.sha256}"}}')
+    archive.create_confirmation(receipt, f'{{"verifiedAt":"{utc_text(now())}","sha256":"{receipt.sha256}"}}')
     _record(plan, receipt)
     archive.write_verification(make_verification(plan.hsm, receipt, plan, checks))
     return done(shares=len(plan.thumbprints))

@@ -23,6 +23,8 @@ def record_acceptance(claim: Claim) -> None:
                 "requestedBy": claim.requested_by,
                 "digest": claim.digest,
                 "source": claim.source,
+                "backup": claim.backup.url if claim.backup else None,
+                "sourceOperationId": claim.source_operation_id,
                 "origin": claim.origin,
             },
         )

@@ -4,8 +4,12 @@ Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever 
 `approval.json`; of a restore `transfer-key.json`; for each download attempt `{attempt}/security-domain.json`,
 `{attempt}/receipt.json`, `{attempt}/confirmation.json`.
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
-with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them;
-`restore-blobs/{operation}`, what was found last; `resource-groups/{subscription}/{group}`, for each that we made.
+with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them, and
+what it leaves behind meanwhile (`clients/verification_runs.py`); `restore-blobs/{operation}`, what was found last;
+`jobs/{operation}/backup` and `jobs/{operation}/restore`, the full backup and the full restore for which an HSM was
+asked; `resource-groups/{subscription}/{group}`, for each that we made. Of an HSM whose name another one took, under the
+operation that made it: `hsms-before/{hsm}/{operation}`, its last record, written once, and
+`verifications-before/{hsm}/{operation}`.
 """
 
 from typing import Final, NamedTuple
@@ -13,13 +17,14 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 
 from clients.azure_errors import unreadable
-from clients.blobs import Blob, blob_url, create_blob, find_blob, put_blob, replace_blob
+from clients.blobs import Blob, blob_url, create_blob, delete_blob, find_blob, put_blob, replace_blob
 from domain.approvals import Decision
+from domain.backups import HsmJob, JobKind
 from domain.errors import service_error
 from domain.exports import BegunExport
 from domain.model import Model
 from domain.operations import Operation
-from domain.records import Claim, HsmRecord, Plan, Receipt, sha256_of, utc_text
+from domain.records import Claim, HsmRecord, Plan, Receipt, UploadEntry, sha256_of, utc_text
 from domain.restores import RecordedTransferKey, RestoreBlobState
 from domain.summaries import Summary, summarise_claim, summarise_hsm, summarise_operation
 from domain.verification_runs import VerificationRun
@@ -41,6 +46,13 @@ class HeldClaim(NamedTuple):
     """A claim and the ETag under which it may be changed."""
 
     claim: Claim
+    etag: str
+
+
+class HeldHsmRecord(NamedTuple):
+    """The record of an HSM and the ETag under which it may be changed."""
+
+    record: HsmRecord
     etag: str
 
 
@@ -84,13 +96,51 @@ def replace_claim(claim: Claim, etag: str) -> bool:
 
 def find_hsm_record(hsm: str) -> HsmRecord | None:
     """Read our record of an HSM."""
+    held = find_held_hsm_record(hsm)
+    return held.record if held else None
+
+
+def find_held_hsm_record(hsm: str) -> HeldHsmRecord | None:
+    """Read our record of an HSM, and the ETag that it has."""
     blob = find_blob(RECORDS, f"hsms/{hsm}")
-    return _parse(HsmRecord, blob) if blob else None
+    return HeldHsmRecord(_parse(HsmRecord, blob), blob.etag) if blob else None
 
 
 def write_hsm_record(record: HsmRecord) -> None:
     """Write our record of an HSM; the claim sees to it that one operation at a time does."""
     _write(f"hsms/{record.hsm}", record, summarise_hsm(record))
+
+
+def replace_hsm_record(record: HsmRecord, etag: str) -> bool:
+    """Replace the record that has this ETag, also by an equal one; False where somebody was faster."""
+    metadata = summarise_hsm(record).to_metadata()
+    return replace_blob(RECORDS, f"hsms/{record.hsm}", record.to_json().encode(), etag, metadata) is not None
+
+
+def begin_hsm_record(record: HsmRecord) -> None:
+    """Write our record of another HSM of a name; that of the one before it is kept: it names its security domain.
+
+    Idempotent: the operation that makes the HSM finds its own record, which took the place of the same ones.
+    """
+    before = find_hsm_record(record.hsm)
+    if before is None:
+        earlier = []
+    elif before.created_by == record.created_by:
+        earlier = before.earlier
+    else:
+        path = f"hsms-before/{before.hsm}/{before.created_by}"
+        create_blob(RECORDS, path, before.to_json().encode(), summarise_hsm(before).to_metadata())
+        earlier = [*before.earlier, before.created_by]
+    write_hsm_record(record.model_copy(update={"earlier": earlier}))
+
+
+def find_hsm_record_of(hsm: str, created_by: str | None) -> HsmRecord | None:
+    """Read our record of the HSM of this name that an operation made, today's or an earlier one; None: today's."""
+    record = find_hsm_record(hsm)
+    if created_by is None or (record is not None and record.created_by == created_by):
+        return record
+    blob = find_blob(RECORDS, f"hsms-before/{hsm}/{created_by}")
+    return _parse(HsmRecord, blob) if blob else None
 
 
 def find_operation(operation_id: str) -> Operation | None:
@@ -110,10 +160,15 @@ def find_verification(hsm: str) -> Verification | None:
     return _parse(Verification, blob) if blob else None
 
 
-def write_verification(verification: Verification) -> None:
-    """Record how a security domain was found, in place of what was found before."""
+def write_verification(verification: Verification, *, earlier: str | None = None) -> None:
+    """Record how a security domain was found, in place of what was found before.
+
+    `earlier` is the operation that made the HSM, where another one has its name.
+    """
     told = {"verified_at": utc_text(verification.verified_at), "quorum_health": verification.quorum_health}
-    put_blob(RECORDS, f"verifications/{verification.hsm}", verification.to_json().encode(), told)
+    hsm = verification.hsm
+    path = f"verifications-before/{hsm}/{earlier}" if earlier else f"verifications/{hsm}"
+    put_blob(RECORDS, path, verification.to_json().encode(), told)
 
 
 def find_verification_run() -> VerificationRun | None:
@@ -206,6 +261,14 @@ def create_transfer_key(plan: Plan, key: RecordedTransferKey) -> RecordedTransfe
     return find_transfer_key(plan.hsm, plan.operation_id) or key
 
 
+def find_upload_entry(path: str) -> UploadEntry:
+    """Read an entry of the journal of uploads; raises ServiceError `azure_unreadable`."""
+    blob = find_blob(ARCHIVE, path)
+    if blob is None:
+        raise unreadable("read a record")
+    return _parse(UploadEntry, blob)
+
+
 def find_restore_blob_state(operation_id: str) -> RestoreBlobState | None:
     """Read what became of the restore blob that was looked at last."""
     blob = find_blob(RECORDS, f"restore-blobs/{operation_id}")
@@ -215,6 +278,31 @@ def find_restore_blob_state(operation_id: str) -> RestoreBlobState | None:
 def write_restore_blob_state(operation_id: str, state: RestoreBlobState) -> None:
     """Record what became of a restore blob, in place of the one before."""
     put_blob(RECORDS, f"restore-blobs/{operation_id}", state.to_json().encode(), {})
+
+
+def find_job(operation_id: str, kind: JobKind) -> HsmJob | None:
+    """Read for which full backup or restore an operation asked its HSM."""
+    blob = find_blob(RECORDS, _job(operation_id, kind))
+    return _parse(HsmJob, blob) if blob else None
+
+
+def create_job(operation_id: str, kind: JobKind, job: HsmJob) -> bool:
+    """Write down that an HSM is about to be asked; False where that is written down already."""
+    return create_blob(RECORDS, _job(operation_id, kind), job.to_json().encode()) is not None
+
+
+def write_job(operation_id: str, kind: JobKind, job: HsmJob) -> None:
+    """Write down what the HSM began."""
+    put_blob(RECORDS, _job(operation_id, kind), job.to_json().encode(), {})
+
+
+def delete_job(operation_id: str, kind: JobKind) -> None:
+    """Forget that the HSM was asked: it refused."""
+    delete_blob(RECORDS, _job(operation_id, kind))
+
+
+def _job(operation_id: str, kind: JobKind) -> str:
+    return f"jobs/{operation_id}/{kind}"
 
 
 def find_security_domain(plan: Plan, attempt: int) -> StoredDomain | None:
@@ -278,9 +366,9 @@ def create_receipt(plan: Plan, receipt: Receipt) -> Receipt:
     return find_receipt(plan, receipt.attempt) or receipt
 
 
-def create_confirmation(hsm: str, receipt: Receipt, text: str) -> None:
+def create_confirmation(receipt: Receipt, text: str) -> None:
     """Write down, next to the bytes, that the HSM confirmed them and that they were verified."""
-    path = f"{hsm}/{receipt.operation_id}/{receipt.attempt}/confirmation.json"
+    path = f"{receipt.origin}/{receipt.operation_id}/{receipt.attempt}/confirmation.json"
     create_blob(ARCHIVE, path, text.encode())
 
 

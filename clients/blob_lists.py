@@ -24,10 +24,11 @@ _VERSION: Final = "2025-01-05"
 
 
 class ListedBlob(NamedTuple):
-    """A blob's path, and what was written with it."""
+    """A blob's path, what was written with it, and when it was last written, as Blob storage has it in a header."""
 
     path: str
     metadata: dict[str, str]
+    last_modified: str
 
 
 class BlobPage(NamedTuple):
@@ -46,11 +47,11 @@ def _client() -> "PipelineClient[HttpRequest, HttpResponse]":
     return PipelineClient(settings().storage_account_url, policies=policies, transport=make_transport())
 
 
-def list_with_metadata(container: str, prefix: str) -> Iterator[ListedBlob]:
-    """List the blobs under a prefix in the order of their paths; a request gives up to 5,000."""
+def list_with_metadata(container: str, prefix: str, limit: int | None = None) -> Iterator[ListedBlob]:
+    """List the blobs under a prefix in the order of their paths; a request gives up to 5,000, or to the limit."""
     marker = ""
     while True:
-        page = _ask(container, prefix, marker)
+        page = _ask(container, prefix, marker, limit)
         yield from (_describe(blob) for blob in page.iter("Blob"))
         marker = page.findtext("NextMarker") or ""
         if not marker:
@@ -94,4 +95,4 @@ def _parse(content: bytes) -> ET.Element:
 def _describe(blob: ET.Element) -> ListedBlob:
     metadata = blob.find("Metadata")
     values = {item.tag: item.text or "" for item in metadata} if metadata is not None else {}
-    return ListedBlob(blob.findtext("Name") or "", values)
+    return ListedBlob(blob.findtext("Name") or "", values, blob.findtext("Properties/Last-Modified") or "")

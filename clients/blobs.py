@@ -109,6 +109,22 @@ def delete_blob(container: str, path: str) -> None:
         _service().get_blob_client(container, path).delete_blob(delete_snapshots="include")
 
 
+def probe_container(container: str, path: str) -> None:
+    """See that a container is there, and that the service may read and delete in it; raises ServiceError.
+
+    `path` is of a blob that nobody writes: Azure looks whether it may be deleted before it looks whether it is there.
+    """
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with our_errors(f"let the service read and delete in the container {container}"):
+        client = _service().get_container_client(container)
+        client.get_container_properties()
+        blob = client.get_blob_client(path)
+        for use in (blob.get_blob_properties, blob.delete_blob):
+            with contextlib.suppress(ResourceNotFoundError):
+                use()
+
+
 def create_blob(container: str, path: str, content: bytes, metadata: dict[str, str] | None = None) -> str | None:
     """Write a blob that must not exist yet and give its ETag; None where one exists.
 

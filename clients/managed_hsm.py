@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from clients.azure_errors import our_errors, unreadable
 from clients.credential import NO_RETRIES, credential
@@ -13,10 +13,24 @@ from clients.transport import make_transport
 from domain.names import hsm_uri
 
 if TYPE_CHECKING:
+    from azure.core.rest import HttpResponse
     from azure.keyvault.securitydomain import SecurityDomainClient
     from azure.keyvault.securitydomain.models import SecurityDomainJsonWebKey, SecurityDomainOperationStatus
 
 DomainStatus = Literal["InProgress", "Success", "Failed", "None"]
+_API_VERSION: Final = "2025-07-01"
+# `Success` is what the service says, `Succeeded` what it should; the SDK ends at either, and at `Canceled`
+# (azure-keyvault-securitydomain 1.0.0b4, `_internal/polling.py`).
+_WORDS: Final[dict[str, DomainStatus]] = {
+    "success": "Success",
+    "succeeded": "Success",
+    "failed": "Failed",
+    "canceled": "Failed",
+    "inprogress": "InProgress",
+    "in progress": "InProgress",
+    "none": "None",
+    "notstarted": "None",
+}
 
 
 @lru_cache(maxsize=64)
@@ -46,8 +60,8 @@ def download_security_domain(name: str, certificates: Sequence[bytes], quorum: i
 
 
 def find_export_status(name: str) -> DomainStatus:
-    """Ask how the last export went; `None` where there was none."""
-    return _find_status("tell how the export went", lambda: _client(name).get_download_status())
+    """Ask how the last export went; `None` where there was none. An answer without a status is of one that begins."""
+    return _find_status("tell how the export went", lambda: _client(name).get_download_status(), absent="InProgress")
 
 
 def fetch_transfer_key(name: str) -> str:
@@ -76,23 +90,38 @@ def upload_security_domain(name: str, restore_blob: str) -> None:
 
 
 def find_upload_status(name: str) -> DomainStatus:
-    """Ask how the last upload of a security domain went; `None` where there was none."""
-    return _find_status("tell how the upload went", lambda: _client(name).get_upload_status())
+    """Ask how the last upload of a security domain went; `None` where there was none, or none shows yet."""
+    return _find_status("tell how the upload went", lambda: _client(name).get_upload_status(), absent="None")
 
 
-def _find_status(action: str, ask: Callable[[], "SecurityDomainOperationStatus"]) -> DomainStatus:
-    """Read a status in one word; `Succeeded` was what `Success` is called today."""
+def send(name: str, method: str, path: str, body: dict[str, Any] | None = None) -> "HttpResponse":
+    """Ask the data plane for what no SDK asks just once; to be called within `our_errors`."""
+    from azure.core.rest import HttpRequest
+
+    request = HttpRequest(method, path, params={"api-version": _API_VERSION}, json=body)
+    response = _client(name).send_request(request)
+    response.raise_for_status()
+    return response
+
+
+def _find_status(action: str, ask: Callable[[], "SecurityDomainOperationStatus"], absent: DomainStatus) -> DomainStatus:
+    """Read a status in one word; raises ServiceError `azure_unreadable` for one that nobody knows.
+
+    The SDK takes any text for a status, and none: the member is optional.
+    """
     from azure.core.exceptions import ResourceNotFoundError
 
     with our_errors(action):
         try:
-            status = ask().status or ""
+            status = ask().status
         except ResourceNotFoundError:
             return "None"
-    word = str(status.value if isinstance(status, Enum) else status).lower()
-    if word in ("success", "succeeded"):
-        return "Success"
-    return "Failed" if word in ("failed", "canceled") else "InProgress"
+    if status is None:
+        return absent
+    word = _WORDS.get(str(status.value if isinstance(status, Enum) else status).lower())
+    if word is None:
+        raise unreadable(action)
+    return word
 
 
 def _web_key(der: bytes) -> "SecurityDomainJsonWebKey":

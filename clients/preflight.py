@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from clients import archive, resource_manager
 from clients.credential import own_identity
+from clients.exports import find_export_reason
 from clients.hsm_limit import require_place
 from clients.ownership import (
     hsm_exists,
@@ -19,6 +20,7 @@ from clients.ownership import (
     require_registered,
 )
 from clients.resource_manager import Provider
+from clients.restores import require_restore_blobs
 from clients.wrapping_certificates import FoundKey, find_wrapping_key
 from domain.administration import find_administration_warnings
 from domain.asking import find_refusals, require_person
@@ -80,19 +82,18 @@ class Candidate:
             place = subscription_id, resource_group
         return resource_manager.find_hsm(*place, self.hsm)
 
-    @property
-    def approval_reasons(self) -> list[str]:
-        """Why the operation needs approval; none if it needs none."""
+    def find_approval_reasons(self, reason: str | None) -> list[str]:
+        """Say why the operation needs approval; `reason` is the one below, where the HSM can be looked for."""
         request = self.request
-        return find_approval_reasons(
-            deployment_policy(), request.environment, request.sku, self.kind, first_export=self.first_export
-        )
+        return find_approval_reasons(deployment_policy(), request.environment, request.sku, self.kind, reason=reason)
 
-    @property
-    def first_export(self) -> bool:
-        """Whether the team's HSM was taken over, and its security domain was never exported by this service."""
+    @cached_property
+    def export_reason(self) -> str | None:
+        """Why the export of the team's HSM that is there needs approval; None where it needs none."""
         record = self.record
-        return record is not None and record.team == self.team and record.awaits_first_export
+        if self.kind != "provision" or record is None or record.team != self.team or self.existing is None:
+            return None
+        return find_export_reason(record, self.request)
 
     @property
     def administration_warnings(self) -> list[Notice]:
@@ -179,13 +180,7 @@ def _check_policy(candidate: Candidate) -> None:
     errors = [error for error in candidate.refusals if not _is_of_key(error)]
     if errors:
         raise refused_fields(errors)
-    require_person(
-        deployment_policy(),
-        candidate.requester,
-        candidate.request,
-        candidate.kind,
-        first_export=candidate.first_export,
-    )
+    require_person(deployment_policy(), candidate.requester, candidate.request, candidate.kind)
 
 
 def _check_subscription(candidate: Candidate) -> None:
@@ -247,6 +242,13 @@ def _check_existing(candidate: Candidate) -> None:
         differences += find_environment_difference(record.request, request)
     if differences:
         raise refused_fields(differences)
+    require_person(
+        deployment_policy(),
+        candidate.requester,
+        candidate.request,
+        candidate.kind,
+        reason=candidate.export_reason,
+    )
 
 
 def _check_switches(candidate: Candidate) -> None:
@@ -268,6 +270,10 @@ def _check_quota(candidate: Candidate) -> None:
 
 def _check_limit(candidate: Candidate) -> None:
     require_place(candidate.hsm)
+
+
+def _check_restore_blobs(candidate: Candidate) -> None:  # noqa: ARG001 - every check takes it
+    require_restore_blobs()
 
 
 CHECKS: Final = (
@@ -296,8 +302,11 @@ Microsoft.KeyVault.
 
 REWRAP_CHECKS: Final = tuple(check for check in CHECKS if check.name in ("policy", "subscription"))
 """What is checked besides the wrapping keys where only these are new."""
-RESTORE_CHECKS: Final = tuple(check for check in CHECKS if check.name != "operation")
-"""What of them is asked of a restore: its claim is of a request that names more than the HSM."""
+RESTORE_CHECKS: Final = (
+    *(check for check in CHECKS if check.name != "operation"),
+    Check("restore_blobs", "Restore blobs can be read and deleted", _check_restore_blobs),
+)
+"""What is asked of a restore: of them all but one, for its claim is of a request that names more than the HSM."""
 
 
 def key_checks(candidate: Candidate) -> list[Check]:

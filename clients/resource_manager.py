@@ -14,7 +14,7 @@ from domain.requests import HsmSpecification, NetworkRequest
 from domain.settings import settings
 
 if TYPE_CHECKING:
-    from azure.mgmt.keyvault.models import ManagedHsm, MHSMNetworkRuleSet
+    from azure.mgmt.keyvault.models import ManagedHsm, ManagedServiceIdentity, MHSMNetworkRuleSet
 
 NEEDED_ACTIONS = (
     "Microsoft.Resources/subscriptions/resourceGroups/write",
@@ -124,10 +124,11 @@ def count_hsms(subscription_id: str, location: str) -> int:
     return sum(place.replace(" ", "").lower() == location for place in [*live, *deleted])
 
 
-def put_hsm(name: str, request: HsmSpecification) -> None:
+def put_hsm(name: str, request: HsmSpecification, identity: str | None = None, existing: Hsm | None = None) -> None:
     """Ask ARM for the HSM and do not wait for it; the same PUT again changes nothing.
 
-    Our own identity becomes an initial administrator: nobody else may download the security domain.
+    Our own identity becomes an initial administrator: nobody else may download the security domain. `identity` is the
+    resource id of a user-assigned one that is attached to it; `existing` is the HSM whose creation is tried again.
     """
     from azure.mgmt.keyvault import models
 
@@ -145,14 +146,19 @@ def put_hsm(name: str, request: HsmSpecification) -> None:
     # `family` is the first letter after the underscore, as the Azure CLI derives it (keyvault/custom.py, create_hsm).
     sku = models.ManagedHsmSku(family=request.sku.split("_")[1][0], name=request.sku)
     hsm = models.ManagedHsm(location=request.location, tags=request.tags, sku=sku, properties=properties)
+    if identity is not None:
+        hsm.identity = _add_identity(identity, existing)
     with our_errors("create the HSM"):
         key_vault_of(request.subscription_id).managed_hsms.begin_create_or_update(
             request.resource_group, name, hsm, polling=False
         )
 
 
-def change_hsm(hsm: Hsm, change: InPlaceChange) -> None:
-    """Ask ARM to change an HSM in place and do not wait for it; what the change does not name stays as it is."""
+def change_hsm(hsm: Hsm, change: InPlaceChange, identity: str | None = None) -> None:
+    """Ask ARM to change an HSM in place and do not wait for it; what the change does not name stays as it is.
+
+    `identity` is the resource id of a user-assigned one that is attached to it, besides those that are.
+    """
     from azure.mgmt.keyvault import models
 
     # Members that are left out of a PATCH stay, but tags are replaced as a whole.
@@ -165,9 +171,29 @@ def change_hsm(hsm: Hsm, change: InPlaceChange) -> None:
             public_network_access=change.public_network_access,
             enable_purge_protection=change.purge_protection,
         )
+    if identity is not None:
+        parameters.identity = _add_identity(identity, hsm)
     _, _, subscription_id, _, resource_group, *_ = hsm.resource_id.split("/")
     with our_errors("change the HSM"):
         key_vault_of(subscription_id).managed_hsms.begin_update(resource_group, hsm.name, parameters, polling=False)
+
+
+def identity_exists(resource_id: str) -> bool:
+    """Say whether a user-assigned identity exists; raises ServiceError `azure_forbidden` where we may not read it."""
+    with our_errors("read the user-assigned identity"):
+        status, _ = ask(resource_id.split("/")[2], resource_id, "2023-01-31")
+    return status == 200
+
+
+def _add_identity(identity: str, hsm: Hsm | None) -> "ManagedServiceIdentity":
+    """Name all the identities that an HSM is to have: what is there is never taken away."""
+    from azure.mgmt.keyvault import models
+
+    others = [other for other in (hsm.identities if hsm else []) if other.lower() != identity.lower()]
+    return models.ManagedServiceIdentity(
+        type="SystemAssigned,UserAssigned" if hsm and hsm.has_system_identity else "UserAssigned",
+        user_assigned_identities={name: models.UserAssignedIdentity() for name in [*others, identity]},
+    )
 
 
 def list_hsms(subscription_id: str) -> list[Hsm]:
@@ -217,6 +243,8 @@ def _describe(resource: "ManagedHsm | None") -> Hsm:
         tags=dict(resource.tags or {}),
         made_at=system.created_at if system else None,
         made_by=(system.created_by or "").lower() if system else "",
+        identities=list((resource.identity.user_assigned_identities if resource.identity else None) or {}),
+        has_system_identity="SystemAssigned" in _word(resource.identity.type if resource.identity else None),
     )
 
 

@@ -16,6 +16,7 @@ from domain.wrapping_keys import WrappingCertificate, read_der
 _REMEMBERED: Final = 10_000
 # A vault that did not answer keeps whoever waits for it for a minute; the others of a run do not wait, too.
 _SILENT_SECONDS: Final = 60.0
+_FRESH_SECONDS: Final = 300.0
 
 
 class KeyInVault(NamedTuple):
@@ -65,21 +66,30 @@ class KeyStates:
         return found
 
 
-class _Run(NamedTuple):
-    id: str
+class _Shared(NamedTuple):
+    until: float
     states: KeyStates
 
 
 _lock: Final = Lock()
-_current: list[_Run] = []
+_shared: list[_Shared] = []
 
 
-def states_of_run(run: str) -> KeyStates:
-    """Give what one run over all security domains shares in this process; another run looks anew."""
+def shared_states() -> KeyStates:
+    """Give what the verifications of many security domains share in this process, for a few minutes.
+
+    By the clock, and not by what a run says of itself: whoever starts one could have it believe what is long past.
+    """
     with _lock:
-        if not _current or _current[0].id != run:
-            _current[:] = [_Run(run, KeyStates())]
-        return _current[0].states
+        if not _shared or time.monotonic() >= _shared[0].until:
+            _shared[:] = [_Shared(time.monotonic() + _FRESH_SECONDS, KeyStates())]
+        return _shared[0].states
+
+
+def forget_states() -> None:
+    """Have whoever verifies next in this process look anew."""
+    with _lock:
+        _shared.clear()
 
 
 def _find(index: int, certificate_id: str, thumbprint: str) -> KeyInVault:

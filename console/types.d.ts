@@ -172,6 +172,13 @@ declare global {
     wrappingKeys: Share[];
     change?: Change;
     found?: { madeAt: string; state: string };
+    source?: { hsm: string };
+    backup?: FullBackup & { identity: string };
+  }
+
+  interface FullBackup {
+    container: string;
+    folder: string;
   }
 
   interface OperationSummary extends OperationReference {
@@ -199,7 +206,7 @@ declare global {
       monthlyCostUsd?: number;
       resume?: string;
     };
-    result?: { resourceId: string; uri: string; securityDomain?: Receipt };
+    result?: { resourceId: string; uri: string; securityDomain?: Receipt; restoredBackup?: FullBackup };
   }
 
   /** Where a view shows itself. `signal` is aborted when the reader goes elsewhere. */

@@ -9,6 +9,8 @@ from domain.model import Model
 
 EVIDENCE: Final = timedelta(days=30)
 """How far back an approver is shown whether anybody used the HSM."""
+PURGES_USED: Final = "The HSM was active. What it encrypted is lost with it, unless it is restored elsewhere first."
+"""Why a purge needs approval, whatever the policy says."""
 _FIRST_PATIENCE: Final = timedelta(minutes=1)
 _LONGEST_PATIENCE: Final = timedelta(minutes=15)
 

@@ -123,6 +123,7 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "expiry_too_far": _policy("HSMs of this environment must expire sooner."),
     "expiry_in_past": _field("The HSM would have expired already."),
     "wrapping_key_not_allowed": _policy("The caller may not use this wrapping key."),
+    "backup_place_not_allowed": _policy("Full backups in this container may not be restored."),
     "hsm_limit_reached": _policy("There are as many HSMs as the policy allows."),
     "creation_stopped": _policy("The operators have stopped the creation of HSMs."),
     "destruction_and_export_stopped": _policy("The operators have stopped destruction and export."),
@@ -286,11 +287,30 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "restore_blob_refused": _failure("The HSM could not open the restore blob.", _ANOTHER_BLOB),
     "restored_by_others": _failure(
-        "Somebody else uploaded a security domain to the HSM.",
+        "Somebody else gave the HSM a security domain.",
         "Restore into another one; delete this one only when you know who.",
+    ),
+    "upload_unconfirmed": _failure(
+        "The HSM has a security domain, and never said whether it is the one that this service uploaded.",
+        "See in the HSM's audit log who uploaded it. If it was this service, send the request again.",
     ),
     "restore_failed": _failure(
         "The HSM did not take the security domain in.", "Send the request again, and have another restore blob made."
+    ),
+    "backup_identity_missing": _failure(
+        "The user-assigned identity that the policy names for full backups does not exist.", _OPERATORS
+    ),
+    "backup_failed": _failure(
+        "The HSM could not back itself up, which Azure wants before a full restore.",
+        "See that the container exists and that the policy's identity has its role there. Send the request again.",
+    ),
+    "backup_restore_failed": _failure(
+        "The HSM did not restore the full backup.",
+        "The HSM is active, without the keys. Correct what the message says, and send the request again.",
+    ),
+    "backup_restore_unknown": _failure(
+        "Nobody knows whether the full backup was restored: the HSM did not say, or the service may not ask any more.",
+        "Look at the HSM's keys and roles before anything else.",
     ),
     "approval_rejected": _failure("An approver rejected it.", "Nothing was made. Ask again when it can be approved."),
     "approval_expired": ErrorKind(

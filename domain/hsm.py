@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Final, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from domain.errors import FieldError
 from domain.model import Model
@@ -17,7 +17,7 @@ class Hsm(Model):
     """The parts of a `Microsoft.KeyVault/managedHSMs` resource that we decide by.
 
     `made_at` and `made_by` are ARM's own, from `systemData`, which nobody else can write; `made_by` is an id of a
-    principal or of its application.
+    principal or of its application. `identities` are the resource ids of its user-assigned identities.
     """
 
     name: str
@@ -35,6 +35,12 @@ class Hsm(Model):
     tags: dict[str, str]
     made_at: AwareDatetime | None
     made_by: str
+    identities: list[str] = Field(default_factory=list)
+    has_system_identity: bool = False
+
+    def has_identity(self, resource_id: str) -> bool:
+        """Say whether a user-assigned identity is attached to it."""
+        return resource_id.lower() in {identity.lower() for identity in self.identities}
 
     @property
     def active(self) -> bool:

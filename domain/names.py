@@ -2,13 +2,16 @@
 
 import re
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from domain.cloud import MANAGED_HSM_SUFFIX, VAULT_SUFFIX
+from domain.cloud import BLOB_SUFFIX, MANAGED_HSM_SUFFIX, VAULT_SUFFIX
 
 HSM_NAME: Final = re.compile(r"[a-z](?!.*--)[a-z0-9-]{1,22}[a-z0-9]")
 _HOST_LABEL: Final = re.compile(r"[a-z0-9-]{3,24}")
 _CERTIFICATE_PATH: Final = re.compile(r"/certificates/([0-9A-Za-z-]{1,127})(?:/([0-9A-Za-z]{32}))?/?")
+_CONTAINER_PATH: Final = re.compile(r"/([a-z0-9](?:-?[a-z0-9]){2,62})/?")
+_LONGEST_CONTAINER: Final = 63
+_STORAGE_ACCOUNT: Final = re.compile(r"[a-z0-9]{3,24}")
 # The event that wakes whoever waits for an approval; it decides nothing.
 DECIDED: Final = "decided"
 # The event that wakes whoever waits for a restore blob; what counts is the blob.
@@ -68,6 +71,35 @@ def parse_certificate_id(text: str) -> CertificateId:
 
     A URL from a caller decides where our token goes: it is parsed, never matched by its ending.
     """
+    url = _split_plain_url(text, "A certificate id")
+    label, _, suffix = url.netloc.lower().partition(".")
+    if suffix != VAULT_SUFFIX or not _HOST_LABEL.fullmatch(label):
+        message = f"A certificate id names a vault of this cloud: https://VAULT.{VAULT_SUFFIX}/certificates/NAME."
+        raise ValueError(message)
+    path = _CERTIFICATE_PATH.fullmatch(url.path)
+    if path is None:
+        message = "A certificate id's path is /certificates/NAME or /certificates/NAME/VERSION."
+        raise ValueError(message)
+    return CertificateId(label, path[1], path[2])
+
+
+def parse_container_url(text: str) -> str:
+    """Give the address of a container of Blob storage in its normal form.
+
+    Raises ValueError unless it is one of this cloud's, to the letter.
+    """
+    url = _split_plain_url(text, "The address of a container")
+    label, _, suffix = url.netloc.lower().partition(".")
+    path = _CONTAINER_PATH.fullmatch(url.path)
+    known = suffix == BLOB_SUFFIX and _STORAGE_ACCOUNT.fullmatch(label)
+    if not known or path is None or len(path[1]) > _LONGEST_CONTAINER:
+        message = f"This is the address of a container: https://ACCOUNT.{BLOB_SUFFIX}/CONTAINER."
+        raise ValueError(message)
+    return f"https://{label}.{suffix}/{path[1]}"
+
+
+def _split_plain_url(text: str, what: str) -> SplitResult:
+    """Take a URL apart that names a resource and nothing else; raises ValueError."""
     try:
         url = urlsplit(text)
         port = url.port
@@ -82,17 +114,9 @@ def parse_certificate_id(text: str) -> CertificateId:
         or "?" in text
         or "#" in text
     ):
-        message = "A certificate id is an https URL without user, port, query or fragment."
+        message = f"{what} is an https URL without user, port, query or fragment."
         raise ValueError(message)
-    label, _, suffix = url.netloc.lower().partition(".")
-    if suffix != VAULT_SUFFIX or not _HOST_LABEL.fullmatch(label):
-        message = f"A certificate id names a vault of this cloud: https://VAULT.{VAULT_SUFFIX}/certificates/NAME."
-        raise ValueError(message)
-    path = _CERTIFICATE_PATH.fullmatch(url.path)
-    if path is None:
-        message = "A certificate id's path is /certificates/NAME or /certificates/NAME/VERSION."
-        raise ValueError(message)
-    return CertificateId(label, path[1], path[2])
+    return url
 
 
 def hsm_of_operation(operation_id: str) -> str | None:

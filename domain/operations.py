@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, Field
 
+from domain.backups import RestoredBackup
 from domain.caller import Principal
 from domain.decommissioning import Decommissioned
 from domain.errors import ErrorDetail
@@ -57,6 +58,8 @@ class OperationResult(Model):
     """The security domain that was stored. Absent where the operation stored none."""
     decommissioned: Decommissioned | None = None
     """When the HSM was deleted, and until when it is kept and billed. Absent for other operations."""
+    restored_backup: RestoredBackup | None = None
+    """The full backup that was restored. Absent where the operation restored none."""
 
 
 class ExistingHsm(Model):

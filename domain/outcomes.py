@@ -33,6 +33,10 @@ class Work(Model):
     progress: dict[str, Any] = Field(default_factory=dict)
 
 
+class Nothing(Model):
+    """What the orchestrator tells an activity that finds all it needs in what we recorded."""
+
+
 def done(**result: Any) -> Outcome:
     """Say that the step's effect exists."""
     return Outcome(status="done", result=result)

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from domain.backups import ContainerUrl
 from domain.cost import KNOWN_MONTHLY_COST_USD
 from domain.fields import Guid, Location, OperationKind, Sku
 from domain.model import Model
@@ -110,6 +111,10 @@ def read_thumbprint(text: str) -> str:
 _NAME_OF_ENVIRONMENT: Final = "An environment's name has 1 to 40 small letters, digits and hyphens, a letter first."
 _NAME_OF_TEAM: Final = "A team's name has 1 to 40 small letters, digits and hyphens."
 _NAME_OF_VAULT: Final = "This is the name of a key vault (not its URL): 3 to 24 letters, digits and hyphens."
+_ID_OF_IDENTITY: Final = (
+    "This is the resource id of a user-assigned identity: /subscriptions/ID/resourceGroups/GROUP"
+    "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/NAME."
+)
 _NAME_OF_TAG: Final = "A tag's name has 1 to 512 characters, none of them < > % & \\ ? /."
 
 EnvironmentName = Annotated[str, AfterValidator(_written_as(r"[a-z][a-z0-9-]{0,39}", _NAME_OF_ENVIRONMENT))]
@@ -117,6 +122,16 @@ TeamName = Annotated[str, AfterValidator(_written_as(r"[a-z0-9-]{1,40}", _NAME_O
 _TagName = Annotated[str, AfterValidator(_written_as(r"[^<>%&\\?/\x00-\x1f]{1,512}", _NAME_OF_TAG))]
 _VaultName = Annotated[str, AfterValidator(_written_as(r"[a-z0-9-]{3,24}", _NAME_OF_VAULT, lowered=True))]
 _Thumbprint = Annotated[str, AfterValidator(_thumbprint)]
+_IdentityId = Annotated[
+    str,
+    AfterValidator(
+        _written_as(
+            r"(?i:/subscriptions/[0-9a-f-]{36}/resourceGroups/[-\w.()]{1,90}"
+            r"/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[-\w]{3,128})",
+            _ID_OF_IDENTITY,
+        )
+    ),
+]
 _ListedGuid = Annotated[Guid, BeforeValidator(_not_everything)]
 
 _Subscriptions = Annotated[list[_ListedGuid], WrapValidator(_all_or_listed)]
@@ -188,6 +203,24 @@ class ApprovalRules(_Part):
     )
 
 
+class BackupPlace(_Part):
+    """Where full backups of HSMs may lie."""
+
+    container: ContainerUrl = Field(
+        description="The address of the container: `https://ACCOUNT.blob.core.windows.net/CONTAINER`."
+    )
+    identity: _IdentityId = Field(
+        description="The resource id of the user-assigned identity with which HSMs read and write it."
+    )
+
+
+def _each_container_once(places: list[BackupPlace]) -> list[BackupPlace]:
+    if len({place.container for place in places}) < len(places):
+        message = "A container is listed once: two of these are one."
+        raise _mistake(message)
+    return places
+
+
 class CallerEntry(_Part):
     """What one application, or one group of people or applications, may ask for."""
 
@@ -255,6 +288,9 @@ class Policy(_Part):
     monthly_cost_usd: Annotated[dict[Sku, _Cost], AfterValidator(_with_known_costs)] = Field(
         default_factory=lambda: _with_known_costs({}),
         description="What an HSM of a SKU costs in a month, in US dollars; unknown for a SKU that is not here.",
+    )
+    backup_places: Annotated[list[BackupPlace], AfterValidator(_each_container_once)] = Field(
+        default_factory=list, description="Where full backups may lie that a restore brings back; see below."
     )
     approval: ApprovalRules = Field(default_factory=ApprovalRules, description="What needs approval; see below.")
     environments: Annotated[dict[EnvironmentName, EnvironmentRules], AfterValidator(_with_what_is_always_required)] = (

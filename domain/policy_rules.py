@@ -10,7 +10,16 @@ from domain.errors import FieldError, refused_fields
 from domain.fields import OperationKind, Sku
 from domain.model import Model
 from domain.patterns import matches
-from domain.policy import EVERYTHING, LONGEST_NAME, LONGEST_TAG, PRODUCTION, ApprovalRules, EnvironmentRules, Policy
+from domain.policy import (
+    EVERYTHING,
+    LONGEST_NAME,
+    LONGEST_TAG,
+    PRODUCTION,
+    ApprovalRules,
+    BackupPlace,
+    EnvironmentRules,
+    Policy,
+)
 from domain.wrapping_keys import wrapping_key_field
 
 # What denies by default and then lets in more than this denies nothing that matters.
@@ -106,6 +115,8 @@ class PolicyDescription(Model):
     """How many HSMs there may be at most, of all teams together. Absent: any number."""
     monthly_cost_usd: dict[Sku, float]
     """What an HSM costs in a month, in US dollars, by its SKU; unknown for a SKU that is not here."""
+    backup_containers: list[str]
+    """The addresses of the containers whose full backups a restore may bring back."""
     approval: ApprovalRules
     """What needs approval by the policy, besides what an environment says."""
     requests_per_minute: int
@@ -302,19 +313,13 @@ def _allows(grant: Grant, key: AskedKey) -> bool:
 
 
 def find_approval_reasons(
-    policy: Policy,
-    environment: str,
-    sku: str,
-    kind: OperationKind,
-    *,
-    first_export: bool = False,
-    purges_used: bool = False,
+    policy: Policy, environment: str, sku: str, kind: OperationKind, *, reason: str | None = None
 ) -> list[str]:
     """Say why an operation needs approval, a sentence for each reason; none if it needs none.
 
-    What it costs is a reason to approve what begins to cost, not a change of what is there. `first_export` says that
-    the HSM was taken over, or restored, and that no security domain of it is recorded: whoever provisions it then takes
-    all that it holds, so that always needs approval. `purges_used` says that an HSM is purged which was active.
+    What it costs is a reason to approve what begins to cost, not a change of what is there. `reason` says why it needs
+    approval by what is there, whatever the policy says: `domain.export_approval` finds it of the export of a provision,
+    `domain.decommissioning` of a purge.
     """
     reasons = []
     rules = policy.environments.get(environment, EnvironmentRules())
@@ -326,12 +331,10 @@ def find_approval_reasons(
         reasons.append("Restoring a security domain into another HSM always needs approval: it becomes a clone.")
     elif kind in policy.approval.kinds:
         reasons.append(f"The policy wants approval of every {kind}.")
-    if kind == "provision" and first_export:
-        reasons.append("The HSM was taken over, or restored; its security domain is exported for the first time.")
     if kind == "decommission" and environment == PRODUCTION:
         reasons.append("Deleting an HSM of production always needs approval.")
-    if purges_used:
-        reasons.append("The HSM was active. What it encrypted is lost with it, unless it is restored elsewhere first.")
+    if kind in ("provision", "decommission") and reason is not None:
+        reasons.append(reason)
     if kind in rules.approval:
         reasons.append(f"The policy wants approval of every {kind} in the environment {environment}.")
     if kind not in ("update", "rewrap", "decommission"):
@@ -374,6 +377,15 @@ def is_within_limit(limit: int | None, name: str, begun: Mapping[str, datetime])
     return sum((when, other) < own for other, when in begun.items()) < limit
 
 
+def require_backup_place(policy: Policy, container: str) -> BackupPlace:
+    """Find the place of backups that a container is; raises ServiceError `backup_place_not_allowed`."""
+    place = next((place for place in policy.backup_places if place.container == container), None)
+    if place is None:
+        message = f"The policy allows no full backups in this container. {_SEE_POLICY}"
+        raise refused_fields(_refuse("backup.container", "backup_place_not_allowed", message))
+    return place
+
+
 def describe_policy(policy: Policy, grant: Grant) -> PolicyDescription:
     """Say what this caller may ask for: where both the policy and the grant list something, what both do."""
     return PolicyDescription(
@@ -390,6 +402,7 @@ def describe_policy(policy: Policy, grant: Grant) -> PolicyDescription:
         environments=policy.environments,
         maximum_hsms=policy.maximum_hsms,
         monthly_cost_usd=policy.monthly_cost_usd,
+        backup_containers=[place.container for place in policy.backup_places],
         approval=policy.approval,
         requests_per_minute=grant.requests_per_minute,
     )

@@ -4,9 +4,10 @@ import hashlib
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from domain.adoption import FoundHsm
+from domain.backups import FullBackup, PinnedBackup, RestoredBackup
 from domain.caller import Principal
 from domain.changes import InPlaceChange
 from domain.decommissioning import Decommissioned, PlannedDeletion
@@ -43,11 +44,12 @@ class Claim(Model):
     (`origin`) the `requester` is its own identity, and the policy says what it may. `grant_ids` are the entries of
     the policy that allowed the request; `by_operator` says that it came from somebody who may act for every team.
     `request` is what the HSM is to be: of an adoption what it was found to be, of an update all of it, with `change`,
-    which Azure makes in place; of a restore `source` is the HSM whose security domain it is to be given; a
-    decommission that `purges` ends in a purge. `replaced` is the record, as JSON, of the operation that gave way to
-    this one before it could be recorded: whoever wins the claim writes it then, and where they die before that it is
-    known from here. `committed_at` is when the operation came to what cannot be left alone: it is written under the
-    claim's ETag, as `cancel` is, and never both.
+    which Azure makes in place; of a restore `source` is the HSM whose security domain it is to be given,
+    `source_operation_id` the operation that made that one, which tells it from others of its name, and `backup` what it
+    restores then; a decommission that `purges` ends in a purge. `replaced` is the record, as JSON, of the operation
+    that gave way to this one before it could be recorded: whoever wins the claim writes it then, and where they die
+    before that it is known from here. `committed_at` is when the operation came to what cannot be left alone: it is
+    written under the claim's ETag, as `cancel` is, and never both.
     """
 
     hsm: str
@@ -62,6 +64,8 @@ class Claim(Model):
     request: HsmRequest | HsmSpecification
     change: InPlaceChange | None = None
     source: str | None = None
+    backup: FullBackup | None = None
+    source_operation_id: str | None = None
     purges: bool = False
     digest: str
     claimed_at: AwareDatetime
@@ -94,7 +98,7 @@ class PinnedKey(Model):
 
 
 class Replaced(Model):
-    """The stored security domain whose place another one takes: it stays where it is, and its keys still open it."""
+    """The security domain whose place another one takes: what is stored of it stays, and its keys still open it."""
 
     operation_id: str
     """The operation that stored it."""
@@ -107,8 +111,10 @@ class Plan(Model):
 
     `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
     `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over,
-    `replaces` the security domain in whose place a re-wrap puts another one, `source` the one that a restore brings
-    into the HSM, `deletion` what a decommission does to it.
+    `replaces` the security domain in whose place a re-wrap or a provision puts another one, `source` the one that a
+    restore brings into the HSM, `backup` the full backup that it restores then, `deletion` what a decommission does to
+    the HSM. `confirmed_uploads` are the numbers of earlier uploads into it that were never answered: whoever approves
+    the plan says that one of them is what it has.
     """
 
     hsm: str
@@ -124,6 +130,8 @@ class Plan(Model):
     found: FoundHsm | None = None
     replaces: Replaced | None = None
     source: "PinnedSource | None" = None
+    confirmed_uploads: list[int] = Field(default_factory=list)
+    backup: PinnedBackup | None = None
     deletion: PlannedDeletion | None = None
     monthly_cost_usd: float | None
     approval_reasons: list[str]
@@ -185,6 +193,11 @@ class PinnedSource(Model):
 
     hsm: str
     """The HSM whose security domain it is."""
+    operation_id: str | None = None
+    """The operation that made that HSM, or took it over, which tells it from others of its name.
+
+    Absent in a plan of an earlier version.
+    """
     receipt: Receipt
     """Which of its downloads it is: by its SHA-256, with its quorum and the wrapping certificates."""
 
@@ -221,16 +234,36 @@ class ExportEntry(Model):
     at: AwareDatetime
 
 
+class UploadEntry(Model):
+    """An entry of the journal of what an HSM was asked to take in.
+
+    For which operation, of whose security domain the restore blob was to be made, and when it was written.
+    `hsm_made_at` is when Azure made the HSM: another one of its name has not what the first was given.
+    """
+
+    operation_id: str
+    source: str
+    sha256: str
+    hsm_made_at: AwareDatetime | None
+    at: AwareDatetime
+
+    def is_of(self, source: PinnedSource) -> bool:
+        """Whether it was to be this security domain."""
+        return (self.source, self.sha256) == (source.hsm, source.receipt.sha256)
+
+
 class HsmRecord(Model):
     """An HSM that this service made or took over, and whose it is.
 
-    `request` is what it was last asked to be; of an HSM that was taken over (`adopted`) what it was then, without a
-    security domain. `created_by` is the operation that made it or took it over, `created_at` when it was about to make
-    it, or when Azure says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`),
-    which tells it from another of the same name; None until it was seen ready. Of one that was `made_for_restore` its
-    custodians could upload another HSM's security domain past this service. `restored_from` is written before one is
-    uploaded; once it was verified, `security_domain` is the receipt of the other HSM's. `decommissioned` is written
-    before it is deleted.
+    `request` is what it was last asked to be, with the keys that `security_domain` is for; of an HSM that was taken
+    over (`adopted`) what that was then, and of a restored one what was asked for, both without any keys.
+    `created_by` is the operation that made it or took it over, `created_at` when it was about to make it, or when Azure
+    says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`), which tells it from
+    another of the same name; None until it was seen ready. Of one that was `made_for_restore` its custodians could
+    upload another HSM's security domain past this service. `restored_from` is written before one is uploaded; once it
+    was verified, `security_domain` is the receipt of the other HSM's. `restored_backup` is written before the HSM is
+    asked to restore a full backup, `decommissioned` before it is deleted. `earlier` are the operations that made the
+    HSMs which had the name before it, the oldest first: the records of those are kept.
     """
 
     hsm: str
@@ -245,6 +278,8 @@ class HsmRecord(Model):
     made_for_restore: bool = False
     security_domain: Receipt | None = None
     restored_from: RestoredFrom | None = None
+    restored_backup: RestoredBackup | None = None
+    earlier: list[str] = Field(default_factory=list)
     decommissioned: Decommissioned | None = None
 
     @property
@@ -265,15 +300,13 @@ class HsmRecord(Model):
     @property
     def may_hold_keys(self) -> bool:
         """Whether it was ever active by what we know of it, so that somebody may need what it holds."""
-        given = self.adopted or self.made_for_restore or self.restored_from is not None
         deleted = self.decommissioned is not None and self.decommissioned.was_active
-        return given or deleted or self.security_domain is not None
+        return self.may_hold_others or deleted or self.security_domain is not None
 
     @property
-    def awaits_first_export(self) -> bool:
-        """Whether it may hold what this service did not make it with, and none of its security domains is recorded."""
-        may_hold_others = self.adopted or self.made_for_restore or self.restored_from is not None
-        return may_hold_others and self.security_domain is None
+    def may_hold_others(self) -> bool:
+        """Whether it may hold what this service did not make it with."""
+        return self.adopted or self.made_for_restore or self.restored_from is not None
 
 
 def whole(request: HsmRequest | HsmSpecification) -> HsmRequest:

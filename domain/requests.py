@@ -204,6 +204,10 @@ class HsmSpecification(Model):
     requested_by: Guid | None = None
     """The Entra object id of the person for whom an application asks. A person leaves it out."""
 
+    def specification(self) -> "HsmSpecification":
+        """Give what an HSM is to be, without anything else that is asked."""
+        return HsmSpecification.model_validate({name: getattr(self, name) for name in HsmSpecification.model_fields})
+
     def canonical(self) -> dict[str, Any]:
         """Give what is asked after defaults, with what Azure does not tell apart written in one way.
 

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, AwareDatetime, Field
 from pydantic_core import PydanticCustomError
 
+from domain.backups import FullBackup
 from domain.errors import ErrorDetail, FieldError, ServiceError, refused_fields, service_error
 from domain.model import Model
-from domain.names import normalise_hsm_name
+from domain.names import OPERATION_ID, hsm_of_operation, normalise_hsm_name
 from domain.requests import HsmSpecification, PublicNetworkAccess, TeamField, parse_body
 from domain.security_domain.documents import LARGEST, read_document
 from domain.security_domain.errors import SecurityDomainError
@@ -31,6 +32,11 @@ class RestoreSource(Model):
 
     hsm: Annotated[str, Field(max_length=24), AfterValidator(_name)]
     """The HSM whose stored security domain is restored; it need not exist any more."""
+    operation_id: Annotated[str, Field(max_length=51, pattern=f"^{OPERATION_ID.pattern}$")] | None = None
+    """The operation that made the HSM, or took it over: of its `earlierHsms` where another one has the name by now.
+
+    Absent: the HSM that has the name now, or had it last.
+    """
 
 
 class RestoreRequest(HsmSpecification):
@@ -40,12 +46,10 @@ class RestoreRequest(HsmSpecification):
     """How the HSM can be reached: `Enabled` is all that this version can restore into."""
     source: RestoreSource
     """What is restored."""
+    backup: FullBackup | None = None
+    """The full backup that is restored afterwards, so that the keys come back. Absent: none is."""
     team: TeamField | None = None
     """The team that the new HSM is to belong to. A caller of one team may leave it out."""
-
-    def specification(self) -> HsmSpecification:
-        """Give what the new HSM is to be."""
-        return HsmSpecification.model_validate({name: getattr(self, name) for name in HsmSpecification.model_fields})
 
 
 class RecordedTransferKey(Model):
@@ -88,6 +92,10 @@ def parse_restore(body: bytes, name: str) -> RestoreRequest:
     if request.source.hsm == name:
         message = "A security domain is restored into another HSM than its own: choose another name for that."
         raise refused_fields([FieldError(field="source.hsm", message=message, code="invalid_field")])
+    operation_id = request.source.operation_id
+    if operation_id is not None and hsm_of_operation(operation_id) != request.source.hsm:
+        message = "This is no operation of the HSM that source.hsm names."
+        raise refused_fields([FieldError(field="source.operationId", message=message, code="invalid_field")])
     return request
 
 

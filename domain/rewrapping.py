@@ -3,10 +3,19 @@
 from datetime import datetime
 from typing import Final
 
+from pydantic import ValidationError
+
 from domain.fields import Guid
 from domain.model import Model
 from domain.records import Notice
-from domain.requests import HsmRequest, SecurityDomainRequest, check_request, parse_body
+from domain.requests import (
+    HsmRequest,
+    HsmSpecification,
+    SecurityDomainRequest,
+    check_request,
+    parse_body,
+    refused_by_model,
+)
 
 OLD_QUORUM_STILL_OPENS: Final = Notice(
     code="old_quorum_still_opens",
@@ -32,11 +41,15 @@ def parse_rewrap(body: bytes) -> RewrapRequest:
     return parse_body(RewrapRequest, body)
 
 
-def rewrap(before: HsmRequest, asked: RewrapRequest, now: datetime) -> HsmRequest:
-    """Give what the HSM is to be: as it is, with a security domain for other keys.
+def rewrap(before: HsmSpecification, asked: RewrapRequest, now: datetime) -> HsmRequest:
+    """Give what the HSM is to be: as it is, with a security domain for other keys, whether or not it had keys here.
 
-    Raises ServiceError that names the fields of the keys which cannot be accepted.
+    Raises ServiceError that names the fields which cannot be accepted.
     """
-    request = before.model_copy(update={"security_domain": asked.security_domain, "requested_by": asked.requested_by})
+    changes = {"security_domain": asked.security_domain, "requested_by": asked.requested_by}
+    try:
+        request = HsmRequest.model_validate({**dict(before), **changes})
+    except ValidationError as error:
+        raise refused_by_model(error) from None
     check_request(request, now)
     return request

@@ -1,102 +1,65 @@
 """Verifies every stored security domain, page by page, with a history that stays short."""
 
 from collections.abc import Generator, Iterable
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any, Final
 
 from durabletask.task import OrchestrationContext, Task, TaskFailedError
 
+from domain.verification_runs import VERIFICATION_INSTANCE
 from orchestrations.registration import blueprint
 from orchestrations.story import UNEXPECTED, unexpected_failure
 
 PAUSES: Final = (5, 30, 120, 600)
-"""The seconds between tries to list a page, or to record the end."""
-LONGEST_LIST: Final = 100
-_COUNTED: Final = {"Critical": "critical", "Warning": "warning", "Unknown": "unknown"}
+"""The seconds between tries to begin, to list a page, or to record the end."""
 
 
 @blueprint.orchestration_trigger(context_name="ctx")
-def security_domain_verification(
-    ctx: OrchestrationContext, run: dict[str, Any] | None
-) -> Generator[Any, Any, dict[str, int] | None]:
-    """Verify a page of HSMs at once and continue as new; at the end of the list, record what was found.
+def security_domain_verification(ctx: OrchestrationContext, page: dict[str, Any] | None) -> Generator[Any, Any]:
+    """Verify a page of HSMs at once and continue as new; at the end of the list, have recorded what was found.
 
-    No HSM keeps the others from being looked at: whatever becomes of one is counted.
+    What is found, and when the run began, the activities write down and count themselves: whoever holds the host's keys
+    can start this with any input, and all that it decides is where in the list to go on.
     """
-    run = run or _begin(ctx)
-    ctx.set_custom_status(run["counts"])
-    page = yield from _ask(ctx, "list_hsm_page", {"marker": run["marker"]})
-    if page["status"] == "done":
-        yield from _verify(ctx, run, page["result"]["hsms"])
-        ctx.set_custom_status(run["counts"])
-        if page["result"]["marker"]:
-            ctx.continue_as_new({**run, "marker": page["result"]["marker"]})
-            return None
-    yield from _ask(ctx, "record_verification_run", _end(ctx, run, complete=page["status"] == "done"))
-    counts: dict[str, int] = run["counts"]
-    return counts
-
-
-def _begin(ctx: OrchestrationContext) -> dict[str, Any]:
-    counts = {"verified": 0, "failed": 0, "critical": 0, "warning": 0, "unknown": 0}
-    started = ctx.current_utc_datetime.isoformat()
-    return {"startedAt": started, "marker": "", "counts": counts, "critical": [], "failed": []}
-
-
-def _verify(ctx: OrchestrationContext, run: dict[str, Any], hsms: Iterable[str]) -> Generator[Any, Any]:
-    """Verify all of a page at once, and count."""
-    tasks: dict[str, Task[dict[str, Any]]] = {
-        hsm: ctx.call_activity(
-            "verify_kept_security_domain", input={"hsm": hsm, "run": run["startedAt"]}, retry_policy=UNEXPECTED
-        )
-        for hsm in hsms
-    }
-    for hsm, task in tasks.items():
-        try:
-            outcome = yield task
-        except TaskFailedError:
-            outcome = unexpected_failure("verify_kept_security_domain")
-        _count(run, hsm, outcome)
-
-
-def _count(run: dict[str, Any], hsm: str, outcome: dict[str, Any]) -> None:
-    if outcome["status"] != "done":
-        run["counts"]["failed"] += 1
-        run["failed"] = [*run["failed"], hsm][:LONGEST_LIST]
+    if ctx.instance_id != VERIFICATION_INSTANCE:
+        # Not by us: there is one run at a time.
         return
-    health = outcome.get("result", {}).get("health")
-    if health is None:
+    marker = page["marker"] if page else ""
+    if not marker and not (yield from _ask(ctx, "begin_verification_run")):
         return
-    run["counts"]["verified"] += 1
-    if health in _COUNTED:
-        run["counts"][_COUNTED[health]] += 1
-    if health == "Critical":
-        run["critical"] = [*run["critical"], hsm][:LONGEST_LIST]
+    listed = yield from _ask(ctx, "list_hsm_page", {"marker": marker})
+    if listed:
+        yield from _verify(ctx, listed["result"]["hsms"])
+        if listed["result"]["marker"]:
+            ctx.continue_as_new({"marker": listed["result"]["marker"]})
+            return
+    yield from _ask(ctx, "record_verification_run")
 
 
-def _ask(ctx: OrchestrationContext, name: str, given: dict[str, Any]) -> Generator[Any, Any, dict[str, Any]]:
-    """Run an activity, again after a while where that may help."""
+def _verify(ctx: OrchestrationContext, hsms: Iterable[str]) -> Generator[Any, Any]:
+    """Verify all of a page at once; no HSM keeps the others from being looked at, whatever becomes of it."""
+    tasks: list[Task[dict[str, Any]]] = [
+        ctx.call_activity("verify_kept_security_domain", input={"hsm": hsm}, retry_policy=UNEXPECTED) for hsm in hsms
+    ]
+    for task in tasks:
+        # One that broke wrote nothing down, which the run's record shows.
+        with suppress(TaskFailedError):
+            yield task
+
+
+def _ask(
+    ctx: OrchestrationContext, name: str, given: dict[str, Any] | None = None
+) -> Generator[Any, Any, dict[str, Any] | None]:
+    """Run an activity, again after a while where that may help; None where it could not be done."""
     for pause in (*PAUSES, None):
         try:
-            outcome: dict[str, Any] = yield ctx.call_activity(name, input=given, retry_policy=UNEXPECTED)
+            outcome: dict[str, Any] = yield ctx.call_activity(name, input=given or {}, retry_policy=UNEXPECTED)
         except TaskFailedError:
             outcome = unexpected_failure(name)
-        if outcome["status"] == "done" or not outcome["error"].get("retryable") or pause is None:
+        if outcome["status"] == "done":
+            return outcome
+        if not outcome["error"].get("retryable") or pause is None:
             break
         yield ctx.create_timer(timedelta(seconds=pause))
-    return outcome
-
-
-def _end(ctx: OrchestrationContext, run: dict[str, Any], *, complete: bool) -> dict[str, Any]:
-    began, now = datetime.fromisoformat(run["startedAt"]), ctx.current_utc_datetime
-    return {
-        "startedAt": _text(began),
-        "finishedAt": _text(now),
-        "seconds": round((now - began).total_seconds(), 1),
-        "complete": complete,
-        **{name: run[name] for name in ("counts", "critical", "failed")},
-    }
-
-
-def _text(time: datetime) -> str:
-    return f"{time.isoformat(timespec='seconds').partition('+')[0]}Z"
+    return None

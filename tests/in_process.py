@@ -5,21 +5,21 @@ from contextlib import contextmanager
 
 import pytest
 
-from clients import arm, blobs, credential
+from clients import arm, blobs, credential, managed_hsm
 from domain import settings
 from local.stack import Stack, app_settings
 
 CACHES = (
-    *(settings.settings, credential.credential, blobs._service),
+    *(settings.settings, settings.deployment_policy, credential.credential, blobs._service, managed_hsm._client),
     *(arm.key_vault_of, arm.resources_of),
 )
 
 
 @contextmanager
-def signed_in_as_the_app(stack: Stack) -> Iterator[None]:
-    """Let this process sign in as the app does, with the deployment's policy."""
+def signed_in_as_the_app(stack: Stack, **changes: str) -> Iterator[None]:
+    """Let this process sign in as the app does, with the deployment's policy; `changes` are other app settings."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in app_settings(stack.azure).items():
+        for name, value in {**app_settings(stack.azure), **changes}.items():
             patch.setenv(name, value)
         for cache in CACHES:
             cache.cache_clear()

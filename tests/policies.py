@@ -10,6 +10,12 @@ ELSEWHERE: Final = "00000000-0000-4000-8000-0000000000d0"
 IMPATIENT: Final = "00000000-0000-4000-8000-0000000000e0"
 BOTH_TEAMS: Final = "00000000-0000-4000-8000-0000000000f0"
 REQUESTS_PER_MINUTE: Final = 5
+# That of the API's examples.
+BACKUP_CONTAINER: Final = "https://contosobackups.blob.core.windows.net/hsm"
+BACKUP_IDENTITY: Final = (
+    "/subscriptions/00000000-0000-4000-8000-000000000b00/resourceGroups/rg-backup"
+    "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/hsm-backup"
+)
 
 SHARED_POLICY: Final = policy(
     callers=[
@@ -28,4 +34,5 @@ SHARED_POLICY: Final = policy(
         caller("both", BOTH_TEAMS, ["team-a", "team-b"]),
     ],
     environments={"production": {}, "ephemeral": {"purgeAllowed": True}, "development": {}},
+    backupPlaces=[{"container": BACKUP_CONTAINER, "identity": BACKUP_IDENTITY}],
 )

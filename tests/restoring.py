@@ -56,7 +56,7 @@ def approve(stack: Stack, operation: dict[str, Any]) -> None:
     assert response.status_code == 200, response.text
 
 
-def begin(stack: Stack, portal: Portal, name: str, source: str, **changes: Any) -> dict[str, Any]:
+def begin(stack: Stack, portal: Portal, name: str, source: str, /, **changes: Any) -> dict[str, Any]:
     """Have a restore approved, and give its operation as it waits for the restore blob."""
     response = ask(portal, name, restore_request(stack, source, **changes))
     assert response.status_code == 202, response.text

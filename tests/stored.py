@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from azure.identity import ClientSecretCredential
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobClient, BlobServiceClient
 
 from local.stack import Stack
 
@@ -18,9 +18,13 @@ def service(stack: Stack) -> BlobServiceClient:
     return _service(endpoints.storage_account_url, endpoints.tenant_id, portal.client_id, portal.client_secret)
 
 
-def read(stack: Stack, blob_url: str) -> bytes:
+def client(stack: Stack, blob_url: str) -> BlobClient:
     container, _, path = blob_url.removeprefix(f"{stack.azure.endpoints.storage_account_url}/").partition("/")
-    return service(stack).get_blob_client(container, path).download_blob().readall()
+    return service(stack).get_blob_client(container, path)
+
+
+def read(stack: Stack, blob_url: str) -> bytes:
+    return client(stack, blob_url).download_blob().readall()
 
 
 def paths(stack: Stack, hsm: str) -> list[str]:

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.adoption import FoundHsm
 from domain.approvals import Verdict
+from domain.backups import PinnedBackup, RestoredBackup
 from domain.caller import Principal
 from domain.changes import InPlaceChange
 from domain.decommissioning import Decommissioned, PlannedDeletion
@@ -113,9 +114,11 @@ class PlanView(Model):
     found: FoundHsm | None = None
     """The HSM that an adoption takes over. Absent for other operations."""
     replaces: Replaced | None = None
-    """The security domain in whose place a re-wrap puts another one. Absent for other operations."""
+    """The security domain in whose place the operation puts another one. Absent where it replaces none."""
     source: PinnedSource | None = None
     """The stored security domain that a restore brings into the HSM. Absent for other operations."""
+    backup: PinnedBackup | None = None
+    """The full backup that a restore brings back then. Absent where it brings back none, and for other operations."""
     deletion: PlannedDeletion | None = None
     """What a decommission does to the HSM, and whether anybody used it lately. Absent for other operations."""
 
@@ -275,6 +278,13 @@ class HsmView(HsmSummary):
     """Where its security domain is stored. Absent where none is."""
     restored_from: RestoredFrom | None = None
     """Whose security domain it was given by a restore. Absent for one that has its own."""
+    restored_backup: RestoredBackup | None = None
+    """The full backup that it was asked to restore last. Absent where it never was."""
+    earlier_hsms: list[str] = Field(default_factory=list)
+    """The operations that made the HSMs which had its name before it, the oldest first; empty where none had.
+
+    What is stored of their security domains is kept: a restore names one as `source.operationId`.
+    """
     decommissioned: Decommissioned | None = None
     """When it was deleted, and until when it is kept and billed. Absent for one that nobody asked to delete."""
 

@@ -47,7 +47,7 @@ _BY_BODY: Final = {
         *_WRAPPING,
         *("requested_by_missing", "requested_by_not_you", "environment_unknown", "subscription_not_allowed"),
     ),
-    "domain.restores:RestoreRequest": _POLICY,
+    "domain.restores:RestoreRequest": (*_POLICY, "backup_place_not_allowed"),
 }
 
 

@@ -5,8 +5,9 @@ import logging
 import azure.durable_functions as df
 
 from clients import archive
-from clients.instances import engine_unavailable, is_running, read_progress, start_only
-from domain.verification_runs import VERIFICATION_INSTANCE, VerificationCounts, VerificationRuns
+from clients.instances import engine_unavailable, is_running, start_only
+from clients.verification_runs import find_begin, looked_at_since
+from domain.verification_runs import VERIFICATION_INSTANCE, Tally, VerificationCounts, VerificationRuns
 from triggers.door.calls import Answer, Call
 
 _log = logging.getLogger("hsm_provisioner.verification")
@@ -27,10 +28,21 @@ def get_verification_runs(call: Call) -> Answer:
     except grpc.RpcError:
         raise engine_unavailable() from None
     running = is_running(state)
-    progress = read_progress(state) if state is not None and running else {}
     view = VerificationRuns(
         running=running,
-        progress=VerificationCounts.model_validate(progress) if progress else None,
+        progress=_count_so_far() if running else None,
         last_run=archive.find_verification_run(),
     )
     return Answer(200, view)
+
+
+def _count_so_far() -> VerificationCounts | None:
+    """Count what the run under way has written down; None where it has not begun, or is recorded already."""
+    begin = find_begin()
+    if begin is None:
+        return None
+    tally = Tally()
+    for hsm, finding in looked_at_since(begin):
+        if finding is not None:
+            tally.add(hsm, finding)
+    return tally.counts

@@ -204,8 +204,16 @@ function plan(plan) {
     ["Wrapping keys", list(plan.wrappingKeys.map(wrappingKey))],
     ["Administrators", list(plan.administrators.map(somebodyInFull))],
     ["Resource", code(plan.resourceId)],
+    ["Security domain of", plan.source?.hsm],
+    ["Full backup", backup(plan.backup)],
+    ["Read with", code(plan.backup?.identity)],
     ["Found", plan.found ? element("span", {}, `${plan.found.state}, made `, time(plan.found.madeAt)) : null],
   ]));
+}
+
+/** @param {FullBackup | undefined} backup */
+function backup(backup) {
+  return backup ? code(`${backup.container}/${backup.folder}`) : null;
 }
 
 /** @param {Share} key */
@@ -230,7 +238,7 @@ function change(change) {
 function result({ hsm, result }) {
   if (!result) return null;
   return section("Result",
-    facts([["Address", code(result.uri)]]),
+    facts([["Address", code(result.uri)], ["Restored backup", backup(result.restoredBackup)]]),
     result.securityDomain ? receiptFacts(result.securityDomain) : null,
     result.securityDomain ? toCeremony(hsm) : null);
 }

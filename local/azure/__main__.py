@@ -47,9 +47,11 @@ async def serve(state_directory: Path, timing: Timing, *, until_input_ends: bool
         services_listener, control_listener = (open_listener() for _ in range(2))
         services = Server(
             uvicorn.Config(
-                make_services(make_apps(world, azurite.port, files, courier), world.interference),
+                make_services(make_apps(world, azurite.port, files, courier), world.interference, timing.clock),
                 log_level="warning",
                 lifespan="off",
+                # Services say by themselves what time it is (`with_date`).
+                date_header=False,
                 ssl_certfile=files.certificate,
                 ssl_keyfile=files.key,
                 timeout_keep_alive=60,

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.azure.blob_storage.routes import make_blob_app
 from local.azure.core.certificates import TlsFiles
+from local.azure.core.dates import with_date
 from local.azure.core.interference import Interference, InterferenceMiddleware
 from local.azure.entra.graph import make_graph_app
 from local.azure.entra.routes import make_login_app
@@ -19,6 +20,7 @@ from local.azure.managed_hsm.routes import make_managed_hsm_app
 from local.azure.managed_hsm.storage import BackupStorage
 from local.azure.resource_manager.routes import make_resource_manager_app
 from local.azure.world import World
+from local.clock import Clock
 
 
 class ServiceApp(NamedTuple):
@@ -52,9 +54,12 @@ def make_apps(world: World, azurite_port: int, files: TlsFiles, courier: Courier
     }
 
 
-def make_services(apps: Mapping[str, ServiceApp], interference: Interference) -> ASGIApp:
+def make_services(apps: Mapping[str, ServiceApp], interference: Interference, clock: Clock) -> ASGIApp:
     """Make one web app of all services, which tells them apart by their host names."""
-    wrapped = {host: InterferenceMiddleware(app, service, interference) for host, (service, app) in apps.items()}
+    wrapped = {
+        host: InterferenceMiddleware(with_date(app, clock), service, interference)
+        for host, (service, app) in apps.items()
+    }
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         host = Request(scope).headers.get("host", "").partition(":")[0].lower()

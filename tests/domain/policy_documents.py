@@ -14,6 +14,12 @@ OTHER_SUBSCRIPTION: Final = "22222222-2222-4222-8222-222222222222"
 ADMINISTRATOR: Final = "cccccccc-0000-4000-8000-000000000003"
 THUMBPRINT: Final = "a4ayc_80_OGda4BO_1o_V0etpOqiLx1JwB5S3beHW0s"
 
+BACKUP_PLACE: Final = {
+    "container": "https://backups.blob.core.windows.net/hsm",
+    "identity": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-backup/providers/Microsoft.ManagedIdentity"
+    "/userAssignedIdentities/hsm-backup",
+}
+
 type Document = dict[str, Any]
 
 
@@ -114,6 +120,7 @@ def documents(draw: st.DrawFn) -> Document:
                     optional={"aboveMonthlyCostUsd": COSTS, "kinds": KINDS, "expiresAfterHours": st.integers(1, 720)},
                 ),
                 "environments": ENVIRONMENTS,
+                "backupPlaces": st.just([BACKUP_PLACE]),
                 "requestsPerMinute": st.integers(1, 1000),
             },
         )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from domain.policy import Policy, PolicyInvalid, parse_policy, read_thumbprint
 from tests.domain.policy_documents import (
     APPLICATION,
+    BACKUP_PLACE,
     GROUP,
     SUBSCRIPTION,
     THUMBPRINT,
@@ -31,6 +32,15 @@ KINDS = "This is one of 'provision', 'update', 'adopt', 'rewrap', 'restore' or '
 ONE_ID = "A caller has exactly one of application and group."
 NO_MEMBER = "There is no such member."
 ALIKE = "Azure does not tell names of tags apart by case: two of these are one."
+
+
+PLAIN_URL = "The address of a container is an https URL without user, port, query or fragment."
+CONTAINER_FORM = "This is the address of a container: https://ACCOUNT.blob.core.windows.net/CONTAINER."
+CONTAINER = BACKUP_PLACE["container"]
+
+
+def place(**members: str) -> dict[str, str]:
+    return BACKUP_PLACE | members
 
 
 def mistakes(text: str) -> list[str]:
@@ -110,6 +120,31 @@ def without(name: str) -> dict[str, Any]:
         (
             document(environments={"ephemeral": {"expiryRequired": False}}),
             "environments.ephemeral.expiryRequired: This is always true in ephemeral, and cannot be false.",
+        ),
+        (document(backupPlaces={}), "backupPlaces: This is a list."),
+        (document(backupPlaces=[{}]), "backupPlaces[0].container: This is required."),
+        (document(backupPlaces=[place(container="backups")]), f"backupPlaces[0].container: {PLAIN_URL}"),
+        (document(backupPlaces=[place(container=CONTAINER + "?sv=1")]), f"backupPlaces[0].container: {PLAIN_URL}"),
+        (document(backupPlaces=[place(container=CONTAINER + "/a")]), f"backupPlaces[0].container: {CONTAINER_FORM}"),
+        (
+            document(backupPlaces=[place(container="https://a.example.com/blob.core.windows.net")]),
+            f"backupPlaces[0].container: {CONTAINER_FORM}",
+        ),
+        (
+            document(backupPlaces=[place(container="https://backups.blob.core.windows.net.example.com/hsm")]),
+            f"backupPlaces[0].container: {CONTAINER_FORM}",
+        ),
+        (
+            document(backupPlaces=[place(identity="hsm-backup")]),
+            "backupPlaces[0].identity: This is the resource id of ",
+        ),
+        (
+            document(backupPlaces=[place(identity=BACKUP_PLACE["identity"] + "/../x")]),
+            "backupPlaces[0].identity: This is the resource id of a user-assigned identity: ",
+        ),
+        (
+            document(backupPlaces=[place(), place(container=CONTAINER.replace("backups", "Backups"))]),
+            "backupPlaces: A container is listed once: two of these are one.",
         ),
         (document(callers={}), "callers: This is a list."),
         (document(callers=["x"]), "callers[0]: This is an object."),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.export_approval import FIRST
 from domain.fields import OperationKind
 from domain.policy import Policy, parse_policy
 from domain.policy_rules import (
@@ -354,10 +355,9 @@ def test_a_network_that_denies_by_default_does_not_let_everybody_in(
 @pytest.mark.parametrize("kind", get_args(OperationKind))
 def test_the_first_export_of_what_was_taken_over_needs_approval(kind: OperationKind) -> None:
     silent, exporting = (
-        find_approval_reasons(read(), "development", "Standard_B1", kind, first_export=first) for first in (False, True)
+        find_approval_reasons(read(), "development", "Standard_B1", kind, reason=reason) for reason in (None, FIRST)
     )
-    first = ["The HSM was taken over, or restored; its security domain is exported for the first time."]
-    assert exporting == silent + (first if kind == "provision" else [])
+    assert exporting == silent + ([FIRST] if kind == "provision" else [])
 
 
 @pytest.mark.parametrize(
@@ -436,6 +436,7 @@ def test_a_caller_is_shown_what_is_its_own_and_nobody_elses() -> None:
         "environments": shown["environments"],
         "maximumHsms": 3,
         "monthlyCostUsd": {"Standard_B1": 2500},
+        "backupContainers": [],
         "approval": {"kinds": [], "expiresAfterHours": 72},
         "requestsPerMinute": 10,
     }

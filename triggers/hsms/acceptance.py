@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from clients import archive, resource_manager
 from clients.credential import own_identity
+from clients.exports import is_stored_as_requested
 from clients.hsm_limit import require_place
 from clients.ownership import (
     hsm_exists,
@@ -14,6 +15,7 @@ from clients.ownership import (
 )
 from domain.changes import find_change
 from domain.errors import FieldError, refused_fields
+from domain.export_approval import find_differing_parts
 from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
 from domain.operations import Operation
@@ -58,14 +60,15 @@ def _try_to_accept(asked: _Asked) -> Accepted | None:
     hsm = find_team_hsm(asked.name, asked.team, asked.request, record)
     # What was asked for last may have been rejected: an HSM is compared with its record.
     if last is not None and hsm is not None and record is not None:
-        if _is_finished(hsm, record, last.operation):
+        confirmed = hsm.active and is_stored_as_requested(record)
+        if confirmed and _is_settled(last.operation):
             return _compare(asked, last, hsm, record)
-        _check_changes(hsm, asked.request, record)
+        _check_changes(hsm, asked.request, record, confirmed=confirmed)
     require_not_stopped(hsm)
     if hsm is None:
         require_place(asked.name)
     request = asked.request
-    require_asker(asked.call, request, record)
+    require_asker(asked.call, request, record if hsm is not None else None)
     return begin(asked.call, asked.name, Wanted("provision", asked.team, request, request.digest()), last)
 
 
@@ -126,30 +129,26 @@ def find_lasting_differences(hsm: Hsm, before: HsmSpecification, request: HsmSpe
     return errors + find_environment_difference(before, request)
 
 
-def _is_finished(hsm: Hsm, record: HsmRecord, operation: Operation) -> bool:
-    """Say whether nothing is left to do: made, active, and its security domain where the record says."""
-    settled = operation.status == "Succeeded" or operation.withdrawn or operation.kind != "provision"
-    receipt = record.security_domain
-    return settled and hsm.active and receipt is not None and archive.is_kept(receipt)
+def _is_settled(operation: Operation) -> bool:
+    """Say whether the last operation left nothing of a provision to be done."""
+    return operation.status == "Succeeded" or operation.withdrawn or operation.kind != "provision"
 
 
-def _check_changes(hsm: Hsm, request: HsmRequest, record: HsmRecord) -> None:
+def _check_changes(hsm: Hsm, request: HsmRequest, record: HsmRecord, *, confirmed: bool) -> None:
     """Take what can still change: wrapping keys and quorum, until the HSM is active with a confirmed domain of ours.
 
     See docs/decisions/0001-keys-may-change-until-confirmed.md.
     """
     errors = find_lasting_differences(hsm, record.request, request)
-    if hsm.active and record.security_domain is not None:
+    if confirmed:
         errors += _find_domain_differences(record.request, request)
     if errors:
         raise refused_fields(errors)
 
 
 def _find_domain_differences(before: HsmSpecification, request: HsmRequest) -> list[FieldError]:
-    had, wanted = before.canonical().get("securityDomain", {}), request.canonical()["securityDomain"]
-    message = "The HSM is active: its security domain has been encrypted already."
+    message = "The HSM is active: its security domain has been encrypted already. A re-wrap encrypts it to other keys."
     return [
         FieldError(field=f"securityDomain.{part}", message=message, code="hsm_differs")
-        for part in ("quorum", "wrappingKeys")
-        if had.get(part) != wanted[part]
+        for part in find_differing_parts(before, request)
     ]

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from clients import archive
 from clients.instances import ensure_started, is_abandoned
+from domain.backups import FullBackup
 from domain.changes import InPlaceChange
 from domain.errors import service_error
 from domain.fields import OperationKind
@@ -46,6 +47,8 @@ class Wanted(NamedTuple):
     digest: str
     change: InPlaceChange | None = None
     source: str | None = None
+    backup: FullBackup | None = None
+    source_operation_id: str | None = None
     purges: bool = False
 
 
@@ -119,6 +122,8 @@ def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted 
         request=wanted.request,
         change=wanted.change,
         source=wanted.source,
+        backup=wanted.backup,
+        source_operation_id=wanted.source_operation_id,
         purges=wanted.purges,
         digest=wanted.digest,
         claimed_at=datetime.now(UTC).replace(microsecond=0),

@@ -8,6 +8,7 @@ from clients import archive, resource_manager
 from clients.deletion import purge_protected, require_unlocked
 from clients.ownership import is_ours, require_destruction_and_export_allowed
 from domain.asking import require_person
+from domain.decommissioning import PURGES_USED
 from domain.fields import Guid
 from domain.hsm import Hsm
 from domain.model import Model
@@ -70,7 +71,8 @@ def _try_to_accept(call: Call, name: str, query: DecommissionQuery) -> Accepted 
         return Accepted(view_operation(last.operation), describe_kept(record, last.claim, last.operation, last.etag))
     require_destruction_and_export_allowed()
     used = record.may_hold_keys or (hsm is not None and hsm.active)
-    require_person(policy, call.caller.principal, request, _KIND, purges_used=query.purge and used)
+    reason = PURGES_USED if query.purge and used else None
+    require_person(policy, call.caller.principal, request, _KIND, reason=reason)
     if hsm is not None:
         require_unlocked(hsm.resource_id)
     if hsm is not None and query.purge and hsm.purge_protection:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from clients import archive
+from clients.exports import find_export_reason
 from clients.ownership import hsm_exists
 from domain.asking import require_allowed, require_person
 from domain.errors import FieldError, refused_fields
@@ -52,9 +53,12 @@ def _only_team(call: Call) -> str:
 
 
 def require_asker(call: Call, request: HsmSpecification, record: HsmRecord | None) -> None:
-    """Require to know who asks for a provision that needs approval by what is there; raises ServiceError."""
-    first_export = record is not None and record.awaits_first_export
-    require_person(deployment_policy(), call.caller.principal, request, "provision", first_export=first_export)
+    """Require to know who asks for a provision that needs approval by what is there; raises ServiceError.
+
+    `record` is that of the HSM that is there, None where there is none.
+    """
+    reason = find_export_reason(record, request)
+    require_person(deployment_policy(), call.caller.principal, request, "provision", reason=reason)
 
 
 def require_permission(call: Call, name: str, team: str, request: HsmSpecification, kind: OperationKind) -> None:

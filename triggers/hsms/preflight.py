@@ -6,7 +6,8 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from clients import archive, resource_manager
+from clients import resource_manager
+from clients.exports import is_stored_as_requested
 from clients.preflight import CHECKS, Candidate, Check, key_checks
 from domain.custody import find_custody_warnings
 from domain.errors import ErrorDetail, ServiceError
@@ -77,10 +78,11 @@ def preflight_hsm(call: Call) -> Answer:
     request = parse_request(call.body, datetime.now(UTC))
     candidate = _candidate(call, name, request)
     checks = _run([*CHECKS, *key_checks(candidate)], candidate)
-    checks += _warn(candidate, {check.name for check in checks if check.verdict == "Passed"})
+    passed = {check.name for check in checks if check.verdict == "Passed"}
+    checks += _warn(candidate, passed)
     failed = any(check.verdict == "Failed" for check in checks)
     policy = deployment_policy()
-    reasons = candidate.approval_reasons
+    reasons = candidate.find_approval_reasons(candidate.export_reason if "name" in passed else None)
     forecast = Preflight(
         verdict="Failed" if failed else "Passed",
         checks=checks,
@@ -200,7 +202,6 @@ def _list_creations(candidate: Candidate) -> list[Creation]:
         if not resource_manager.resource_group_exists(request.subscription_id, request.resource_group):
             creations.append(Creation(type="Microsoft.Resources/resourceGroups", name=request.resource_group))
         creations.append(Creation(type="Microsoft.KeyVault/managedHSMs", name=candidate.hsm))
-    receipt = record.security_domain if record and candidate.existing else None
-    if receipt is None or not archive.is_kept(receipt):
+    if record is None or candidate.existing is None or not is_stored_as_requested(record):
         creations.append(Creation(type="SecurityDomain", name=candidate.hsm))
     return creations

@@ -6,8 +6,10 @@ from clients.ownership import hsm_exists, require_not_stopped, require_usable_su
 from clients.restores import find_kept_domain, require_restorable, source_not_found
 from domain.errors import refused_fields
 from domain.hsm import Hsm
+from domain.policy_rules import require_backup_place
 from domain.records import HsmRecord, PinnedSource
 from domain.restores import RestoreRequest, parse_restore
+from domain.settings import deployment_policy
 from triggers.door.calls import Answer, Call
 from triggers.hsms.acceptance import find_lasting_differences, find_team_hsm
 from triggers.hsms.claiming import Accepted, Wanted, begin, find_last, join_running, try_until_settled
@@ -21,6 +23,8 @@ def restore_hsm(call: Call) -> Answer:
     request = parse_restore(call.body, name)
     team = settle_team(call, name, request.team)
     require_permission(call, name, team, request.specification(), "restore")
+    if request.backup is not None:
+        require_backup_place(deployment_policy(), request.backup.container)
     return answer_accepted(call, name, try_until_settled(lambda: _try_to_accept(call, name, team, request)))
 
 
@@ -46,12 +50,21 @@ def _try_to_accept(call: Call, name: str, team: str, request: RestoreRequest) ->
     if hsm is None:
         require_place(name)
     _require_resumable(hsm, record, source, request)
-    return begin(call, name, Wanted("restore", team, wanted, request.digest(), source=source.hsm), last)
+    claimed = Wanted(
+        "restore",
+        team,
+        wanted,
+        request.digest(),
+        source=source.hsm,
+        source_operation_id=source.operation_id,
+        backup=request.backup,
+    )
+    return begin(call, name, claimed, last)
 
 
 def _find_source(call: Call, request: RestoreRequest) -> PinnedSource:
     """Find what is to be restored; to whom it does not belong it does not exist."""
-    record = archive.find_hsm_record(request.source.hsm)
+    record = archive.find_hsm_record_of(request.source.hsm, request.source.operation_id)
     if record is None or not call.sees(record.team):
         raise source_not_found()
     return find_kept_domain(record).source
@@ -63,7 +76,7 @@ def _require_resumable(
     """Take an HSM that is there only to go on with it: ours, as asked, and not active with anything else."""
     if hsm is None or record is None:
         return
-    require_restorable(hsm, record, source)
+    require_restorable(hsm, record, source, request.backup)
     differences = find_lasting_differences(hsm, record.request, request)
     if differences:
         raise refused_fields(differences)

@@ -7,7 +7,6 @@ from clients import archive
 from clients.ownership import require_destruction_and_export_allowed
 from domain.errors import service_error
 from domain.records import HsmRecord
-from domain.requests import HsmRequest
 from domain.rewrapping import RewrapRequest, parse_rewrap, rewrap
 from triggers.door.calls import Answer, Call
 from triggers.hsms.claiming import Accepted, Wanted, begin, find_last, join_running, try_until_settled
@@ -34,7 +33,8 @@ def _try_to_accept(call: Call, name: str, asked: RewrapRequest) -> Accepted | No
     record = archive.find_hsm_record(name)
     if held is None or record is None or not call.sees(record.team) or not call.sees(held.claim.team):
         raise hsm_not_found()
-    request = rewrap(_exported(record), asked, datetime.now(UTC))
+    _require_exported(record)
+    request = rewrap(record.request, asked, datetime.now(UTC))
     require_permission(call, name, record.team, request, _KIND)
     last = find_last(call, held)
     same = last is not None and (last.claim.kind, last.claim.digest) == (_KIND, request.digest())
@@ -45,12 +45,14 @@ def _try_to_accept(call: Call, name: str, asked: RewrapRequest) -> Accepted | No
     return begin(call, name, Wanted(_KIND, record.team, request, request.digest()), last)
 
 
-def _exported(record: HsmRecord) -> HsmRequest:
-    """Give the request of an HSM whose security domain this service has stored."""
-    if record.security_domain is None or not isinstance(record.request, HsmRequest):
+def _require_exported(record: HsmRecord) -> None:
+    """Raise ServiceError `security_domain_missing` where no security domain of an HSM was ever recorded.
+
+    What became of its bytes does not matter: it is exported anew.
+    """
+    if record.security_domain is None:
         raise service_error(
             "security_domain_missing",
             "This service has no security domain of the HSM that could be re-wrapped.",
             advice="Send a PUT with the wrapping keys: it exports the security domain for the first time.",
         )
-    return record.request

@@ -86,6 +86,8 @@ def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, o
         tags=hsm.tags if hsm else request.tags,
         security_domain=kept.security_domain if kept else None,
         restored_from=kept.restored_from if kept else None,
+        restored_backup=kept.restored_backup if kept else None,
+        earlier_hsms=record.earlier if record else [],
         decommissioned=record.decommissioned if record and not hsm else None,
     )
 

@@ -71,7 +71,11 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     },
     "restore_hsm": {
         **{name: value for name, value in HSM_REQUEST.items() if name != "securityDomain"},
-        "source": {"hsm": "lost-hsm"},
+        "source": {"hsm": "lost-hsm", "operationId": "lost-hsm-01M865B00Y7ESBKJG8B3PHY3ZA"},
+        "backup": {
+            "container": "https://contosobackups.blob.core.windows.net/hsm",
+            "folder": "mhsm-lost-hsm-2026112402000042",
+        },
         "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
     },
     "approve_operation": _DECISION,
@@ -242,6 +246,7 @@ _DESCRIBED: Final = {
     "softDeleteRetentionDays": 7,
     "network": _NETWORK,
     "tags": {"costCenter": "4711"},
+    "earlierHsms": [],
 }
 
 
@@ -321,9 +326,17 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
             "finishedAt": "2026-11-24T03:00:31.000Z",
             "seconds": 31.0,
             "complete": True,
-            "counts": {"verified": 41, "failed": 0, "critical": 1, "warning": 2, "unknown": 5},
+            "counts": {
+                "verified": 41,
+                "failed": 0,
+                "critical": 1,
+                "warning": 2,
+                "unknown": 5,
+                "withoutSecurityDomain": 1,
+            },
             "critical": ["fabrikam-hsm"],
             "failed": [],
+            "withoutSecurityDomain": ["northwind-hsm"],
         },
     },
     "PolicyView": {
@@ -346,6 +359,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
             },
         },
         "monthlyCostUsd": {"Standard_B1": 2500.0},
+        "backupContainers": ["https://contosobackups.blob.core.windows.net/hsm"],
         "approval": {"kinds": [], "expiresAfterHours": 72},
         "requestsPerMinute": 60,
         "caller": {

@@ -103,6 +103,7 @@ def _view_plan(plan: Plan) -> PlanView:
         found=plan.found,
         replaces=plan.replaces,
         source=plan.source,
+        backup=plan.backup,
         deletion=plan.deletion,
         wrapping_keys=[
             PlannedKey(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
