@@ -353,11 +353,11 @@ def test_a_network_that_denies_by_default_does_not_let_everybody_in(
 
 
 @pytest.mark.parametrize("kind", get_args(OperationKind))
-def test_the_first_export_of_what_was_taken_over_needs_approval(kind: OperationKind) -> None:
+def test_a_reason_by_what_is_there_counts_where_something_is_exported_or_purged(kind: OperationKind) -> None:
     silent, exporting = (
         find_approval_reasons(read(), "development", "Standard_B1", kind, reason=reason) for reason in (None, FIRST)
     )
-    assert exporting == silent + ([FIRST] if kind == "provision" else [])
+    assert exporting == silent + ([FIRST] if kind in ("provision", "decommission") else [])
 
 
 @pytest.mark.parametrize(
