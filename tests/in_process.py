@@ -5,12 +5,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from clients import blobs, credential, managed_hsm, resource_manager
+from clients import blob_lists, blobs, credential, key_vault, managed_hsm, resource_manager
 from domain import settings
 from local.stack import Stack, app_settings
 
 CACHES = (
-    *(settings.settings, settings.deployment_policy, credential.credential, blobs._service, managed_hsm._client),
+    *(settings.settings, settings.deployment_policy, credential.credential, blobs._service),
+    *(blob_lists._client, managed_hsm._client, key_vault._certificates, key_vault._keys, credential.own_identity),
     *(resource_manager._key_vault, resource_manager._resources),
 )
 
