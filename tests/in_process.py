@@ -5,12 +5,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from clients import arm, blobs, credential, managed_hsm
+from clients import arm, blob_lists, blobs, credential, key_vault, managed_hsm
 from domain import settings
 from local.stack import Stack, app_settings
 
 CACHES = (
-    *(settings.settings, settings.deployment_policy, credential.credential, blobs._service, managed_hsm._client),
+    *(settings.settings, settings.deployment_policy, credential.credential, blobs._service),
+    *(blob_lists._client, managed_hsm._client, key_vault._certificates, key_vault._keys, credential.own_identity),
     *(arm.key_vault_of, arm.resources_of),
 )
 

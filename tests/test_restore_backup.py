@@ -185,7 +185,7 @@ def test_the_keys_come_back_whatever_dies_meanwhile(site: Site, hsm_name: str, c
         backup = back_up(site, hsm_name, credential)
     stack.control.forget_hsm(hsm_name)
     operation = begin(stack, portal, second, hsm_name, administrators=site.administrators, backup=backup)
-    assert operation["plan"]["backup"] == {**backup, "identity": site.identity}
+    assert operation["plan"]["backup"] == {**backup, "identity": site.identity, "replacesKeys": False}
     assert identities_of(site, second) == [site.identity]
     stack.control.change_timing(backup_seconds=2)
     store_blob(site, operation, first)

@@ -185,7 +185,7 @@ def test_an_active_hsm_without_a_security_domain_is_an_alarm_and_no_other_is(fle
         plant_without(fleet, SOURCE)
         run = run_once(fleet)
     assert (run["counts"]["withoutSecurityDomain"], run["withoutSecurityDomain"]) == (2, [adopted, SOURCE])
-    assert (run["complete"], run["counts"]["verified"], run["counts"]["failed"]) == (True, 44, 0)
+    assert (run["complete"], run["counts"]["verified"], run["counts"]["failed"]) == (True, 43, 0)
     found = {
         blob.name.removeprefix("verification-findings/"): blob.metadata["finding"]
         for blob in fleet_container(fleet).list_blobs("verification-findings/", include=["metadata"])
