@@ -5,7 +5,8 @@ Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever 
 `{attempt}/receipt.json`, `{attempt}/confirmation.json`.
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
 with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them;
-`restore-blobs/{operation}`, what was found last; `resource-groups/{subscription}/{group}`, for each that we made.
+`restore-blobs/{operation}`, what was found last; `holds/{hsm}`, who wants an HSM kept;
+`resource-groups/{subscription}/{group}`, for each that we made.
 """
 
 from typing import Final, NamedTuple
@@ -13,10 +14,11 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 
 from clients.azure_errors import unreadable
-from clients.blobs import Blob, blob_url, create_blob, find_blob, put_blob, replace_blob
+from clients.blobs import Blob, blob_url, create_blob, delete_blob, find_blob, put_blob, replace_blob
 from domain.approvals import Decision
 from domain.errors import service_error
 from domain.exports import BegunExport
+from domain.holds import Hold, hsm_held
 from domain.model import Model
 from domain.operations import Operation
 from domain.records import Claim, HsmRecord, Plan, Receipt, sha256_of, utc_text
@@ -102,6 +104,29 @@ def find_operation(operation_id: str) -> Operation | None:
 def write_operation(operation: Operation) -> None:
     """Record how an operation ended."""
     _write(f"operations/{operation.id}", operation, summarise_operation(operation))
+
+
+def find_hold(hsm: str) -> Hold | None:
+    """Read the hold on an HSM."""
+    blob = find_blob(RECORDS, f"holds/{hsm}")
+    return _parse(Hold, blob) if blob else None
+
+
+def write_hold(hsm: str, hold: Hold) -> None:
+    """Put an HSM on hold, or say anew why it is."""
+    put_blob(RECORDS, f"holds/{hsm}", hold.to_json().encode(), {})
+
+
+def lift_hold(hsm: str) -> None:
+    """Take the hold on an HSM away; one without a hold has none already."""
+    delete_blob(RECORDS, f"holds/{hsm}")
+
+
+def require_not_held(hsm: str) -> None:
+    """Raise ServiceError `hsm_held` for an HSM that must be kept."""
+    hold = find_hold(hsm)
+    if hold is not None:
+        raise hsm_held(hold)
 
 
 def find_verification(hsm: str) -> Verification | None:

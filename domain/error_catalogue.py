@@ -184,6 +184,11 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "operation_ended": _conflict("The operation has ended.", "Nothing is left to do."),
     "hsm_locked": _conflict("A lock in Azure keeps the HSM from being deleted.", "Have the lock removed first."),
+    "hsm_held": _conflict("The HSM is on hold: it is neither deleted nor purged.", "Have the hold lifted first."),
+    "hold_too_late": _conflict(
+        "The HSM is on hold, but an operation may have asked Azure to delete or purge it already.",
+        "See that operation. Recover the HSM once it is deleted: while it is on hold, nothing more is asked for.",
+    ),
     "purge_protected": _conflict(
         "The HSM has purge protection: nobody can purge it.", "Leave purge out: Azure purges it by itself one day."
     ),

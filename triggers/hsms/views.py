@@ -87,6 +87,7 @@ def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, o
         security_domain=kept.security_domain if kept else None,
         restored_from=kept.restored_from if kept else None,
         decommissioned=record.decommissioned if record and not hsm else None,
+        hold=archive.find_hold(claim.hsm) if record else None,
     )
 
 

@@ -74,6 +74,7 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
         "source": {"hsm": "lost-hsm"},
         "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
     },
+    "put_hold": {"reason": "Needed for the audit of the payments platform, until March."},
     "approve_operation": _DECISION,
     "reject_operation": _DECISION,
 }
@@ -406,6 +407,11 @@ ANSWERS_OF_CALLS: Final[dict[tuple[str, int], dict[str, Any]]] = {
             "keptUntil": "2026-12-01T08:00:41.000Z",
             "purgeRequests": 0,
         },
+    },
+    ("put_hold", 200): {
+        **_DESCRIBED,
+        "securityDomain": _RECEIPT,
+        "hold": {"by": _PORTAL, "at": "2026-11-24T07:30:00.000Z", **REQUESTS["put_hold"]},
     },
     ("approve_operation", 200): {**_WAITING, "approval": {**_APPROVAL, "decision": "approved", **_DECIDED}},
     ("reject_operation", 200): {**_WAITING, "approval": {**_APPROVAL, "decision": "rejected", **_DECIDED}},
