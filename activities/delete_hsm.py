@@ -2,6 +2,7 @@
 
 from activities.context import approved_plan_of, commit, now
 from activities.decommissioning import deletion_of, find_live_hsm, record_of
+from activities.judge_hsm import require_still_due
 from activities.pinning import check_again
 from clients import archive
 from clients.deletion import delete_hsm as ask_for_deletion
@@ -28,6 +29,8 @@ def delete_hsm(work: Work) -> Outcome:
         require_unlocked(hsm.resource_id)
         check_again(work, plan)
         commit(work, "decommission")
+        if plan.origin == "schedule":
+            require_still_due(record, purges=deletion_of(plan).purges)
         # After the commit: whoever puts it on hold from here on is told that it may be too late.
         archive.require_not_held(plan.hsm)
         _delete(plan, record, hsm)

@@ -162,6 +162,11 @@ def note_resource_group(subscription_id: str, resource_group: str, operation_id:
     create_blob(RECORDS, _resource_group(subscription_id, resource_group), operation_id.encode())
 
 
+def forget_resource_group(subscription_id: str, resource_group: str) -> None:
+    """Forget that this service made a resource group, which is gone or about to be."""
+    delete_blob(RECORDS, _resource_group(subscription_id, resource_group))
+
+
 def _resource_group(subscription_id: str, resource_group: str) -> str:
     return f"resource-groups/{subscription_id.lower()}/{resource_group.lower()}"
 

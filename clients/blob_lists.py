@@ -5,6 +5,8 @@ Blob storage over the answer (benchmarks/lists.py).
 """
 
 from collections.abc import Iterator
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree import ElementTree as ET
@@ -24,10 +26,16 @@ _VERSION: Final = "2025-01-05"
 
 
 class ListedBlob(NamedTuple):
-    """A blob's path, and what was written with it."""
+    """A blob's path, what was written with it, and when that was, as a header of HTTP has it."""
 
     path: str
     metadata: dict[str, str]
+    modified: str
+
+    @property
+    def modified_at(self) -> datetime:
+        """When it was written last."""
+        return parsedate_to_datetime(self.modified)
 
 
 class BlobPage(NamedTuple):
@@ -94,4 +102,4 @@ def _parse(content: bytes) -> ET.Element:
 def _describe(blob: ET.Element) -> ListedBlob:
     metadata = blob.find("Metadata")
     values = {item.tag: item.text or "" for item in metadata} if metadata is not None else {}
-    return ListedBlob(blob.findtext("Name") or "", values)
+    return ListedBlob(blob.findtext("Name") or "", values, blob.findtext("Properties/Last-Modified") or "")

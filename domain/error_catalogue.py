@@ -301,6 +301,10 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "approval_expired": ErrorKind(
         409, retryable=False, meaning="Nobody approved it in time.", advice="Nothing was made. Send the request again."
     ),
+    "not_due": _failure(
+        "The clean-up would not delete this HSM any more: it is needed, on hold, or not as it was.",
+        "Nothing was deleted. The next run judges it again.",
+    ),
     "approval_needed": _failure(
         "The policy wants approval by now, and the operation was planned without.",
         "Send the request again: its plan then waits for approval.",

@@ -1,16 +1,15 @@
 """Verifies every stored security domain, page by page, with a history that stays short."""
 
 from collections.abc import Generator, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from durabletask.task import OrchestrationContext, Task, TaskFailedError
 
+from orchestrations.asking import ask
 from orchestrations.registration import blueprint
 from orchestrations.story import UNEXPECTED, unexpected_failure
 
-PAUSES: Final = (5, 30, 120, 600)
-"""The seconds between tries to list a page, or to record the end."""
 LONGEST_LIST: Final = 100
 _COUNTED: Final = {"Critical": "critical", "Warning": "warning", "Unknown": "unknown"}
 
@@ -25,14 +24,14 @@ def security_domain_verification(
     """
     run = run or _begin(ctx)
     ctx.set_custom_status(run["counts"])
-    page = yield from _ask(ctx, "list_hsm_page", {"marker": run["marker"]})
+    page = yield from ask(ctx, "list_hsm_page", {"marker": run["marker"]})
     if page["status"] == "done":
         yield from _verify(ctx, run, page["result"]["hsms"])
         ctx.set_custom_status(run["counts"])
         if page["result"]["marker"]:
             ctx.continue_as_new({**run, "marker": page["result"]["marker"]})
             return None
-    yield from _ask(ctx, "record_verification_run", _end(ctx, run, complete=page["status"] == "done"))
+    yield from ask(ctx, "record_verification_run", _end(ctx, run, complete=page["status"] == "done"))
     counts: dict[str, int] = run["counts"]
     return counts
 
@@ -72,19 +71,6 @@ def _count(run: dict[str, Any], hsm: str, outcome: dict[str, Any]) -> None:
         run["counts"][_COUNTED[health]] += 1
     if health == "Critical":
         run["critical"] = [*run["critical"], hsm][:LONGEST_LIST]
-
-
-def _ask(ctx: OrchestrationContext, name: str, given: dict[str, Any]) -> Generator[Any, Any, dict[str, Any]]:
-    """Run an activity, again after a while where that may help."""
-    for pause in (*PAUSES, None):
-        try:
-            outcome: dict[str, Any] = yield ctx.call_activity(name, input=given, retry_policy=UNEXPECTED)
-        except TaskFailedError:
-            outcome = unexpected_failure(name)
-        if outcome["status"] == "done" or not outcome["error"].get("retryable") or pause is None:
-            break
-        yield ctx.create_timer(timedelta(seconds=pause))
-    return outcome
 
 
 def _end(ctx: OrchestrationContext, run: dict[str, Any], *, complete: bool) -> dict[str, Any]:

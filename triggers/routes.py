@@ -231,6 +231,16 @@ ROUTES: Final = (
         codes=("engine_unavailable",),
     ),
     Route(
+        name="get_cleanup_reports",
+        method="GET",
+        path="reports/cleanup",
+        handler="triggers.cleanup:get_cleanup_reports",
+        summary="Read what the last clean-up found, did and saved, and what still costs money for nothing",
+        roles=(OPERATE_ROLE, AUDIT_ROLE),
+        answers={200: "domain.cleanup_reports:CleanupReports"},
+        codes=("engine_unavailable",),
+    ),
+    Route(
         name="list_audit",
         method="GET",
         path="audit",
