@@ -5,12 +5,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from clients import arm, blobs, credential
+from clients import arm, blob_lists, blobs, credential
 from domain import settings
 from local.stack import Stack, app_settings
 
 CACHES = (
-    *(settings.settings, credential.credential, blobs._service),
+    *(settings.settings, settings.deployment_policy, credential.credential, credential.own_identity),
+    *(blobs._service, blob_lists._client),
     *(arm.key_vault_of, arm.resources_of),
 )
 
