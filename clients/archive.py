@@ -5,7 +5,7 @@ Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever 
 `{attempt}/receipt.json`, `{attempt}/confirmation.json`.
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
 with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them;
-`restore-blobs/{operation}`, what was found last; `holds/{hsm}`, who wants an HSM kept;
+`restore-blobs/{operation}`, what was found last; `holds/{hsm}`, who wants an HSM kept; those of `clients/cleanup.py`;
 `resource-groups/{subscription}/{group}`, for each that we made.
 """
 
