@@ -14,6 +14,7 @@ from clients.deletion import find_deleted_hsm, find_locks
 from domain.cleanup import DeletedAt, Facts, Warned
 from domain.cleanup_reports import KEPT_REPORTS, CleanupReport, CleanupRun, JudgedHsm
 from domain.errors import service_error
+from domain.model import Model
 from domain.records import Claim, HsmRecord
 from domain.settings import deployment_policy, settings
 from domain.summaries import METADATA
@@ -71,8 +72,7 @@ def is_of_cleanup(claim: Claim) -> bool:
 
 def find_run() -> CleanupRun | None:
     """Read the run that is under way, or was last."""
-    blob = find_blob(RECORDS, _RUN)
-    return CleanupRun.model_validate_json(blob.content) if blob else None
+    return _read(CleanupRun, _RUN)
 
 
 def require_run() -> CleanupRun:
@@ -101,12 +101,8 @@ def write_run(run: CleanupRun) -> None:
 
 
 def find_judged(hsm: str) -> JudgedHsm | None:
-    """Read what was decided last on an HSM; what cannot be read was not decided."""
-    blob = find_blob(RECORDS, f"{_JUDGED}{hsm}")
-    try:
-        return JudgedHsm.model_validate_json(blob.content) if blob else None
-    except ValidationError:
-        return None
+    """Read what was decided last on an HSM."""
+    return _read(JudgedHsm, f"{_JUDGED}{hsm}")
 
 
 def write_judged(judged: JudgedHsm) -> None:
@@ -138,8 +134,16 @@ def write_report(report: CleanupReport) -> None:
 def find_last_report() -> CleanupReport | None:
     """Read the report of the last run that ended."""
     paths = sorted(blob.path for blob in list_with_metadata(RECORDS, _REPORTS))
-    blob = find_blob(RECORDS, paths[-1]) if paths else None
-    return CleanupReport.model_validate_json(blob.content) if blob else None
+    return _read(CleanupReport, paths[-1]) if paths else None
+
+
+def _read[Record: Model](kind: type[Record], path: str) -> Record | None:
+    """Read what a run left; what cannot be read is as if it were not there, and made anew."""
+    blob = find_blob(RECORDS, path)
+    try:
+        return kind.model_validate_json(blob.content) if blob else None
+    except ValidationError:
+        return None
 
 
 def _report_path(report: CleanupReport) -> str:

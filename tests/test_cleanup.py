@@ -46,7 +46,11 @@ SOON: Final = NOW + timedelta(days=2)
 DELETED: Final = NOW - timedelta(days=20)
 OTHERS: Final = "00000000-0000-4000-8000-00000000beef"
 GROUP: Final = "rg-fleet"
-ENVIRONMENTS: Final = {"ephemeral": {"purgeAllowed": True}, "development": {}, "production": {}}
+ENVIRONMENTS: Final = {
+    "ephemeral": {"purgeAllowed": True},
+    "development": {},
+    "guarded": {"approval": ["decommission"]},
+}
 LIMITS: Final = {"enforce": True, "maximumDeletions": 50, "maximumPurges": 50}
 
 
@@ -76,7 +80,7 @@ def ended(deleted_at: datetime = DELETED, *, was_active: bool = False) -> dict[s
 GONE: Final = {"deleted_at": DELETED}
 FORGED: Final = {"createdBy": "hsm-provisioner", "expiresAt": "2020-01-01T00:00:00Z", "team": "team-a"}
 KINDS: Final[dict[str, Kind]] = {
-    "used": Kind(50, ("keep", "not_due", False), environment="development", state="Active"),
+    "used": Kind(49, ("keep", "not_due", False), environment="development", state="Active"),
     "tagged": Kind(10, ("keep", "not_due", False), state="Active", live={"tags": FORGED}),
     "lasting": Kind(20, ("keep", "not_due", False), state="Active", expires_at=NOW + timedelta(days=30)),
     "expiring": Kind(10, ("warn", "expiring", False), state="Active", expires_at=SOON),
@@ -85,6 +89,7 @@ KINDS: Final[dict[str, Kind]] = {
     "idle": Kind(4, ("delete", "never_activated", True), expires_at=SOON),
     "failed": Kind(2, ("delete", "never_activated", True), state="Failed", record={"made_at": None}),
     "keepsake": Kind(2, ("delete", "never_activated", False), environment="development"),
+    "guarded": Kind(1, ("delete", "never_activated", False), environment="guarded"),
     "young": Kind(8, ("keep", "not_due", False), live={"created_at": NOW}, record={"made_at": NOW}),
     "held": Kind(6, ("keep", "on_hold", False), held=True),
     "busy": Kind(4, ("keep", "operation_running", False), running=True),
@@ -232,7 +237,7 @@ def test_the_report_says_what_would_be_and_nothing_is_touched(fleet: Stack) -> N
     assert report["judged"] == len(names(*recorded))
     wanted = Counter(kind.verdict[1] for kind in KINDS.values() for _ in range(kind.many) if kind.verdict)
     assert report["counts"] == dict(wanted)
-    idle = len(names("idle", "failed", "keepsake", "held", "busy", "locked", "again", "theirs"))
+    idle = len(names("idle", "failed", "keepsake", "guarded", "held", "busy", "locked", "again", "theirs"))
     soft = len(names("rotten", "once", "fresh", "shielded", "binned", "elsewhere"))
     assert report["burning"] == {
         "never_activated": {"hsms": idle, "monthlyUsd": idle * 2500.0},
@@ -299,43 +304,69 @@ def test_exactly_what_is_due_is_removed_once_though_the_worker_dies(fleet: Stack
     since = last_request(fleet)
     enforcing = {"HSM_PROVISIONER_POLICY": policy(environments=ENVIRONMENTS, cleanup=LIMITS)}
     with deployed(fleet, tmp_path / "host", enforcing) as stack:
-        before = read(stack)
-        hold = stack.control.hold(NewHold(service="blob_storage", method="PUT", path="/claims/idle-01", phase="after"))
-        stack.host.fire(FUNCTION)
-        assert stack.control.await_hold(hold, 90)
-        os.kill(stack.host.worker_process_id(), signal.SIGKILL)
-        stack.control.release(hold)
-        await_worker(stack)
-        report = await_report(stack, before)
+        report = run_through_a_death(stack)
         assert (report["enforced"], len(report["operations"])) == (True, len(names(*DUE)))
-        approver, portal = Person(stack, 42, ["Hsm.Approve"]), Portal(stack)
-        operations = {identifier.rpartition("-")[0]: identifier for identifier in report["operations"]}
-        assert set(operations) == set(names(*DUE))
-        waiting = await_step(portal, operations.pop("once-00"), "await_approval")
-        assert (waiting["origin"], waiting["plan"]["deletion"]["wasActive"]) == ("schedule", True)
-        for identifier in operations.values():
-            operation = portal.follow(identifier)
-            assert operation["status"] == "Succeeded", operation
+        waiting = follow_all(stack, report["operations"])
         second = run_once(stack)
-        assert second["operations"] == [waiting["id"]]
-        assert verdicts(second)["once-00"] == ("keep", "operation_running", False)
+        assert second["operations"] == sorted(operation["id"] for operation in waiting.values())
+        assert {verdicts(second)[name][1] for name in waiting} == {"operation_running"}
         gone = names("idle", "failed", "rotten")
         assert second["saved"] == {"hsms": len(gone), "monthlyUsd": len(gone) * 2500.0}
-        assert approver.decide(waiting, "reject").status_code == 200
-        assert portal.follow(waiting["id"])["error"]["code"] == "approval_rejected"
+        decide(stack, waiting)
         third = run_once(stack)
         assert (third["operations"], third["saved"]["hsms"]) == ([], 0)
-        assert verdicts(third)["once-00"] == ("keep", "tried_lately", False)
+        assert [verdicts(third)[name][1] for name in ("once-00", "guarded-00")] == ["tried_lately", "tried_lately"]
+        assert warnings(third) == warnings(report)
     seen = states(fleet)
     assert not set(gone) & set(seen)
     assert {seen[name] for name in names("expired", "keepsake")} == {"deleted"}
-    untouched = [name for name in names(*KINDS) if name.rpartition("-")[0] not in DUE]
-    planted_live = [
-        name for name in untouched if not {"deleted_at", "absent"} & KINDS[name.rpartition("-")[0]].live.keys()
-    ]
-    assert {seen[name] for name in planted_live} == {"live"}
+    absent = {kind for kind, planted in KINDS.items() if {"deleted_at", "absent"} & planted.live.keys()}
+    untouched = names(*(KINDS.keys() - absent - (DUE - {"guarded"})))
+    assert {seen[name] for name in untouched} == {"live"}
     asked = {f"DELETE {name}": 1 for name in names("expired", "idle", "failed", "keepsake")}
     assert destroyed(fleet, since) == {**asked, **{f"POST {name}": 1 for name in gone}}
+
+
+def run_through_a_death(stack: Stack) -> dict[str, Any]:
+    """Run once; the worker dies after it claimed an HSM, and before it heard that it did."""
+    before = read(stack)
+    hold = stack.control.hold(NewHold(service="blob_storage", method="PUT", path="/claims/idle-01", phase="after"))
+    stack.host.fire(FUNCTION)
+    assert stack.control.await_hold(hold, 90)
+    os.kill(stack.host.worker_process_id(), signal.SIGKILL)
+    stack.control.release(hold)
+    await_worker(stack)
+    return await_report(stack, before)
+
+
+def follow_all(stack: Stack, operations: list[str]) -> dict[str, dict[str, Any]]:
+    """Wait for the end of each operation, but for those that wait for approval, which are given by their HSMs."""
+    portal = Portal(stack)
+    by_name = {identifier.rpartition("-")[0]: identifier for identifier in operations}
+    assert set(by_name) == set(names(*DUE))
+    waiting = {name: await_step(portal, by_name.pop(name), "await_approval") for name in ("once-00", "guarded-00")}
+    assert {operation["origin"] for operation in waiting.values()} == {"schedule"}
+    assert waiting["once-00"]["plan"]["deletion"]["wasActive"] is True
+    for identifier in by_name.values():
+        operation = portal.follow(identifier)
+        assert operation["status"] == "Succeeded", operation
+    return waiting
+
+
+def decide(stack: Stack, waiting: dict[str, dict[str, Any]]) -> None:
+    """Reject one, and approve another that is not what was planned any more."""
+    approver, portal = Person(stack, 42, ["Hsm.Approve"]), Portal(stack)
+    assert approver.decide(waiting["once-00"], "reject").status_code == 200
+    stack.control.change_creation("guarded-00", created_by=OTHERS)
+    assert approver.decide(waiting["guarded-00"], "approve").status_code == 200
+    ends = {name: portal.follow(operation["id"])["error"]["code"] for name, operation in waiting.items()}
+    assert ends == {"once-00": "approval_rejected", "guarded-00": "not_due"}
+
+
+def warnings(report: dict[str, Any]) -> dict[str, Any]:
+    warned = {item["hsm"]: item["warned"] for item in report["verdicts"] if item["action"] == "warn"}
+    assert warned.keys() == set(names("expiring", "unwarned"))
+    return warned
 
 
 def test_an_empty_group_of_ours_goes_and_any_other_stays(fleet: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
