@@ -95,6 +95,7 @@ declare global {
     network?: Network;
     requester?: Principal;
     securityDomain?: Receipt;
+    hold?: { by: Principal; at: string; reason: string };
   }
 
   interface Share {

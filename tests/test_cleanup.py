@@ -13,20 +13,24 @@ from typing import Any, Final, NamedTuple
 import pytest
 from durabletask.client import TaskHubGrpcClient
 
+from activities import delete_old_events as old_events
 from activities import tidy_resource_groups as tidying
 from activities.begin_cleanup import Nothing
 from activities.choose_due_hsms import choose_due_hsms
 from activities.claim_due_hsm import claim_due_hsm
+from activities.delete_old_events import delete_old_events
 from activities.judge_hsm import AskedHsm
 from activities.list_hsm_page import AskedPage
 from clients import archive, cleanup
+from clients.blobs import list_blobs, put_blob
 from clients.credential import OwnIdentity, own_identity
-from domain.cleanup import PLAIN, Warned
+from domain.cleanup import CLEANUP_INSTANCE, PLAIN, Warned
 from domain.cleanup_reports import JudgedHsm
 from domain.decommissioning import Decommissioned
 from domain.holds import Hold
 from domain.records import Claim
 from domain.settings import deployment_policy, settings
+from domain.verification_runs import VERIFICATION_INSTANCE
 from local.azure.control.models import NewHold, PlantedHsm
 from local.policy import policy
 from local.portal import Portal
@@ -125,7 +129,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, custodians: list[Custodian])
     """Three hundred HSMs, and a deployment whose policy deletes none of them."""
     reporting = {"HSM_PROVISIONER_POLICY": policy(environments=ENVIRONMENTS)}
     directory = tmp_path_factory.mktemp("cleanup") / "run"
-    with running_stack(directory, provisioning_seconds=0, activation_seconds=0, settings=reporting) as stack:
+    with running_stack(
+        directory, provisioning_seconds=0, activation_seconds=0, settings=reporting, control=True
+    ) as stack:
         stack.control.change_timing(deletion_seconds=0.1, purge_seconds=0.1)
         with signed_in_as_the_app(stack):
             ours = own_identity()
@@ -298,6 +304,32 @@ def test_any_other_instance_does_nothing(fleet: Stack) -> None:
             assert state is not None
             assert (state.runtime_status.name, state.get_output()) == ("COMPLETED", None)
     assert read(fleet) == before
+
+
+def test_the_schedule_begins_a_run_and_what_ended_long_ago_is_forgotten(fleet: Stack) -> None:
+    before = read(fleet)
+    # The local Azure's clock stands: it is the engine's that says what is old.
+    fleet.host.advance_clock(timedelta(days=31).total_seconds())
+    report = await_report(fleet, before)
+    assert report["forgottenInstances"] >= 2
+    with TaskHubGrpcClient(host_address=fleet.host.durable_address) as engine:
+        left = {state.instance_id for state in engine.get_all_orchestration_states()}
+    assert left == {CLEANUP_INSTANCE, VERIFICATION_INSTANCE}
+
+
+def test_old_events_are_deleted_and_young_ones_kept(fleet: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    with signed_in_as_the_app(fleet):
+        for name in ("events/one", "events/two", "eventual"):
+            put_blob("hsm-records", name, b"{}", {})
+        run = cleanup.begin_run()
+        assert delete_old_events(AskedPage()).result == {"marker": ""}
+        assert len(list_blobs("hsm-records", "event")) == 3
+        monkeypatch.setattr(old_events, "now", lambda: NOW + timedelta(days=31))
+        assert delete_old_events(AskedPage()).result == {"marker": ""}
+        assert list_blobs("hsm-records", "event") == ["eventual"]
+        ended_run = cleanup.require_run()
+        assert (ended_run.id, ended_run.forgotten_events) == (run.id, 2)
+        cleanup.write_run(ended_run.model_copy(update={"finished": True}))
 
 
 def test_exactly_what_is_due_is_removed_once_though_the_worker_dies(fleet: Stack, tmp_path: Path) -> None:
