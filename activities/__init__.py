@@ -42,10 +42,17 @@ ACTIVITIES: Final = (
     "list_hsm_page",
     "verify_kept_security_domain",
     "record_verification_run",
+    "begin_cleanup",
+    "judge_hsm",
+    "choose_due_hsms",
+    "claim_due_hsm",
+    "tidy_resource_groups",
+    "delete_old_events",
+    "report_cleanup",
 )
 
 # These ask the engine itself.
-ENGINE_ACTIVITIES: Final = ("start_operation",)
+ENGINE_ACTIVITIES: Final = ("start_operation", "forget_old_history")
 
 for _name in ACTIVITIES:
     register(_name)

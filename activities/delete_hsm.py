@@ -2,6 +2,7 @@
 
 from activities.context import approved_plan_of, commit, now
 from activities.decommissioning import deletion_of, find_live_hsm, record_of
+from activities.judge_hsm import require_still_due
 from activities.pinning import check_again
 from clients import archive
 from clients.deletion import delete_hsm as ask_for_deletion
@@ -17,7 +18,7 @@ from domain.records import HsmRecord, Plan
 def delete_hsm(work: Work) -> Outcome:
     """Record that the HSM is to be deleted, then ask for it; one that is being deleted, or is, is not asked for again.
 
-    It is held against policy, locks and switches once more, for its approval may have taken weeks.
+    It is held against policy, holds, locks and switches once more, for its approval may have taken weeks.
     """
     plan = approved_plan_of(work, "decommission", cancelable=True)
     record = record_of(plan)
@@ -28,6 +29,10 @@ def delete_hsm(work: Work) -> Outcome:
         require_unlocked(hsm.resource_id)
         check_again(work, plan)
         commit(work, "decommission")
+        if plan.origin == "schedule":
+            require_still_due(record, purges=deletion_of(plan).purges)
+        # After the commit: whoever puts it on hold from here on is told that it may be too late.
+        archive.require_not_held(plan.hsm)
         _delete(plan, record, hsm)
     return done()
 

@@ -28,6 +28,7 @@ def preflight_decommission(work: Work) -> Outcome:
 
 def _pin(claim: Claim) -> Plan:
     require_destruction_and_export_allowed()
+    archive.require_not_held(claim.hsm)
     check_policy(claim, claim.request)
     if claim.purges:
         require_purge_allowed(deployment_policy(), claim.request.environment)

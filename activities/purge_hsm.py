@@ -17,7 +17,7 @@ from domain.settings import deployment_policy
 def purge_hsm(work: Work) -> Outcome:
     """Ask for the purge of what our record shows as deleted; of one that is gone nothing is asked.
 
-    It is held against policy and switches once more. Asked again it may be asked again: a purge gets lost.
+    It is held against policy, holds and switches once more. Asked again it may be asked again: a purge gets lost.
     """
     plan = approved_plan_of(work, "decommission", cancelable=True)
     if not deletion_of(plan).purges:
@@ -34,6 +34,7 @@ def purge_hsm(work: Work) -> Outcome:
         require_purge_allowed(deployment_policy(), plan.request.environment)
         check_again(work, plan)
         commit(work, "decommission")
+        archive.require_not_held(plan.hsm)
         _purge(record)
     return done()
 

@@ -7,9 +7,9 @@ Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{ope
 with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them, and
 what it leaves behind meanwhile (`clients/verification_runs.py`); `restore-blobs/{operation}`, what was found last;
 `jobs/{operation}/backup` and `jobs/{operation}/restore`, the full backup and the full restore for which an HSM was
-asked; `resource-groups/{subscription}/{group}`, for each that we made. Of an HSM whose name another one took, under the
-operation that made it: `hsms-before/{hsm}/{operation}`, its last record, written once, and
-`verifications-before/{hsm}/{operation}`.
+asked; `holds/{hsm}`, who wants an HSM kept; those of `clients/cleanup.py`; `resource-groups/{subscription}/{group}`,
+for each that we made. Of an HSM whose name another one took, under the operation that made it:
+`hsms-before/{hsm}/{operation}`, its last record, written once, and `verifications-before/{hsm}/{operation}`.
 """
 
 from typing import Final, NamedTuple
@@ -22,6 +22,7 @@ from domain.approvals import Decision
 from domain.backups import HsmJob, JobKind
 from domain.errors import service_error
 from domain.exports import BegunExport
+from domain.holds import Hold, hsm_held
 from domain.model import Model
 from domain.operations import Operation
 from domain.records import Claim, HsmRecord, Plan, Receipt, UploadEntry, sha256_of, utc_text
@@ -154,6 +155,29 @@ def write_operation(operation: Operation) -> None:
     _write(f"operations/{operation.id}", operation, summarise_operation(operation))
 
 
+def find_hold(hsm: str) -> Hold | None:
+    """Read the hold on an HSM."""
+    blob = find_blob(RECORDS, f"holds/{hsm}")
+    return _parse(Hold, blob) if blob else None
+
+
+def write_hold(hsm: str, hold: Hold) -> None:
+    """Put an HSM on hold, or say anew why it is."""
+    put_blob(RECORDS, f"holds/{hsm}", hold.to_json().encode(), {})
+
+
+def lift_hold(hsm: str) -> None:
+    """Take the hold on an HSM away; one without a hold has none already."""
+    delete_blob(RECORDS, f"holds/{hsm}")
+
+
+def require_not_held(hsm: str) -> None:
+    """Raise ServiceError `hsm_held` for an HSM that must be kept."""
+    hold = find_hold(hsm)
+    if hold is not None:
+        raise hsm_held(hold)
+
+
 def find_verification(hsm: str) -> Verification | None:
     """Read how an HSM's security domain was found when it was last verified."""
     blob = find_blob(RECORDS, f"verifications/{hsm}")
@@ -190,6 +214,11 @@ def made_resource_group(subscription_id: str, resource_group: str) -> bool:
 def note_resource_group(subscription_id: str, resource_group: str, operation_id: str) -> None:
     """Record, once, that an operation made a resource group."""
     create_blob(RECORDS, _resource_group(subscription_id, resource_group), operation_id.encode())
+
+
+def forget_resource_group(subscription_id: str, resource_group: str) -> None:
+    """Forget that this service made a resource group, which is gone or about to be."""
+    delete_blob(RECORDS, _resource_group(subscription_id, resource_group))
 
 
 def _resource_group(subscription_id: str, resource_group: str) -> str:

@@ -185,6 +185,11 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "operation_ended": _conflict("The operation has ended.", "Nothing is left to do."),
     "hsm_locked": _conflict("A lock in Azure keeps the HSM from being deleted.", "Have the lock removed first."),
+    "hsm_held": _conflict("The HSM is on hold: it is neither deleted nor purged.", "Have the hold lifted first."),
+    "hold_too_late": _conflict(
+        "The HSM is on hold, but an operation may have asked Azure to delete or purge it already.",
+        "See that operation. Recover the HSM once it is deleted: while it is on hold, nothing more is asked for.",
+    ),
     "purge_protected": _conflict(
         "The HSM has purge protection: nobody can purge it.", "Leave purge out: Azure purges it by itself one day."
     ),
@@ -315,6 +320,10 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "approval_rejected": _failure("An approver rejected it.", "Nothing was made. Ask again when it can be approved."),
     "approval_expired": ErrorKind(
         409, retryable=False, meaning="Nobody approved it in time.", advice="Nothing was made. Send the request again."
+    ),
+    "not_due": _failure(
+        "The clean-up would not delete this HSM any more: it is needed, on hold, or not as it was.",
+        "Nothing was deleted. The next run judges it again.",
     ),
     "approval_needed": _failure(
         "The policy wants approval by now, and the operation was planned without.",

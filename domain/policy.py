@@ -221,6 +221,37 @@ def _each_container_once(places: list[BackupPlace]) -> list[BackupPlace]:
     return places
 
 
+class CleanupRules(_Part):
+    """Which HSMs are cleaned up by schedule, because they cost money for nothing."""
+
+    enforce: bool = Field(
+        default=False, description="HSMs are deleted and purged. Otherwise the report says what would be."
+    )
+    never_activated_after_hours: int = Field(
+        default=72,
+        ge=1,
+        le=8760,
+        description="An HSM that was never active is deleted so many hours after it was made; where its environment "
+        "allows that, it is purged as well.",
+    )
+    warn_before_days: int = Field(
+        default=3,
+        ge=0,
+        le=90,
+        description="How many days before its expiry somebody is warned. None is deleted before a day has passed "
+        "since; with 0 there is no warning.",
+    )
+    purge_after_days: int = Field(
+        default=7,
+        ge=1,
+        le=90,
+        description="How many days after its deletion by this service an HSM is purged, where its environment allows "
+        "that; one that was active waits for approval.",
+    )
+    maximum_deletions: int = Field(default=5, ge=0, le=50, description="How many HSMs one run deletes at most.")
+    maximum_purges: int = Field(default=5, ge=0, le=50, description="How many HSMs one run purges at most.")
+
+
 class CallerEntry(_Part):
     """What one application, or one group of people or applications, may ask for."""
 
@@ -298,6 +329,9 @@ class Policy(_Part):
             default_factory=_usual_environments,
             description="The environments that there are, each with its rules; see below.",
         )
+    )
+    cleanup: CleanupRules = Field(
+        default_factory=CleanupRules, description="What is cleaned up by schedule; see below."
     )
     requests_per_minute: int = Field(
         default=60, ge=1, description="How many changing requests a caller may send in a minute."

@@ -2,6 +2,7 @@
 
 from orchestrations import (
     approval_waiting,
+    fleet_cleanup,
     hsm_adoption,
     hsm_decommissioning,
     hsm_provisioning,
@@ -17,6 +18,7 @@ from orchestrations.registration import blueprint
 __all__ = [
     "approval_waiting",
     "blueprint",
+    "fleet_cleanup",
     "hsm_adoption",
     "hsm_decommissioning",
     "hsm_provisioning",

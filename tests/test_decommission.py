@@ -229,6 +229,51 @@ def test_a_lock_is_respected_and_named(
     assert portal.follow(delete(portal, hsm_name).json()["id"])["status"] == "Succeeded"
 
 
+def test_what_is_on_hold_is_neither_deleted_nor_purged(
+    stack: Stack, portal: Portal, other_portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    provision(stack, portal, hsm_name, ephemeral(stack, custodians))
+    path = f"hsms/{hsm_name}/hold"
+    assert other_portal.send("PUT", path, json={"reason": "mine"}).json()["code"] == "hsm_not_found"
+    assert portal.send("PUT", path, json={"reason": ""}).json()["code"] == "invalid_field"
+    held = portal.send("PUT", path, json={"reason": "Audited until March."})
+    assert (held.status_code, held.json()["hold"]["reason"]) == (200, "Audited until March."), held.text
+    assert portal.send("PUT", path, json={"reason": "Audited until March."}).json()["hold"] == held.json()["hold"]
+    refused = delete(portal, hsm_name)
+    assert (refused.status_code, refused.json()["code"]) == (409, "hsm_held")
+    assert "hold" not in portal.send("DELETE", path).json()
+    # Put on hold while its purge waits for approval, it is kept in spite of that.
+    operation_id = delete(portal, hsm_name, purge="true", requestedBy=PERSON).json()["id"]
+    await_step(portal, operation_id, "await_approval")
+    assert Person(stack, 43, ["Hsm.Operate"], groups=[]).send("PUT", path, json={"reason": "No!"}).status_code == 200
+    operation = approve(portal, approver, operation_id)
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "hsm_held")
+    assert (shown(portal, hsm_name)["state"], shown(portal, hsm_name)["hold"]["reason"]) == ("Active", "No!")
+    auditor = Person(stack, 44, ["Hsm.Audit"], groups=[])
+    told = auditor.send("GET", "audit", params={"hsm": hsm_name, "kind": "hold"}).json()["value"]
+    words = ["asked_held", "held", "asked_lifted", "lifted", "asked_held", "held"]
+    assert sorted(record["outcome"] for record in told) == sorted(words)
+
+
+def test_a_hold_that_comes_while_azure_deletes_says_so_and_keeps_it_from_being_purged(
+    stack: Stack, portal: Portal, approver: Person, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    provision(stack, portal, hsm_name, ephemeral(stack, custodians))
+    hold = stack.control.hold(
+        NewHold(service="resource_manager", method="DELETE", path=f"/managedHSMs/{hsm_name}", phase="before")
+    )
+    operation_id = delete(portal, hsm_name, purge="true", requestedBy=PERSON).json()["id"]
+    waiting = await_step(portal, operation_id, "await_approval")
+    assert approver.decide(waiting, "approve").status_code == 200
+    assert stack.control.await_hold(hold, 30)
+    late = portal.send("PUT", f"hsms/{hsm_name}/hold", json={"reason": "No!"})
+    assert (late.status_code, late.json()["code"]) == (409, "hold_too_late")
+    stack.control.release(hold)
+    operation = portal.follow(operation_id)
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "hsm_held")
+    assert shown(portal, hsm_name)["state"] == "SoftDeleted"
+
+
 def test_what_somebody_else_deleted_is_not_purged(
     stack: Stack, portal: Portal, somebody: KeyVaultManagementClient, hsm_name: str, custodians: list[Custodian]
 ) -> None:

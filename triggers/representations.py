@@ -12,6 +12,7 @@ from domain.changes import InPlaceChange
 from domain.decommissioning import Decommissioned, PlannedDeletion
 from domain.errors import ErrorDetail, FieldError
 from domain.fields import OperationKind, Origin
+from domain.holds import Hold
 from domain.model import Model
 from domain.operations import CurrentStep, Existing, OperationResult, OperationStatus
 from domain.records import Cancellation, Download, Notice, PinnedSource, Receipt, Replaced, RestoredFrom
@@ -287,6 +288,8 @@ class HsmView(HsmSummary):
     """
     decommissioned: Decommissioned | None = None
     """When it was deleted, and until when it is kept and billed. Absent for one that nobody asked to delete."""
+    hold: Hold | None = None
+    """That it must be kept, and why. Absent where it is not on hold."""
 
 
 class HsmPage(Model):

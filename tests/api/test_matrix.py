@@ -98,6 +98,8 @@ def body_of(route: Route, thing: Thing) -> dict[str, Any] | None:
     if route.name == "restore_hsm":
         asked = {name: value for name, value in thing.body.items() if name != "securityDomain"}
         return {**asked, "source": {"hsm": SOURCE}}
+    if route.name == "put_hold":
+        return REQUESTS[route.name]
     return {"planSha256": "0" * 64} if route.body else None
 
 

@@ -10,6 +10,7 @@ from domain.caller import Caller
 from domain.errors import ErrorDetail, ServiceError
 from domain.names import HSM_NAME, hsm_of_operation
 from domain.operations import Operation
+from domain.records import Claim
 from domain.share_check_records import AskedCheck
 from domain.trace import Trace
 from triggers.door.calls import Call
@@ -63,6 +64,25 @@ def record_share_check(check: AskedCheck, operation_id: str, call: Call, outcome
                 "thumbprint": check.thumbprint,
                 "sha256": check.security_domain_sha256,
             },
+        )
+    )
+
+
+def record_hold(claim: Claim, call: Call, outcome: str) -> None:
+    """Record that somebody is about to put an HSM on hold or to lift the hold, or that it is so.
+
+    It belongs to the last operation on the HSM. Raises ServiceError `audit_unavailable`: then it must not be done.
+    """
+    append(
+        AuditEvent(
+            operation_id=claim.operation_id,
+            at=datetime.now(UTC),
+            kind="hold",
+            hsm=claim.hsm,
+            team=claim.team,
+            actor=call.caller.principal,
+            outcome=outcome,
+            client_request_id=call.trace.client_request_id,
         )
     )
 

@@ -47,8 +47,8 @@ def _try_to_accept(call: Call, name: str, query: DecommissionQuery) -> Accepted 
     """Accept a deletion by what is true now.
 
     Raises ServiceError: 404 `hsm_not_found`, also where the HSM is another team's; 409 `operation_in_progress`,
-    `hsm_locked`, `purge_protected`, `hsm_not_deleted`; 412 `precondition_failed`; 403 or 400 by the policy; 503
-    `destruction_and_export_stopped`.
+    `hsm_held`, `hsm_locked`, `purge_protected`, `hsm_not_deleted`; 412 `precondition_failed`; 403 or 400 by the policy;
+    503 `destruction_and_export_stopped`.
     """
     held = archive.find_claim(name)
     record = archive.find_hsm_record(name)
@@ -70,6 +70,7 @@ def _try_to_accept(call: Call, name: str, query: DecommissionQuery) -> Accepted 
     if hsm is None and _is_ended(record, query):
         return Accepted(view_operation(last.operation), describe_kept(record, last.claim, last.operation, last.etag))
     require_destruction_and_export_allowed()
+    archive.require_not_held(name)
     used = record.may_hold_keys or (hsm is not None and hsm.active)
     reason = PURGES_USED if query.purge and used else None
     require_person(policy, call.caller.principal, request, _KIND, reason=reason)

@@ -89,6 +89,7 @@ def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, o
         restored_backup=kept.restored_backup if kept else None,
         earlier_hsms=record.earlier if record else [],
         decommissioned=record.decommissioned if record and not hsm else None,
+        hold=archive.find_hold(claim.hsm) if record else None,
     )
 
 
