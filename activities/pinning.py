@@ -50,7 +50,7 @@ def check_approval(plan: Plan, *, first_export: bool = False) -> None:
     place = plan.request.environment, plan.request.sku
     purges = _purges_used(plan.deletion)
     reasons = find_approval_reasons(
-        deployment_policy(), *place, plan.kind, first_export=first_export, purges_used=purges
+        deployment_policy(), *place, plan.kind, origin=plan.origin, first_export=first_export, purges_used=purges
     )
     if reasons:
         raise service_error(
@@ -97,7 +97,9 @@ def pin(
     policy, pinned_at = deployment_policy(), now()
     place = request.environment, request.sku
     purges = _purges_used(deletion)
-    reasons = find_approval_reasons(policy, *place, claim.kind, first_export=first_export, purges_used=purges)
+    reasons = find_approval_reasons(
+        policy, *place, claim.kind, origin=claim.origin, first_export=first_export, purges_used=purges
+    )
     return archive.create_plan(
         Plan(
             hsm=claim.hsm,
@@ -144,6 +146,7 @@ def candidate_of(claim: Claim) -> Candidate:
         grant=_grant_of(claim),
         by_operator=claim.by_operator,
         kind=claim.kind,
+        origin=claim.origin,
         request=claim.request,
         now=now(),
     )

@@ -24,7 +24,7 @@ from domain.administration import find_administration_warnings
 from domain.asking import find_refusals, require_person
 from domain.caller import Principal
 from domain.errors import FieldError, ServiceError, refused_fields, service_error
-from domain.fields import OperationKind
+from domain.fields import OperationKind, Origin
 from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
 from domain.policy_rules import Grant, find_approval_reasons
@@ -49,6 +49,7 @@ class Candidate:
     kind: OperationKind
     request: HsmSpecification
     now: datetime
+    origin: Origin = "request"
 
     @property
     def whole_request(self) -> HsmRequest:
@@ -85,7 +86,12 @@ class Candidate:
         """Why the operation needs approval; none if it needs none."""
         request = self.request
         return find_approval_reasons(
-            deployment_policy(), request.environment, request.sku, self.kind, first_export=self.first_export
+            deployment_policy(),
+            request.environment,
+            request.sku,
+            self.kind,
+            origin=self.origin,
+            first_export=self.first_export,
         )
 
     @property
@@ -179,6 +185,9 @@ def _check_policy(candidate: Candidate) -> None:
     errors = [error for error in candidate.refusals if not _is_of_key(error)]
     if errors:
         raise refused_fields(errors)
+    if candidate.origin != "request":
+        # Nobody asked, so whoever approves it approves nothing of their own.
+        return
     require_person(
         deployment_policy(),
         candidate.requester,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from domain.errors import FieldError, refused_fields
-from domain.fields import OperationKind, Sku
+from domain.fields import OperationKind, Origin, Sku
 from domain.model import Model
 from domain.patterns import matches
 from domain.policy import EVERYTHING, LONGEST_NAME, LONGEST_TAG, PRODUCTION, ApprovalRules, EnvironmentRules, Policy
@@ -307,6 +307,7 @@ def find_approval_reasons(
     sku: str,
     kind: OperationKind,
     *,
+    origin: Origin = "request",
     first_export: bool = False,
     purges_used: bool = False,
 ) -> list[str]:
@@ -316,7 +317,7 @@ def find_approval_reasons(
     the HSM was taken over, or restored, and that no security domain of it is recorded: whoever provisions it then takes
     all that it holds, so that always needs approval. `purges_used` says that an HSM is purged which was active.
     """
-    reasons = []
+    reasons = _find_reasons_of_origin(policy, origin)
     rules = policy.environments.get(environment, EnvironmentRules())
     if kind == "adopt":
         reasons.append("Taking over an HSM that this service did not make always needs approval.")
@@ -337,6 +338,12 @@ def find_approval_reasons(
     if kind not in ("update", "rewrap", "decommission"):
         reasons += _find_reasons_of_cost(policy, sku)
     return reasons
+
+
+def _find_reasons_of_origin(policy: Policy, origin: Origin) -> list[str]:
+    if origin != "event" or (policy.new_subscriptions is not None and not policy.new_subscriptions.approval):
+        return []
+    return ["Nobody asked for this HSM: a subscription appeared."]
 
 
 def _find_reasons_of_cost(policy: Policy, sku: str) -> list[str]:

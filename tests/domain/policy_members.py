@@ -10,7 +10,7 @@ from typing import Final
 from pydantic.fields import FieldInfo
 
 from domain.model import Model
-from domain.policy import ApprovalRules, CallerEntry, EnvironmentRules, Policy
+from domain.policy import ApprovalRules, CallerEntry, EnvironmentRules, NewSubscriptions, OptIn, OptInTag, Policy
 
 GUIDE: Final = Path(__file__).parents[2] / "docs" / "policy.md"
 BEGIN: Final = "<!-- The tables up to the end mark are generated: python -m tests.domain.policy_members -->\n"
@@ -21,6 +21,9 @@ _TABLES: Final[dict[str, type[Model]]] = {
     "Each of `callers`": CallerEntry,
     "Each of `environments`, by its name": EnvironmentRules,
     "`approval`": ApprovalRules,
+    "`newSubscriptions`": NewSubscriptions,
+    "`newSubscriptions.optIn`": OptIn,
+    "`newSubscriptions.optIn.tag`": OptInTag,
 }
 
 
