@@ -37,6 +37,12 @@ ACTIVITIES: Final = (
     "list_hsm_page",
     "verify_kept_security_domain",
     "record_verification_run",
+    "read_onboarding",
+    "read_subscription",
+    "register_provider",
+    "await_registered",
+    "claim_new_subscription",
+    "record_onboarding",
 )
 
 # These ask the engine itself.

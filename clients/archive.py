@@ -5,7 +5,8 @@ Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever 
 `{attempt}/receipt.json`, `{attempt}/confirmation.json`.
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
 with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them;
-`restore-blobs/{operation}`, what was found last; `resource-groups/{subscription}/{group}`, for each that we made.
+`restore-blobs/{operation}`, what was found last; `resource-groups/{subscription}/{group}`, for each that we made;
+`events/` and `onboarding/` (`clients/onboardings.py`).
 """
 
 from typing import Final, NamedTuple

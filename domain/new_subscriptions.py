@@ -37,17 +37,17 @@ def request_for(new: NewSubscriptions, subscription_id: str, now: datetime) -> H
     return HsmRequest.model_validate_json(json.dumps(document))
 
 
-def find_why_not(opt_in: OptIn, tags: Mapping[str, str], groups: Collection[str] | None) -> list[str]:
-    """Say what a subscription lacks to have opted in; `groups` are the management groups above it, where asked for."""
-    lacks = []
+def has_tag(opt_in: OptIn, tags: Mapping[str, str]) -> bool:
+    """Say whether a subscription has the tag that the policy wants, if it wants one."""
     # Azure does not tell names of tags apart by case, but values.
     own = {name.lower(): value for name, value in tags.items()}
-    if opt_in.tag is not None and own.get(opt_in.tag.name.lower()) != opt_in.tag.value:
-        lacks.append("It has not the tag that the policy wants.")
+    return opt_in.tag is None or own.get(opt_in.tag.name.lower()) == opt_in.tag.value
+
+
+def is_below(opt_in: OptIn, groups: Collection[str]) -> bool:
+    """Say whether one of the management groups above a subscription is one that the policy names, if it names any."""
     wanted = opt_in.management_groups
-    if wanted is not None and not set(wanted) & {name.lower() for name in groups or ()}:
-        lacks.append("It is in none of the management groups that the policy names.")
-    return lacks
+    return wanted is None or bool(set(wanted) & {name.lower() for name in groups})
 
 
 def find_mistakes(policy: Policy, new: NewSubscriptions) -> list[str]:

@@ -11,6 +11,7 @@ from orchestrations import (
     restore_blob_waiting,
     security_domain_rewrap,
     security_domain_verification,
+    subscription_onboarding,
 )
 from orchestrations.registration import blueprint
 
@@ -26,4 +27,5 @@ __all__ = [
     "restore_blob_waiting",
     "security_domain_rewrap",
     "security_domain_verification",
+    "subscription_onboarding",
 ]

@@ -8,7 +8,7 @@ import pytest
 
 from domain.fields import Origin
 from domain.names import normalise_hsm_name
-from domain.new_subscriptions import find_why_not, hsm_name_for, request_for
+from domain.new_subscriptions import has_tag, hsm_name_for, is_below, request_for
 from domain.policy import NewSubscriptions, OptIn, Policy, PolicyInvalid, parse_policy
 from domain.policy_rules import find_approval_reasons
 from tests.domain.policy_documents import ADMINISTRATOR, OTHER_SUBSCRIPTION, SUBSCRIPTION, Document, document, text_of
@@ -60,25 +60,24 @@ def test_the_name_is_the_same_for_a_subscription_however_it_is_written(prefix: s
 
 
 @pytest.mark.parametrize(
-    ("opt_in", "tags", "groups", "lacking"),
+    ("opt_in", "tags", "groups", "tagged", "placed"),
     [
-        ({"tag": TAG}, {"hsm": "wanted"}, None, 0),
-        ({"tag": TAG}, {"HSM": "wanted"}, None, 0),
-        ({"tag": TAG}, {"hsm": "Wanted"}, None, 1),
-        ({"tag": TAG}, {}, ["any"], 1),
-        ({"managementGroups": ["mg-a", "MG-B"]}, {}, ["root", "Mg-b"], 0),
-        ({"managementGroups": ["mg-a"]}, {"hsm": "wanted"}, ["root", "mg-a2"], 1),
-        ({"managementGroups": ["mg-a"]}, {}, None, 1),
-        ({"tag": TAG, "managementGroups": ["mg-a"]}, {"hsm": "wanted"}, ["mg-a"], 0),
-        ({"tag": TAG, "managementGroups": ["mg-a"]}, {"hsm": "wanted"}, [], 1),
-        ({"tag": TAG, "managementGroups": ["mg-a"]}, {}, ["mg-a"], 1),
-        ({"tag": TAG, "managementGroups": ["mg-a"]}, {}, [], 2),
+        ({"tag": TAG}, {"hsm": "wanted"}, [], True, True),
+        ({"tag": TAG}, {"HSM": "wanted"}, [], True, True),
+        ({"tag": TAG}, {"hsm": "Wanted"}, [], False, True),
+        ({"tag": TAG}, {}, ["any"], False, True),
+        ({"managementGroups": ["mg-a", "MG-B"]}, {}, ["root", "Mg-b"], True, True),
+        ({"managementGroups": ["mg-a"]}, {"hsm": "wanted"}, ["root", "mg-a2"], True, False),
+        ({"tag": TAG, "managementGroups": ["mg-a"]}, {"hsm": "wanted"}, ["mg-a"], True, True),
+        ({"tag": TAG, "managementGroups": ["mg-a"]}, {"hsm": "wanted"}, [], True, False),
+        ({"tag": TAG, "managementGroups": ["mg-a"]}, {}, ["mg-a"], False, True),
     ],
 )
-def test_a_subscription_opted_in_if_all_that_the_policy_names_holds(
-    opt_in: Document, tags: dict[str, str], groups: list[str] | None, lacking: int
+def test_what_a_subscription_must_have(
+    opt_in: Document, tags: dict[str, str], groups: list[str], tagged: bool, placed: bool
 ) -> None:
-    assert len(find_why_not(OptIn.model_validate(opt_in), tags, groups)) == lacking
+    read_opt_in = OptIn.model_validate(opt_in)
+    assert (has_tag(read_opt_in, tags), is_below(read_opt_in, groups)) == (tagged, placed)
 
 
 PLACE = "newSubscriptions"
