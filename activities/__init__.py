@@ -49,6 +49,12 @@ ACTIVITIES: Final = (
     "tidy_resource_groups",
     "delete_old_events",
     "report_cleanup",
+    "read_onboarding",
+    "read_subscription",
+    "register_provider",
+    "await_registered",
+    "claim_new_subscription",
+    "record_onboarding",
 )
 
 # These ask the engine itself.

@@ -51,7 +51,7 @@ def check_approval(plan: Plan, *, reason: str | None = None) -> None:
         return
     place = plan.request.environment, plan.request.sku
     reason = reason or _find_purge_reason(plan.deletion)
-    reasons = find_approval_reasons(deployment_policy(), *place, plan.kind, reason=reason)
+    reasons = find_approval_reasons(deployment_policy(), *place, plan.kind, origin=plan.origin, reason=reason)
     if reasons:
         raise service_error(
             "approval_needed",
@@ -99,7 +99,7 @@ def pin(
     policy, pinned_at = deployment_policy(), now()
     place = request.environment, request.sku
     reason = reason or _find_purge_reason(deletion)
-    reasons = find_approval_reasons(policy, *place, claim.kind, reason=reason)
+    reasons = find_approval_reasons(policy, *place, claim.kind, origin=claim.origin, reason=reason)
     return archive.create_plan(
         Plan(
             hsm=claim.hsm,
@@ -148,6 +148,7 @@ def candidate_of(claim: Claim) -> Candidate:
         grant=_grant_of(claim),
         by_operator=claim.by_operator,
         kind=claim.kind,
+        origin=claim.origin,
         request=claim.request,
         now=now(),
     )

@@ -8,8 +8,9 @@ with its summary beside it for lists (`clients/summaries.py`); `verification-run
 what it leaves behind meanwhile (`clients/verification_runs.py`); `restore-blobs/{operation}`, what was found last;
 `jobs/{operation}/backup` and `jobs/{operation}/restore`, the full backup and the full restore for which an HSM was
 asked; `holds/{hsm}`, who wants an HSM kept; those of `clients/cleanup.py`; `resource-groups/{subscription}/{group}`,
-for each that we made. Of an HSM whose name another one took, under the operation that made it:
-`hsms-before/{hsm}/{operation}`, its last record, written once, and `verifications-before/{hsm}/{operation}`.
+for each that we made; `events/` and `onboarding/` (`clients/onboardings.py`). Of an HSM whose name another one took,
+under the operation that made it: `hsms-before/{hsm}/{operation}`, its last record, written once, and
+`verifications-before/{hsm}/{operation}`.
 """
 
 from typing import Final, NamedTuple

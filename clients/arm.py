@@ -42,6 +42,12 @@ def ask(
     return response.status_code, response.json()
 
 
+def post(subscription_id: str, path: str, api_version: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Send ARM a question that is a POST and changes nothing; gives status and body, and raises as `ask` does."""
+    response = _send(subscription_id, f"{_HOST}{path}", {"api-version": api_version}, body)
+    return response.status_code, response.json()
+
+
 def list_all(subscription_id: str, path: str, api_version: str) -> list[dict[str, Any]]:
     """Ask ARM for all pages of a list; raises the SDK's HttpResponseError where it gives none."""
     items: list[dict[str, Any]] = []
@@ -59,11 +65,14 @@ def list_all(subscription_id: str, path: str, api_version: str) -> list[dict[str
     return items
 
 
-def _send(subscription_id: str, url: str, parameters: Mapping[str, str]) -> "HttpResponse":
+def _send(
+    subscription_id: str, url: str, parameters: Mapping[str, str], body: Mapping[str, Any] | None = None
+) -> "HttpResponse":
     from azure.core.exceptions import HttpResponseError
     from azure.core.rest import HttpRequest
 
-    response = resources_of(subscription_id).send_request(HttpRequest("GET", url, params=dict(parameters)))
+    method = "GET" if body is None else "POST"
+    response = resources_of(subscription_id).send_request(HttpRequest(method, url, params=dict(parameters), json=body))
     if response.status_code >= 500 or response.status_code in (403, 429):
         raise HttpResponseError(response=response)
     return response

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from clients.arm import ask, key_vault_of, resources_of
 from clients.azure_errors import our_errors
 from clients.credential import own_identity
+from clients.subscriptions import find_subscription
 from domain.changes import InPlaceChange, change_tags
 from domain.hsm import Hsm
 from domain.names import hsm_uri
@@ -24,14 +25,9 @@ NEEDED_ACTIONS = (
 
 
 def find_subscription_tenant(subscription_id: str) -> str | None:
-    """Give the tenant that a subscription belongs to; None where it is not one that we can see.
-
-    ARM answers 401 `InvalidAuthenticationTokenTenant` for a subscription of another tenant, 404 for one that there is
-    not (source: Azure Resource Manager, Subscriptions - Get). Raises ServiceError `azure_forbidden` where we may not.
-    """
-    with our_errors("read the subscription"):
-        status, document = ask(subscription_id, f"/subscriptions/{subscription_id}", "2022-12-01")
-    return str(document["tenantId"]).lower() if status == 200 else None
+    """Give the tenant that a subscription belongs to; None, and raises, as `find_subscription` does."""
+    subscription = find_subscription(subscription_id)
+    return subscription.tenant_id if subscription else None
 
 
 def find_missing_actions(subscription_id: str) -> list[str]:

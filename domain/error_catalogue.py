@@ -335,6 +335,10 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "record_missing": _failure("Our record of the HSM is gone.", "Restore the container hsm-records first."),
     "plan_damaged": _failure("The plan holds an unreadable certificate."),
     "not_planned": _failure("The operation has no plan."),
+    "subscription_not_wanted": _failure(
+        "A new subscription has not opted in any more.",
+        "Nothing was done in it. Opting in again is an event, too.",
+    ),
     "not_claimed": _failure(
         "The operation does not hold the claim on its HSM.", "Operations are started by the API only."
     ),

@@ -7,7 +7,7 @@ the descriptions of the members from here. What is not listed is refused.
 import base64
 import re
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -115,11 +115,21 @@ _ID_OF_IDENTITY: Final = (
     "This is the resource id of a user-assigned identity: /subscriptions/ID/resourceGroups/GROUP"
     "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/NAME."
 )
+_NAME_OF_PREFIX: Final = (
+    "This has 1 to 11 small letters, digits and single hyphens, begins with a letter and does not end with a hyphen."
+)
+_NAME_OF_MANAGEMENT_GROUP: Final = (
+    "This is a management group's name (not its display name, nor its path): 1 to 90 letters, digits and - _ ( ) ."
+)
+_PREFIX: Final = r"(?=.{1,11}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 _NAME_OF_TAG: Final = "A tag's name has 1 to 512 characters, none of them < > % & \\ ? /."
 
 EnvironmentName = Annotated[str, AfterValidator(_written_as(r"[a-z][a-z0-9-]{0,39}", _NAME_OF_ENVIRONMENT))]
 TeamName = Annotated[str, AfterValidator(_written_as(r"[a-z0-9-]{1,40}", _NAME_OF_TEAM))]
 _TagName = Annotated[str, AfterValidator(_written_as(r"[^<>%&\\?/\x00-\x1f]{1,512}", _NAME_OF_TAG))]
+_ManagementGroup = Annotated[
+    str, AfterValidator(_written_as(r"[a-z0-9_().-]{1,90}", _NAME_OF_MANAGEMENT_GROUP, lowered=True))
+]
 _VaultName = Annotated[str, AfterValidator(_written_as(r"[a-z0-9-]{3,24}", _NAME_OF_VAULT, lowered=True))]
 _Thumbprint = Annotated[str, AfterValidator(_thumbprint)]
 _IdentityId = Annotated[
@@ -292,6 +302,45 @@ class CallerEntry(_Part):
         return frozenset(one for one in (self.application, self.group) if one is not None)
 
 
+class OptInTag(_Part):
+    """A tag of a subscription itself."""
+
+    name: _TagName = Field(description="The tag's name, in any case.")
+    value: str = Field(min_length=1, max_length=LONGEST_TAG, description="The value that it must have.")
+
+
+class OptIn(_Part):
+    """What a subscription must have for an HSM to be made in it; all that is given must hold."""
+
+    tag: OptInTag | None = Field(default=None, description="A tag that the subscription itself has; see below.")
+    management_groups: list[_ManagementGroup] | None = Field(
+        default=None, min_length=1, description="The names of management groups of which it is in one, at any depth."
+    )
+
+
+class NewSubscriptions(_Part):
+    """What becomes of a subscription that appears: docs/subscription-events.md."""
+
+    opt_in: OptIn = Field(description="Which subscriptions get an HSM; see below.")
+    team: TeamName = Field(description="The team that the HSMs belong to.")
+    name_prefix: Annotated[str, AfterValidator(_written_as(_PREFIX, _NAME_OF_PREFIX))] = Field(
+        description="What the names of the HSMs begin with; a hyphen and a hash of the subscription's id follow."
+    )
+    approval: bool = Field(default=True, description="Each needs approval: nobody asked for it.")
+    lifetime_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=3650,
+        description="After how many days the HSMs expire, in place of `expiresAt`; never where it is absent.",
+    )
+    request: dict[str, Any] = Field(
+        description=(
+            "What the HSMs are to be: the body of `PUT /api/hsms/{name}` without `subscriptionId`, `team`, "
+            "`requestedBy` and `expiresAt`. It must be such that the policy allows it."
+        )
+    )
+
+
 class Policy(_Part):
     """What may be asked for, and by whom."""
 
@@ -336,6 +385,10 @@ class Policy(_Part):
     requests_per_minute: int = Field(
         default=60, ge=1, description="How many changing requests a caller may send in a minute."
     )
+    new_subscriptions: NewSubscriptions | None = Field(
+        default=None,
+        description="Which new subscriptions get an HSM without anybody asking; see below. Absent: none does.",
+    )
     callers: list[CallerEntry] = Field(
         description="Who may ask, each with what for; see below. Who has no entry may not."
     )
@@ -352,6 +405,11 @@ def parse_policy(text: str) -> Policy:
         policy = Policy.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
         raise PolicyInvalid(mistakes + describe_mistakes(error)) from None
+    if policy.new_subscriptions is not None:
+        # What it is held against knows the policy.
+        from domain.new_subscriptions import find_mistakes
+
+        mistakes += find_mistakes(policy, policy.new_subscriptions)
     if mistakes:
         raise PolicyInvalid(mistakes)
     return policy

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from domain.errors import FieldError, refused_fields
-from domain.fields import OperationKind, Sku
+from domain.fields import OperationKind, Origin, Sku
 from domain.model import Model
 from domain.patterns import matches
 from domain.policy import (
@@ -313,7 +313,13 @@ def _allows(grant: Grant, key: AskedKey) -> bool:
 
 
 def find_approval_reasons(
-    policy: Policy, environment: str, sku: str, kind: OperationKind, *, reason: str | None = None
+    policy: Policy,
+    environment: str,
+    sku: str,
+    kind: OperationKind,
+    *,
+    origin: Origin = "request",
+    reason: str | None = None,
 ) -> list[str]:
     """Say why an operation needs approval, a sentence for each reason; none if it needs none.
 
@@ -321,7 +327,7 @@ def find_approval_reasons(
     approval by what is there, whatever the policy says: `domain.export_approval` finds it of the export of a provision,
     `domain.decommissioning` of a purge.
     """
-    reasons = []
+    reasons = _find_reasons_of_origin(policy, origin)
     rules = policy.environments.get(environment, EnvironmentRules())
     if kind == "adopt":
         reasons.append("Taking over an HSM that this service did not make always needs approval.")
@@ -340,6 +346,12 @@ def find_approval_reasons(
     if kind not in ("update", "rewrap", "decommission"):
         reasons += _find_reasons_of_cost(policy, sku)
     return reasons
+
+
+def _find_reasons_of_origin(policy: Policy, origin: Origin) -> list[str]:
+    if origin != "event" or (policy.new_subscriptions is not None and not policy.new_subscriptions.approval):
+        return []
+    return ["Nobody asked for this HSM: a subscription appeared."]
 
 
 def _find_reasons_of_cost(policy: Policy, sku: str) -> list[str]:

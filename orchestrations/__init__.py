@@ -12,6 +12,7 @@ from orchestrations import (
     restore_blob_waiting,
     security_domain_rewrap,
     security_domain_verification,
+    subscription_onboarding,
 )
 from orchestrations.registration import blueprint
 
@@ -28,4 +29,5 @@ __all__ = [
     "restore_blob_waiting",
     "security_domain_rewrap",
     "security_domain_verification",
+    "subscription_onboarding",
 ]
