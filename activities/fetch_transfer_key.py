@@ -6,6 +6,7 @@ from datetime import timedelta
 from activities.context import approved_plan_of, now
 from activities.restoring import find_restoring_hsm, is_taken_in, require_ours, require_same_key, unreadable_key
 from clients import archive, managed_hsm
+from clients.announcements import announce_transfer_key
 from domain.outcomes import Outcome, Work, done
 from domain.records import Plan, utc_text
 from domain.restores import RecordedTransferKey
@@ -28,6 +29,7 @@ def fetch_transfer_key(work: Work) -> Outcome:
     # Idempotent: what is recorded holds. The HSM gives the same key as long as it waits.
     recorded = archive.find_transfer_key(plan.hsm, plan.operation_id) or _record(plan, text)
     require_same_key(recorded, text)
+    announce_transfer_key(plan, recorded)
     return done(uploaded=False, blobAwaitedUntil=utc_text(recorded.blob_awaited_until))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from activities.context import claim_of, now
 from clients import archive
+from clients.announcements import announce_approval
 from clients.preflight import Candidate
 from clients.wrapping_certificates import FoundKey
 from domain.adoption import FoundHsm
@@ -165,7 +166,8 @@ def pin_keys(request: HsmRequest, found: list[FoundKey]) -> list[PinnedKey]:
 
 
 def tell(plan: Plan) -> Outcome:
-    """Tell the orchestrator what it needs of a plan."""
+    """Tell the orchestrator what it needs of a plan, and the deployment's topic that it waits for approval."""
+    announce_approval(plan)
     warnings = [warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings]
     approval: dict[str, Any] = {"approval": {"reasons": plan.approval_reasons}} if plan.approval_reasons else {}
     return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60, **approval)

@@ -3,6 +3,7 @@
 import logging
 
 from clients import archive
+from clients.announcements import announce_finding
 from clients.verification import check_stored, make_verification
 from clients.wrapping_key_states import states_of_run
 from domain.errors import ServiceError, service_error
@@ -40,7 +41,7 @@ def verify_kept_security_domain(asked: AskedVerification) -> Outcome:
 def _verify(asked: AskedVerification) -> Verification | None:
     record = archive.find_hsm_record(asked.hsm)
     receipt = record.security_domain if record else None
-    if receipt is None:
+    if record is None or receipt is None:
         return None
     plan = archive.find_plan(receipt.origin, receipt.operation_id)
     if plan is None:
@@ -48,6 +49,7 @@ def _verify(asked: AskedVerification) -> Verification | None:
     checks = check_stored(receipt, plan)
     verification = make_verification(asked.hsm, receipt, plan, checks, states_of_run(asked.run))
     archive.write_verification(verification)
+    announce_finding(record, verification, asked.run)
     return verification
 
 

@@ -5,6 +5,7 @@ Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever 
 `{attempt}/receipt.json`, `{attempt}/confirmation.json`.
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
 with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them;
+`told-findings/{hsm}`, of which finding the topic was told last; `outbox/{event}`, see `clients/outbox.py`;
 `restore-blobs/{operation}`, what was found last; `resource-groups/{subscription}/{group}`, for each that we made.
 """
 
@@ -114,6 +115,17 @@ def write_verification(verification: Verification) -> None:
     """Record how a security domain was found, in place of what was found before."""
     told = {"verified_at": utc_text(verification.verified_at), "quorum_health": verification.quorum_health}
     put_blob(RECORDS, f"verifications/{verification.hsm}", verification.to_json().encode(), told)
+
+
+def find_told_finding(hsm: str) -> str | None:
+    """Read which finding of a verification was told last."""
+    blob = find_blob(RECORDS, f"told-findings/{hsm}")
+    return blob.content.decode(errors="replace") if blob else None
+
+
+def write_told_finding(hsm: str, finding: str) -> None:
+    """Record which finding of a verification was told last."""
+    put_blob(RECORDS, f"told-findings/{hsm}", finding.encode(), {})
 
 
 def find_verification_run() -> VerificationRun | None:

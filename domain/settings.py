@@ -1,15 +1,19 @@
 """What a deployment decides, read from the app's settings."""
 
 import os
+import re
 from functools import lru_cache
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from domain.cloud import EVENT_GRID_SUFFIX
 from domain.policy import Policy, PolicyInvalid, parse_policy
 
 _PREFIX = "HSM_PROVISIONER_"
 DAILY: Final = "0 0 3 * * *"
+# Our token goes there: the whole address is parsed, with one host label for the topic and one for its region.
+_TOPIC: Final = rf"^https://[a-z0-9-]{{3,50}}\.[a-z0-9]{{3,40}}-[0-9]\.{re.escape(EVENT_GRID_SUFFIX)}/api/events$"
 
 
 class Settings(BaseModel):
@@ -25,7 +29,8 @@ class Settings(BaseModel):
     `console_client_id`: the app registration that the console signs people in with. `verification_schedule`: when all
     stored security domains are verified, an NCRONTAB expression of six fields in UTC. `share_check_valid_days`: for how
     long the answer of a custodian whose key lies in no vault counts. `share_check_answer_days`: how long a custodian
-    may take for it.
+    may take for it. `events_topic`: the endpoint of the Event Grid topic that events are published to; without it none
+    are.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +50,7 @@ class Settings(BaseModel):
     verification_schedule: str = Field(default=DAILY, pattern=r"^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){5}$")
     share_check_valid_days: float = Field(default=180, gt=0, le=3650)
     share_check_answer_days: float = Field(default=14, gt=0, le=3650)
+    events_topic: str | None = Field(default=None, pattern=_TOPIC)
 
 
 class SettingsInvalid(Exception):  # noqa: N818 - it says what is

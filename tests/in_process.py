@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from clients import arm, blobs, credential
+from clients import arm, blobs, credential, event_publisher
 from domain import settings
 from local.stack import Stack, app_settings
 
 CACHES = (
     *(settings.settings, credential.credential, blobs._service),
-    *(arm.key_vault_of, arm.resources_of),
+    *(arm.key_vault_of, arm.resources_of, event_publisher._client),
 )
 
 
