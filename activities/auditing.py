@@ -15,7 +15,7 @@ from domain.records import Plan
 AUDITED: Final = frozenset(
     {
         *("create_resource_group", "provision_hsm", "download_security_domain", "update_hsm", "adopt_hsm"),
-        *("upload_security_domain", "delete_hsm", "purge_hsm", "delete_resource_group"),
+        *("upload_security_domain", "delete_hsm", "purge_hsm", "delete_resource_group", "recover_hsm"),
     }
 )
 

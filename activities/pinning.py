@@ -10,7 +10,7 @@ from clients.preflight import Candidate
 from clients.wrapping_certificates import FoundKey
 from domain.adoption import FoundHsm
 from domain.asking import find_refusals, require_person
-from domain.decommissioning import PlannedDeletion
+from domain.decommissioning import PlannedDeletion, PlannedRecovery
 from domain.errors import refused_fields, service_error
 from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import Grant, find_approval_reasons, find_grant, grant_of_service, monthly_cost
@@ -87,6 +87,7 @@ def pin(
     replaces: Replaced | None = None,
     source: PinnedSource | None = None,
     deletion: PlannedDeletion | None = None,
+    recovery: PlannedRecovery | None = None,
     keys: list[PinnedKey] | None = None,
     first_export: bool = False,
     warnings: list[Notice],
@@ -115,6 +116,7 @@ def pin(
             replaces=replaces,
             source=source,
             deletion=deletion,
+            recovery=recovery,
             monthly_cost_usd=monthly_cost(policy, request.sku),
             approval_reasons=reasons,
             approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,

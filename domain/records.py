@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 from domain.adoption import FoundHsm
 from domain.caller import Principal
 from domain.changes import InPlaceChange
-from domain.decommissioning import Decommissioned, PlannedDeletion
+from domain.decommissioning import Decommissioned, PlannedDeletion, PlannedRecovery
 from domain.fields import OperationKind, Origin
 from domain.model import Model
 from domain.names import hsm_of_operation
@@ -108,7 +108,7 @@ class Plan(Model):
     `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
     `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over,
     `replaces` the security domain in whose place a re-wrap puts another one, `source` the one that a restore brings
-    into the HSM, `deletion` what a decommission does to it.
+    into the HSM, `deletion` what a decommission does to it, `recovery` which deleted HSM is brought back.
     """
 
     hsm: str
@@ -125,6 +125,7 @@ class Plan(Model):
     replaces: Replaced | None = None
     source: "PinnedSource | None" = None
     deletion: PlannedDeletion | None = None
+    recovery: PlannedRecovery | None = None
     monthly_cost_usd: float | None
     approval_reasons: list[str]
     approval_expires_at: AwareDatetime | None = None
@@ -230,7 +231,7 @@ class HsmRecord(Model):
     which tells it from another of the same name; None until it was seen ready. Of one that was `made_for_restore` its
     custodians could upload another HSM's security domain past this service. `restored_from` is written before one is
     uploaded; once it was verified, `security_domain` is the receipt of the other HSM's. `decommissioned` is written
-    before it is deleted.
+    before it is deleted, and gone once it was recovered.
     """
 
     hsm: str

@@ -14,7 +14,15 @@ SLOWEST: Final = 4
 # They look at Azure and change nothing there, and what they write to our own records is of an approved plan: so whoever
 # starts this with any input can have done no more than the story would. What acts is asked by the story itself.
 POLLED: Final = frozenset(
-    {"await_ready", "await_activation", "await_updated", "await_restored", "await_deleted", "await_purged"}
+    {
+        "await_ready",
+        "await_activation",
+        "await_updated",
+        "await_restored",
+        "await_deleted",
+        "await_purged",
+        "await_recovered",
+    }
 )
 
 

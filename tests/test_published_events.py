@@ -285,7 +285,7 @@ def test_a_worker_killed_on_the_way_tells_the_same_event(
     operation_id = teller.put_hsm(hsm_name, request_for(telling, custodians)).json()["id"]
     assert telling.control.await_hold(hold, 30)
     os.kill(telling.host.worker_process_id(), signal.SIGKILL)
-    telling.control.release(hold)
+    telling.control.release(hold, drop=phase == "before")
     await_worker(telling)
     assert teller.follow(operation_id)["status"] == "Succeeded"
     telling.host.fire(SCHEDULE)

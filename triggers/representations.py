@@ -8,7 +8,7 @@ from domain.adoption import FoundHsm
 from domain.approvals import Verdict
 from domain.caller import Principal
 from domain.changes import InPlaceChange
-from domain.decommissioning import Decommissioned, PlannedDeletion
+from domain.decommissioning import Decommissioned, PlannedDeletion, PlannedRecovery
 from domain.errors import ErrorDetail, FieldError
 from domain.fields import OperationKind, Origin
 from domain.model import Model
@@ -118,6 +118,8 @@ class PlanView(Model):
     """The stored security domain that a restore brings into the HSM. Absent for other operations."""
     deletion: PlannedDeletion | None = None
     """What a decommission does to the HSM, and whether anybody used it lately. Absent for other operations."""
+    recovery: PlannedRecovery | None = None
+    """Which deleted HSM is recovered. Absent for other operations."""
 
 
 class RestoreBlobView(Model):
