@@ -6,12 +6,13 @@ from typing import Any
 
 from activities.context import claim_of, now
 from clients import archive
+from clients.announcements import announce_approval
 from clients.preflight import Candidate
 from clients.wrapping_certificates import FoundKey
 from domain.adoption import FoundHsm
 from domain.asking import find_refusals, require_person
 from domain.backups import PinnedBackup
-from domain.decommissioning import PURGES_USED, PlannedDeletion
+from domain.decommissioning import PURGES_USED, PlannedDeletion, PlannedRecovery
 from domain.errors import refused_fields, service_error
 from domain.outcomes import Outcome, Work, done
 from domain.policy_rules import Grant, find_approval_reasons, find_grant, grant_of_service, monthly_cost
@@ -88,6 +89,7 @@ def pin(
     deletion: PlannedDeletion | None = None,
     confirmed_uploads: Sequence[int] = (),
     backup: PinnedBackup | None = None,
+    recovery: PlannedRecovery | None = None,
     keys: list[PinnedKey] | None = None,
     reason: str | None = None,
     warnings: list[Notice],
@@ -118,6 +120,7 @@ def pin(
             deletion=deletion,
             confirmed_uploads=list(confirmed_uploads),
             backup=backup,
+            recovery=recovery,
             monthly_cost_usd=monthly_cost(policy, request.sku),
             approval_reasons=reasons,
             approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,
@@ -170,7 +173,8 @@ def pin_keys(request: HsmRequest, found: list[FoundKey]) -> list[PinnedKey]:
 
 
 def tell(plan: Plan) -> Outcome:
-    """Tell the orchestrator what it needs of a plan."""
+    """Tell the orchestrator what it needs of a plan, and the deployment's topic that it waits for approval."""
+    announce_approval(plan)
     warnings = [warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings]
     approval: dict[str, Any] = {"approval": {"reasons": plan.approval_reasons}} if plan.approval_reasons else {}
     backup: dict[str, Any] = {"restoresBackup": True} if plan.backup else {}

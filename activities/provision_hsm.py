@@ -54,7 +54,7 @@ def _require_replaceable(record: HsmRecord | None, plan: Plan) -> None:
     and the name is taken by what it makes.
     """
     if record is not None and record.created_by != plan.operation_id:
-        require_free_name(plan.request.subscription_id, plan.hsm)
+        require_free_name(plan.request.subscription_id, plan.hsm, record)
 
 
 def _new_record(plan: Plan) -> HsmRecord:

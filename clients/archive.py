@@ -8,8 +8,9 @@ with its summary beside it for lists (`clients/summaries.py`); `verification-run
 what it leaves behind meanwhile (`clients/verification_runs.py`); `restore-blobs/{operation}`, what was found last;
 `jobs/{operation}/backup` and `jobs/{operation}/restore`, the full backup and the full restore for which an HSM was
 asked; `holds/{hsm}`, who wants an HSM kept; those of `clients/cleanup.py`; `resource-groups/{subscription}/{group}`,
-for each that we made; `events/` and `onboarding/` (`clients/onboardings.py`). Of an HSM whose name another one took,
-under the operation that made it: `hsms-before/{hsm}/{operation}`, its last record, written once, and
+for each that we made; `events/` and `onboarding/` (`clients/onboardings.py`); `told-findings/{hsm}`, of which finding
+the topic was told last; `outbox/{event}` (`clients/outbox.py`). Of an HSM whose name another one took, under the
+operation that made it: `hsms-before/{hsm}/{operation}`, its last record, written once, and
 `verifications-before/{hsm}/{operation}`.
 """
 
@@ -194,6 +195,17 @@ def write_verification(verification: Verification, *, earlier: str | None = None
     hsm = verification.hsm
     path = f"verifications-before/{hsm}/{earlier}" if earlier else f"verifications/{hsm}"
     put_blob(RECORDS, path, verification.to_json().encode(), told)
+
+
+def find_told_finding(hsm: str) -> str | None:
+    """Read which finding of a verification was told last."""
+    blob = find_blob(RECORDS, f"told-findings/{hsm}")
+    return blob.content.decode(errors="replace") if blob else None
+
+
+def write_told_finding(hsm: str, finding: str) -> None:
+    """Record which finding of a verification was told last."""
+    put_blob(RECORDS, f"told-findings/{hsm}", finding.encode(), {})
 
 
 def find_verification_run() -> VerificationRun | None:

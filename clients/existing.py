@@ -52,8 +52,8 @@ def describe_existing(claim: Claim, operation: Operation) -> Existing:
         return Existing(hsm=_unknown_hsm(claim), resume=_UNKNOWN)
     if on_its_way:
         return Existing(resource_group=group, hsm=_unknown_hsm(claim), resume=_ON_ITS_WAY)
-    if claim.kind == "decommission":
-        return _describe_end(record, hsm, cost)
+    if claim.kind in ("decommission", "recover"):
+        return _describe_end(claim, record, hsm, cost)
     if hsm is None:
         return Existing(resource_group=group, resume=_NOT_OURS if claim.kind == "adopt" else _NOTHING)
     existing = ExistingHsm(resource_id=hsm.resource_id, state=hsm.state)
@@ -65,11 +65,12 @@ def describe_existing(claim: Claim, operation: Operation) -> Existing:
     )
 
 
-def _describe_end(record: HsmRecord | None, hsm: Hsm | None, cost: float | None) -> Existing:
-    """Say what a decommission left that did not succeed."""
+def _describe_end(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, cost: float | None) -> Existing:
+    """Say what a decommission left, or a recovery, that did not succeed."""
     if hsm is not None:
         existing = ExistingHsm(resource_id=hsm.resource_id, state=hsm.state)
-        return Existing(hsm=existing, monthly_cost_usd=cost, resume=_NOT_DELETED)
+        resume = _NOT_DELETED if claim.kind == "decommission" else _IN_USE
+        return Existing(hsm=existing, monthly_cost_usd=cost, resume=resume)
     state = state_without_hsm(record.decommissioned if record else None)
     if record is None or state == "Purged":
         return Existing(resume=_PURGED)

@@ -24,6 +24,7 @@ ORCHESTRATIONS: Final[dict[OperationKind, str]] = {
     "rewrap": "security_domain_rewrap",
     "restore": "hsm_restore",
     "decommission": "hsm_decommissioning",
+    "recover": "hsm_recovery",
 }
 STARTS_WITHIN: Final = timedelta(minutes=1)
 START_ATTEMPTS: Final = 6

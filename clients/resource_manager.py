@@ -15,7 +15,7 @@ from domain.requests import HsmSpecification, NetworkRequest
 from domain.settings import settings
 
 if TYPE_CHECKING:
-    from azure.mgmt.keyvault.models import ManagedHsm, ManagedServiceIdentity, MHSMNetworkRuleSet
+    from azure.mgmt.keyvault.models import ManagedHsm, ManagedHsmSku, ManagedServiceIdentity, MHSMNetworkRuleSet
 
 NEEDED_ACTIONS = (
     "Microsoft.Resources/subscriptions/resourceGroups/write",
@@ -139,14 +139,27 @@ def put_hsm(name: str, request: HsmSpecification, identity: str | None = None, e
         network_acls=_network_rules(request.network),
         create_mode="default",
     )
-    # `family` is the first letter after the underscore, as the Azure CLI derives it (keyvault/custom.py, create_hsm).
-    sku = models.ManagedHsmSku(family=request.sku.split("_")[1][0], name=request.sku)
-    hsm = models.ManagedHsm(location=request.location, tags=request.tags, sku=sku, properties=properties)
+    hsm = models.ManagedHsm(location=request.location, tags=request.tags, sku=_sku(request), properties=properties)
     if identity is not None:
         hsm.identity = _add_identity(identity, existing)
     with our_errors("create the HSM"):
         key_vault_of(request.subscription_id).managed_hsms.begin_create_or_update(
             request.resource_group, name, hsm, polling=False
+        )
+
+
+def recover_hsm(name: str, resource_group: str, request: HsmSpecification) -> None:
+    """Ask ARM to bring a deleted HSM back, as it was, and do not wait for it.
+
+    Source: Managed HSMs - Create Or Update, `createMode`; what it was is not said again.
+    """
+    from azure.mgmt.keyvault import models
+
+    properties = models.ManagedHsmProperties(tenant_id=settings().tenant_id, create_mode="recover")
+    hsm = models.ManagedHsm(location=request.location, sku=_sku(request), properties=properties)
+    with our_errors("recover the HSM"):
+        key_vault_of(request.subscription_id).managed_hsms.begin_create_or_update(
+            resource_group, name, hsm, polling=False
         )
 
 
@@ -196,6 +209,13 @@ def list_hsms(subscription_id: str) -> list[Hsm]:
     """List the HSMs of a subscription."""
     with our_errors("list the HSMs"):
         return [_describe(resource) for resource in key_vault_of(subscription_id).managed_hsms.list_by_subscription()]
+
+
+def _sku(request: HsmSpecification) -> "ManagedHsmSku":
+    from azure.mgmt.keyvault import models
+
+    # `family` is the first letter after the underscore, as the Azure CLI derives it (keyvault/custom.py, create_hsm).
+    return models.ManagedHsmSku(family=request.sku.split("_")[1][0], name=request.sku)
 
 
 def _network_rules(network: NetworkRequest) -> "MHSMNetworkRuleSet":

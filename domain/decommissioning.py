@@ -1,6 +1,6 @@
 """The end of an HSM: what is asked, what is shown to whoever approves it, and what stays in our record."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic import AwareDatetime
@@ -46,6 +46,15 @@ class PlannedDeletion(Model):
     """Whether anybody used it lately. Absent where it is deleted already: then nobody can."""
 
 
+class PlannedRecovery(Model):
+    """Which deleted HSM a recovery brings back, with all that it holds."""
+
+    deleted_at: AwareDatetime
+    """When Azure says that it was deleted, which tells it from another deleted one of its name."""
+    kept_until: AwareDatetime | None = None
+    """When Azure purges it by itself unless it is recovered before. Absent where nobody knows."""
+
+
 class Decommissioned(Model):
     """That an HSM was deleted at somebody's request: such a record is never taken for one that has yet to be made."""
 
@@ -63,6 +72,8 @@ class Decommissioned(Model):
     """When Azure was last asked to purge it. Absent before."""
     purge_requests: int = 0
     """How often Azure was asked to purge it: an answer of Azure to that may never lead to anything."""
+    recovery_asked_at: AwareDatetime | None = None
+    """When Azure was last asked to bring it back. Absent before; once it is back, all of this is gone."""
     purged_at: AwareDatetime | None = None
     """When it was found to be purged: nothing is billed from then on. Absent before."""
 
@@ -72,6 +83,12 @@ def state_without_hsm(ended: Decommissioned | None) -> str:
     if ended is not None and ended.purged_at is not None:
         return "Purged"
     return "SoftDeleted" if ended is not None and ended.deleted_at is not None else "NotFound"
+
+
+def is_being_purged(ended: Decommissioned, now: datetime) -> bool:
+    """Say whether Azure was asked for a purge so lately that it may be under way."""
+    asked_at = ended.purge_asked_at
+    return asked_at is not None and now - asked_at < patience(ended.purge_requests)
 
 
 def patience(purge_requests: int) -> timedelta:

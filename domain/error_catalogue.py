@@ -181,7 +181,8 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "hsm_differs": _conflict("The HSM exists, and what differs cannot be changed.", "See errors for what differs."),
     "hsm_soft_deleted": _conflict(
-        "A deleted HSM still has the name, and is still billed.", "Recover it or purge it, or choose another name."
+        "A deleted HSM still has the name, and is still billed.",
+        "POST /api/hsms/{name}/recover brings one of yours back; or purge it, or choose another name.",
     ),
     "operation_ended": _conflict("The operation has ended.", "Nothing is left to do."),
     "hsm_locked": _conflict("A lock in Azure keeps the HSM from being deleted.", "Have the lock removed first."),
@@ -195,7 +196,17 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "purge_not_allowed": _policy("HSMs of this environment may not be purged by request."),
     "hsm_not_deleted": _conflict(
-        "Our record does not show that this HSM was deleted.", "Recover it if it is needed; its owner can purge it."
+        "Our record does not show that this HSM was deleted.",
+        "Somebody else may have deleted it: its owner can recover it in Azure, or purge it.",
+    ),
+    "hsm_being_purged": _conflict(
+        "Azure is purging the HSM, and does not bring it back.",
+        "Look at the HSM again in a quarter of an hour, and send the request again if it is still SoftDeleted.",
+        retryable=True,
+    ),
+    "hsm_purged": _conflict(
+        "The HSM was purged: it is gone for good.",
+        "Ask for another HSM, and restore the stored security domain and a backup into it.",
     ),
     "cancel_too_late": _conflict(
         "The step that cannot be left alone has begun: a download or an upload, or what changes or takes over the HSM.",
@@ -316,6 +327,9 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "backup_restore_unknown": _failure(
         "Nobody knows whether the full backup was restored: the HSM did not say, or the service may not ask any more.",
         "Look at the HSM's keys and roles before anything else.",
+    ),
+    "recovery_failed": _failure(
+        "Azure did not bring the deleted HSM back.", "Nothing is lost while it is kept. Send the request again."
     ),
     "approval_rejected": _failure("An approver rejected it.", "Nothing was made. Ask again when it can be approved."),
     "approval_expired": ErrorKind(

@@ -20,7 +20,7 @@ Sku = Literal[
     "Custom_C42",
 ]
 
-OperationKind = Literal["provision", "update", "adopt", "rewrap", "restore", "decommission"]
+OperationKind = Literal["provision", "update", "adopt", "rewrap", "restore", "decommission", "recover"]
 
 Origin = Literal["request", "event", "schedule"]
 """How an operation began: somebody asked over the API, a subscription appeared, or a schedule found it due."""

@@ -184,7 +184,10 @@ class EnvironmentRules(_Part):
     )
     approval: list[OperationKind] = Field(
         default_factory=list,
-        description=("The kinds of operations that need approval here: `provision`, `update`; the others always do."),
+        description=(
+            "The kinds of operations that need approval here: `provision`, `update`, `decommission`, `recover`; the "
+            "others always do, and in `production` so do the last two."
+        ),
     )
 
 
@@ -206,7 +209,10 @@ class ApprovalRules(_Part):
     )
     kinds: list[OperationKind] = Field(
         default_factory=list,
-        description="The kinds of operations that need approval: `provision`, `update`; the others always do.",
+        description=(
+            "The kinds of operations that need approval: `provision`, `update`, `decommission`, `recover`; the others "
+            "always do."
+        ),
     )
     expires_after_hours: int = Field(
         default=72, ge=1, le=720, description="After how many hours without a decision it is refused."

@@ -175,7 +175,11 @@ _DECIDED: Final[dict[OperationKind, frozenset[str]]] = {
     ),
     "rewrap": frozenset({"team", "environment", "subscriptionId", "securityDomain"}),
     "decommission": frozenset({"team", "environment", "subscriptionId"}),
+    "recover": frozenset({"team", "environment", "subscriptionId"}),
 }
+
+
+_IN_PRODUCTION: Final[dict[OperationKind, str]] = {"decommission": "Deleting", "recover": "Recovering"}
 
 
 def _refuse(field: str, code: str, message: str) -> list[FieldError]:
@@ -337,13 +341,13 @@ def find_approval_reasons(
         reasons.append("Restoring a security domain into another HSM always needs approval: it becomes a clone.")
     elif kind in policy.approval.kinds:
         reasons.append(f"The policy wants approval of every {kind}.")
-    if kind == "decommission" and environment == PRODUCTION:
-        reasons.append("Deleting an HSM of production always needs approval.")
+    if environment == PRODUCTION and kind in _IN_PRODUCTION:
+        reasons.append(f"{_IN_PRODUCTION[kind]} an HSM of production always needs approval.")
     if kind in ("provision", "decommission") and reason is not None:
         reasons.append(reason)
     if kind in rules.approval:
         reasons.append(f"The policy wants approval of every {kind} in the environment {environment}.")
-    if kind not in ("update", "rewrap", "decommission"):
+    if kind not in ("update", "rewrap", "decommission", "recover"):
         reasons += _find_reasons_of_cost(policy, sku)
     return reasons
 

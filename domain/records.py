@@ -10,7 +10,7 @@ from domain.adoption import FoundHsm
 from domain.backups import FullBackup, PinnedBackup, RestoredBackup
 from domain.caller import Principal
 from domain.changes import InPlaceChange
-from domain.decommissioning import Decommissioned, PlannedDeletion
+from domain.decommissioning import Decommissioned, PlannedDeletion, PlannedRecovery
 from domain.fields import OperationKind, Origin
 from domain.model import Model
 from domain.names import hsm_of_operation
@@ -113,8 +113,8 @@ class Plan(Model):
     `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over,
     `replaces` the security domain in whose place a re-wrap or a provision puts another one, `source` the one that a
     restore brings into the HSM, `backup` the full backup that it restores then, `deletion` what a decommission does to
-    the HSM. `confirmed_uploads` are the numbers of earlier uploads into it that were never answered: whoever approves
-    the plan says that one of them is what it has.
+    the HSM, `recovery` which deleted HSM is brought back. `confirmed_uploads` are the numbers of earlier uploads into
+    it that were never answered: whoever approves the plan says that one of them is what it has.
     """
 
     hsm: str
@@ -133,6 +133,7 @@ class Plan(Model):
     confirmed_uploads: list[int] = Field(default_factory=list)
     backup: PinnedBackup | None = None
     deletion: PlannedDeletion | None = None
+    recovery: PlannedRecovery | None = None
     monthly_cost_usd: float | None
     approval_reasons: list[str]
     approval_expires_at: AwareDatetime | None = None
@@ -256,14 +257,15 @@ class HsmRecord(Model):
     """An HSM that this service made or took over, and whose it is.
 
     `request` is what it was last asked to be, with the keys that `security_domain` is for; of an HSM that was taken
-    over (`adopted`) what that was then, and of a restored one what was asked for, both without any keys.
-    `created_by` is the operation that made it or took it over, `created_at` when it was about to make it, or when Azure
-    says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`), which tells it from
-    another of the same name; None until it was seen ready. Of one that was `made_for_restore` its custodians could
-    upload another HSM's security domain past this service. `restored_from` is written before one is uploaded; once it
-    was verified, `security_domain` is the receipt of the other HSM's. `restored_backup` is written before the HSM is
-    asked to restore a full backup, `decommissioned` before it is deleted. `earlier` are the operations that made the
-    HSMs which had the name before it, the oldest first: the records of those are kept.
+    over (`adopted`) what that was then, and of a restored one what was asked for, both without any keys. `created_by`
+    is the operation that made it or took it over, `created_at` when it was about to make it, or when Azure says that
+    somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`), which tells it from another
+    of the same name; None until it was seen ready. Of one that was `made_for_restore` its custodians could upload
+    another HSM's security domain past this service. `restored_from` is written before one is uploaded; once it was
+    verified, `security_domain` is the receipt of the other HSM's. `restored_backup` is written before the HSM is asked
+    to restore a full backup, `decommissioned` before it is deleted, and it is gone once it was recovered. `earlier`
+    are the operations that made the HSMs which had the name before it, the oldest first: the records of those are
+    kept.
     """
 
     hsm: str

@@ -36,6 +36,9 @@ STEP_TITLES: Final = {
     "purge_hsm": "Ask Azure to purge it",
     "await_purged": "Wait until Azure has purged it",
     "delete_resource_group": "Delete the resource group, if it is ours and empty",
+    "preflight_recover": "Check and pin what is recovered",
+    "recover_hsm": "Ask Azure to recover the HSM",
+    "await_recovered": "Wait until Azure has recovered it",
     "record_operation": "Record the operation",
 }
 
@@ -90,6 +93,14 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
         "purge_hsm",
         "await_purged",
         "delete_resource_group",
+        "record_operation",
+    ),
+    "recover": (
+        "preflight_recover",
+        "await_approval",
+        "create_resource_group",
+        "recover_hsm",
+        "await_recovered",
         "record_operation",
     ),
 }

@@ -9,7 +9,7 @@ from domain.published_events.examples import EXAMPLES
 from domain.published_events.model import EVENTS, EventData, PublishedEvent, type_of, wrap
 from triggers.openapi.schemas import write_schema
 
-_SOURCE: Final = "https://hsm-provisioner.contoso.com"
+_SOURCE: Final = "api://hsm-provisioner"
 _WORDS: Final = {"string": "text", "date-time": "time", "boolean": "true or false", "object": "object"}
 _TIME: Final = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
@@ -21,15 +21,17 @@ def write_events(generated: str) -> str:
 
 {generated}
 
-What becomes of HSMs, as events for whoever would otherwise ask for it again and again. This version sends none yet.
-Each is a CloudEvent 1.0:
+What becomes of HSMs, as events for whoever would otherwise ask for it again and again. A deployment that names an Event
+Grid topic (`HSM_PROVISIONER_EVENTS_TOPIC`, [operators.md](operators.md#events)) publishes them there, each at least
+once. Each is a CloudEvent 1.0:
 
 {_write_table(_list_members(write_schema(PublishedEvent)))}
 
 An event may come twice, with the same `source` and `id`, and it may come after a later one: go by `time`, and by what
-the API says. Members may be added to a version of a type: take no notice of those that you do not know. Error codes are
-those of [error-codes.md](error-codes.md). No event holds anything secret, and none proves anything: whoever acts on one
-asks the API first. Below are the members that the data of each type has besides those above.
+the API says. One that the topic did not take for seven days is not sent any more. Members may be added to a version of
+a type: take no notice of those that you do not know. Error codes are those of [error-codes.md](error-codes.md). No
+event holds anything secret, and none proves anything: whoever acts on one asks the API first. Below are the members
+that the data of each type has besides those above.
 
 {"\n".join(_write_event(event) for event in EVENTS)}"""
 

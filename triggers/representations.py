@@ -9,7 +9,7 @@ from domain.approvals import Verdict
 from domain.backups import PinnedBackup, RestoredBackup
 from domain.caller import Principal
 from domain.changes import InPlaceChange
-from domain.decommissioning import Decommissioned, PlannedDeletion
+from domain.decommissioning import Decommissioned, PlannedDeletion, PlannedRecovery
 from domain.errors import ErrorDetail, FieldError
 from domain.fields import OperationKind, Origin
 from domain.holds import Hold
@@ -122,6 +122,8 @@ class PlanView(Model):
     """The full backup that a restore brings back then. Absent where it brings back none, and for other operations."""
     deletion: PlannedDeletion | None = None
     """What a decommission does to the HSM, and whether anybody used it lately. Absent for other operations."""
+    recovery: PlannedRecovery | None = None
+    """Which deleted HSM is recovered. Absent for other operations."""
 
 
 class RestoreBlobView(Model):

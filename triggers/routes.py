@@ -348,6 +348,22 @@ ROUTES: Final = (
         codes=("hsm_not_found", "precondition_failed"),
     ),
     Route(
+        name="recover_hsm",
+        method="POST",
+        path="hsms/{name}/recover",
+        handler="triggers.hsms.recovering:recover_hsm",
+        summary="Bring a deleted HSM back as it was: 202 with the operation that does, 200 with the HSM that is there",
+        roles=REQUESTERS,
+        body="domain.recovering:RecoverRequest",
+        answers={200: f"{_MODELS}:HsmView", 202: f"{_MODELS}:OperationView"},
+        codes=(
+            *("hsm_not_found", "operation_in_progress", "precondition_failed", "hsm_exists"),
+            *("hsm_not_deleted", "hsm_being_purged", "hsm_purged"),
+            *("team_not_yours", "environment_unknown", "subscription_not_allowed"),
+            *("requested_by_missing", "requested_by_not_you"),
+        ),
+    ),
+    Route(
         name="get_operation",
         method="GET",
         path="operations/{id}",

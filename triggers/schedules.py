@@ -23,3 +23,11 @@ def start_fleet_cleanup(timer: func.TimerRequest, client: df.SyncDurableFunction
     from triggers.cleanup import start_cleanup
 
     start_cleanup(client)
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *", run_on_startup=False, use_monitor=True)
+def publish_kept_events(timer: func.TimerRequest) -> None:  # noqa: ARG001
+    """Publish the events that could not be published when they were made."""
+    from clients.outbox import publish_kept
+
+    publish_kept()

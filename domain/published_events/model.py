@@ -1,5 +1,6 @@
 """What each event says: ids, times, codes, and sentences of ours; nothing of any of it is secret."""
 
+import json
 import re
 from typing import Annotated, Final, Literal, Self
 
@@ -62,7 +63,10 @@ class Failure(_Part):
 
 
 class HsmProvisionFailed(EventData):
-    """A provision ended without an active HSM; the HSM may exist and be billed."""
+    """A provision failed or was canceled, before an HSM was active and its security domain verified.
+
+    The HSM may exist and be billed.
+    """
 
     error: Failure
     """Why."""
@@ -162,7 +166,7 @@ class PublishedEvent(Model):
     id: Annotated[str, Field(min_length=1)]
     """What tells it from every other event of its source: what comes twice has the same."""
     source: Annotated[str, Field(min_length=1)]
-    """The deployment that sent it."""
+    """The deployment that sent it: what its API is called in tokens."""
     type: Annotated[str, Field(pattern=rf"^{re.escape(TYPE_PREFIX)}[A-Za-z]+\.v[0-9]+$")]
     """What happened."""
     subject: str
@@ -178,6 +182,13 @@ class PublishedEvent(Model):
 def type_of(event: type[EventData]) -> str:
     """Give the type of an event by what it says, such as `HsmProvisioner.HsmProvisioned.v1`."""
     return f"{TYPE_PREFIX}{event.__name__}.v{VERSION}"
+
+
+def read_event(content: bytes) -> PublishedEvent:
+    """Read an event as it was written; raises ValueError where it is none of these."""
+    document = json.loads(content)
+    data = next((event for event in EVENTS if type_of(event) == document["type"]), EventData)
+    return PublishedEvent.model_validate({**document, "data": data.model_validate(document["data"])})
 
 
 def wrap(data: EventData, *, event_id: str, source: str, time: AwareDatetime) -> PublishedEvent:

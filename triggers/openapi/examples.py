@@ -62,6 +62,7 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
         "securityDomain": HSM_REQUEST["securityDomain"],
         "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
     },
+    "recover_hsm": {"requestedBy": _PERSON},
     "ask_share_check": {"thumbprint": _THUMBPRINT},
     "answer_share_check": {
         "challengeId": "01M865B00Y7ESBKJG8B3PHY3ZA",
@@ -480,6 +481,7 @@ ANSWERS_OF_CALLS: Final[dict[tuple[str, int], dict[str, Any]]] = {
         "securityDomain": _RECEIPT,
         "hold": {"by": _PORTAL, "at": "2026-11-24T07:30:00.000Z", **REQUESTS["put_hold"]},
     },
+    ("recover_hsm", 202): _accepted("recover", requestedBy=_PERSON),
     ("approve_operation", 200): {**_WAITING, "approval": {**_APPROVAL, "decision": "approved", **_DECIDED}},
     ("reject_operation", 200): {**_WAITING, "approval": {**_APPROVAL, "decision": "rejected", **_DECIDED}},
     ("cancel_operation", 202): {**_WAITING, "cancel": {"by": _PORTAL, "at": "2026-11-24T07:02:11.000Z"}},

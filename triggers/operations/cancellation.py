@@ -89,6 +89,12 @@ def _too_late(kind: OperationKind) -> ServiceError:
             "Azure was asked to delete the HSM, or to purge it.",
             advice="Wait for the end. Until it is purged it can be recovered.",
         )
+    if kind == "recover":
+        return service_error(
+            "cancel_too_late",
+            "Azure was asked to recover the HSM.",
+            advice="Wait for the end. It is there then as it was, and can be deleted again.",
+        )
     return service_error(
         "cancel_too_late",
         "The change was asked for already." if kind == "update" else "The HSM is being taken over already.",

@@ -105,6 +105,7 @@ def _view_plan(plan: Plan) -> PlanView:
         source=plan.source,
         backup=plan.backup,
         deletion=plan.deletion,
+        recovery=plan.recovery,
         wrapping_keys=[
             PlannedKey(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
             for key in plan.wrapping_keys
