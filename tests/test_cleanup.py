@@ -24,10 +24,11 @@ from activities.list_hsm_page import AskedPage
 from clients import archive, cleanup
 from clients.blobs import list_blobs, put_blob
 from clients.credential import OwnIdentity, own_identity
-from domain.cleanup import CLEANUP_INSTANCE, PLAIN, Warned
+from domain.cleanup import PLAIN, Warned
 from domain.cleanup_reports import JudgedHsm
 from domain.decommissioning import Decommissioned
 from domain.holds import Hold
+from domain.names import CLEANUP_INSTANCE
 from domain.records import Claim
 from domain.settings import deployment_policy, settings
 from domain.verification_runs import VERIFICATION_INSTANCE
