@@ -8,7 +8,7 @@ import azure.durable_functions as df
 from activities.begin_cleanup import Nothing
 from clients.cleanup import require_run, write_run
 from clients.instances import engine_unavailable
-from domain.cleanup import CLEANUP_INSTANCE
+from domain.names import CLEANUP_INSTANCE
 from domain.outcomes import Outcome, done
 from domain.settings import settings
 

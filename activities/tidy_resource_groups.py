@@ -8,11 +8,14 @@ from activities.context import now
 from activities.list_hsm_page import PAGE, AskedPage
 from clients import archive, summaries
 from clients.archive import RECORDS
+from clients.audit_log import append
 from clients.blob_lists import ListedBlob, list_page
 from clients.cleanup import is_enforced, require_run, write_run
 from clients.deletion import delete_resource_group, resource_group_is_empty
 from clients.resource_manager import resource_group_exists
+from domain.audit import AuditEvent
 from domain.errors import ServiceError
+from domain.names import hsm_of_operation
 from domain.outcomes import Outcome, done
 
 _PREFIX: Final = "resource-groups/"
@@ -69,6 +72,23 @@ def _tidy(group: _Group, needed: frozenset[_Group]) -> None:
     run = require_run()
     if str(group) not in run.resource_groups:
         write_run(run.model_copy(update={"resource_groups": [*run.resource_groups, str(group)]}))
-    if is_enforced():
+    maker = archive.find_maker_of_group(*group)
+    if maker is not None and is_enforced():
+        _record(maker, group, "asked_deleted")
         archive.forget_resource_group(*group)
         delete_resource_group(*group)
+        _record(maker, group, "deleted")
+
+
+def _record(operation_id: str, group: _Group, outcome: str) -> None:
+    """Record it in the chain of the operation that made the group; what cannot be recorded is not done."""
+    append(
+        AuditEvent(
+            operation_id=operation_id,
+            at=now(),
+            kind="group_deletion",
+            hsm=hsm_of_operation(operation_id),
+            outcome=outcome,
+            detail={"subscriptionId": group.subscription_id, "resourceGroup": group.name},
+        )
+    )

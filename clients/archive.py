@@ -221,7 +221,13 @@ def write_verification_run(run: VerificationRun) -> None:
 
 def made_resource_group(subscription_id: str, resource_group: str) -> bool:
     """Say whether this service made a resource group."""
-    return find_blob(RECORDS, _resource_group(subscription_id, resource_group)) is not None
+    return find_maker_of_group(subscription_id, resource_group) is not None
+
+
+def find_maker_of_group(subscription_id: str, resource_group: str) -> str | None:
+    """Give the id of the operation that made a resource group; None for one that this service did not make."""
+    blob = find_blob(RECORDS, _resource_group(subscription_id, resource_group))
+    return blob.content.decode() if blob else None
 
 
 def note_resource_group(subscription_id: str, resource_group: str, operation_id: str) -> None:

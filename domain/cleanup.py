@@ -14,8 +14,6 @@ from domain.model import Model
 from domain.policy import EVERYTHING, CleanupRules, EnvironmentRules, Policy
 from domain.records import HsmRecord
 
-CLEANUP_INSTANCE: Final = "fleet-cleanup"
-"""The one orchestration instance that cleans up."""
 NOTICE: Final = timedelta(days=1)
 """How long before it is deleted somebody must have been warned at least, where the policy wants a warning."""
 TRY_AGAIN_AFTER: Final = timedelta(days=7)

@@ -126,6 +126,10 @@ def hsm_of_operation(operation_id: str) -> str | None:
     return matched[1] if matched and HSM_NAME.fullmatch(matched[1]) else None
 
 
+CLEANUP_INSTANCE: Final = "fleet-cleanup"
+"""The one orchestration instance that cleans up."""
+
+
 def instance_id(name: str) -> str:
     """Give the orchestration instance that changes this HSM; there is one for each HSM, so one change at a time."""
     return f"hsm-{name}"

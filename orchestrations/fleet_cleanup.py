@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from durabletask.task import OrchestrationContext, Task, TaskFailedError
 
-from domain.cleanup import CLEANUP_INSTANCE
+from domain.names import CLEANUP_INSTANCE
 from orchestrations.asking import ask
 from orchestrations.registration import blueprint
 from orchestrations.story import UNEXPECTED, unexpected_failure

@@ -24,10 +24,11 @@ from activities.list_hsm_page import AskedPage
 from clients import archive, cleanup
 from clients.blobs import list_blobs, put_blob
 from clients.credential import OwnIdentity, own_identity
-from domain.cleanup import CLEANUP_INSTANCE, PLAIN, Warned
+from domain.cleanup import PLAIN, Warned
 from domain.cleanup_reports import JudgedHsm
 from domain.decommissioning import Decommissioned
 from domain.holds import Hold
+from domain.names import CLEANUP_INSTANCE
 from domain.records import Claim
 from domain.settings import deployment_policy, settings
 from domain.verification_runs import VERIFICATION_INSTANCE
@@ -39,7 +40,7 @@ from tests.custodians import Custodian, request_for
 from tests.hosts import deployed
 from tests.in_process import signed_in_as_the_app
 from tests.people import Person, await_step
-from tests.planting import make_claim, make_record, plant, plant_blob, principal
+from tests.planting import ULID, make_claim, make_record, plant, plant_blob, principal
 from tests.test_kill import await_worker
 
 FUNCTION: Final = "start_fleet_cleanup"
@@ -413,7 +414,7 @@ def test_an_empty_group_of_ours_goes_and_any_other_stays(fleet: Stack, monkeypat
         for group in ("rg-empty", "rg-not-ours"):
             resource_manager.create_resource_group(subscription, group, "norwayeast", {})
         for group in ("rg-empty", "rg-gone", GROUP):
-            archive.note_resource_group(subscription, group, "o")
+            archive.note_resource_group(subscription, group, f"maker-{ULID}")
         run = cleanup.begin_run()
         assert tidying.tidy_resource_groups(AskedPage()).result == {"marker": ""}
         ours = f"/subscriptions/{subscription}/resourceGroups/rg-empty"
@@ -428,5 +429,13 @@ def test_an_empty_group_of_ours_goes_and_any_other_stays(fleet: Stack, monkeypat
             assert resource_manager.resource_group_exists(subscription, group)
         noted = [archive.made_resource_group(subscription, group) for group in ("rg-empty", "rg-gone", GROUP)]
         assert noted == [False, False, True]
+        told = (
+            Person(fleet, 911, ["Hsm.Audit"], groups=[]).send("GET", "audit", params={"hsm": "maker"}).json()["value"]
+        )
+        assert [(record["kind"], record["outcome"]) for record in told] == [
+            ("group_deletion", "asked_deleted"),
+            ("group_deletion", "deleted"),
+        ]
+        assert told[0]["detail"] == {"subscriptionId": subscription, "resourceGroup": "rg-empty"}
         cleanup.write_run(again.model_copy(update={"finished": True}))
     deployment_policy.cache_clear()

@@ -6,8 +6,8 @@ import azure.durable_functions as df
 
 from clients.cleanup import find_last_report
 from clients.instances import engine_unavailable, is_running, read_progress, start_only
-from domain.cleanup import CLEANUP_INSTANCE
 from domain.cleanup_reports import CleanupProgress, CleanupReports
+from domain.names import CLEANUP_INSTANCE
 from triggers.door.calls import Answer, Call
 
 _log = logging.getLogger("hsm_provisioner.cleanup")
