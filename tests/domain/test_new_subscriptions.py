@@ -1,17 +1,30 @@
 """What the policy says of new subscriptions: which opted in, what they get, and each mistake by its place."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from domain.fields import Origin
 from domain.names import normalise_hsm_name
 from domain.new_subscriptions import has_tag, hsm_name_for, is_below, request_for
+from domain.onboarding import Decision
 from domain.policy import NewSubscriptions, OptIn, Policy, PolicyInvalid, parse_policy
 from domain.policy_rules import find_approval_reasons
-from tests.domain.policy_documents import ADMINISTRATOR, OTHER_SUBSCRIPTION, SUBSCRIPTION, Document, document, text_of
+from domain.subscription_events.model import SubscriptionEvent
+from domain.subscription_events.normalise import normalise_event
+from tests.domain.policy_documents import (
+    ADMINISTRATOR,
+    OTHER_SUBSCRIPTION,
+    SUBSCRIPTION,
+    Document,
+    caller,
+    document,
+    text_of,
+)
+from tests.domain.policy_members import GUIDE
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TAG = {"name": "hsm", "value": "wanted"}
@@ -169,3 +182,18 @@ def test_what_nobody_asked_for_is_approved_unless_the_policy_says_otherwise() ->
     assert reasons(read(new_subscriptions(approval=False)), "event") == []
     # The section was taken out meanwhile.
     assert reasons(parse_policy(text_of(document())), "event") == [reason]
+
+
+def test_the_guide_shows_what_is_taken() -> None:
+    guide = GUIDE.with_name("subscription-events.md").read_text()
+    section, event, _ = (
+        json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    )
+    callers = [caller(teams=["payments"])]
+    assert section_of(read(section, callers=callers)).team == "payments"
+    (result,) = normalise_event(event)
+    assert isinstance(result, SubscriptionEvent)
+    assert result.kind == "subscription_created"
+    # `wanted` is a word of the code's own, between two steps.
+    decisions = set(get_args(Decision)) - {"wanted", "not_configured"}
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", guide, re.MULTILINE)) == decisions
