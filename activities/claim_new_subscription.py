@@ -1,7 +1,7 @@
 """Claim the name of a new subscription's HSM, so that it is provisioned once however many events there are."""
 
 from activities.context import now
-from activities.opting_in import look_at, new_subscriptions
+from activities.opting_in import begun_by_event, look_at, new_subscriptions
 from clients import archive
 from clients.claims import Due, claim_what_is_due
 from clients.hsm_limit import require_place
@@ -29,7 +29,7 @@ def claim_new_subscription(subscription: NewSubscription) -> Outcome:
 def _find_own(hsm: str) -> Claim | None:
     """Find what an event claimed before; the request of another day may have another expiry."""
     held = archive.find_claim(hsm)
-    return held.claim if held is not None and held.claim.running and held.claim.origin == "event" else None
+    return held.claim if held is not None and begun_by_event(held.claim) else None
 
 
 def _claim(hsm: str, subscription_id: str, new: NewSubscriptions) -> Claim:

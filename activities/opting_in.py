@@ -7,6 +7,7 @@ from clients.subscriptions import ENABLED, find_management_groups, find_subscrip
 from domain.new_subscriptions import has_tag, hsm_name_for, is_below
 from domain.onboarding import Conclusion
 from domain.policy import NewSubscriptions, OptIn
+from domain.records import Claim
 from domain.settings import deployment_policy, settings
 
 _NOT_CONFIGURED: Final = "The policy says nothing of new subscriptions."
@@ -39,13 +40,17 @@ def look_at(subscription_id: str) -> Look:
     return _ask_azure(subscription_id, new.opt_in, hsm)
 
 
+def begun_by_event(claim: Claim) -> bool:
+    """Say whether an operation runs that an event began, or that it has claimed and nobody has started yet."""
+    return claim.running and claim.origin == "event"
+
+
 def _was_begun(hsm: str) -> bool:
     """Say whether anything was begun under a name: an HSM that is gone for good, and one that was rejected, too."""
     held = archive.find_claim(hsm)
-    if held is not None and held.claim.running and held.claim.origin == "event":
-        # By an event like this one; it may not have been started yet.
-        return held.claim.kind != "provision"
-    return held is not None or archive.find_hsm_record(hsm) is not None
+    if held is not None:
+        return not begun_by_event(held.claim)
+    return archive.find_hsm_record(hsm) is not None
 
 
 def _ask_azure(subscription_id: str, opt_in: OptIn, hsm: str) -> Look:

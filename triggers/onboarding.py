@@ -30,7 +30,8 @@ def take_event(event: WholeEvent, client: df.SyncDurableFunctionsClient) -> None
 
     Raises ServiceError where Azure or the engine does not answer.
     """
-    results = normalise_event(event.read())
+    # A message of no records at all is none of anything.
+    results = normalise_event(event.read()) or [RefusedEvent(reason="unknown_shape")]
     note_event(EventRecord(received_at=datetime.now(UTC), results=results), event.content)
     for reason in dict.fromkeys(result.reason for result in results if isinstance(result, RefusedEvent)):
         _log.info("an event says of no subscription to look at it: %s", reason)
