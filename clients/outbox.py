@@ -56,28 +56,31 @@ def _publish_beside(path: str) -> None:
 
 
 def publish_kept() -> None:
-    """Publish what is kept; a topic that takes nothing is asked once, and the rest stays for the next time."""
-    if settings().events_topic is None:
-        return
+    """Publish what is kept, and forget what is no news any more.
+
+    A topic that takes nothing is asked once; the rest stays for the next time.
+    """
+    takes = True
     until = time.monotonic() + _LONGEST_RUN_SECONDS
     for path in list(iterate_blobs(RECORDS, _OUTBOX)):
         if time.monotonic() >= until:
             return
         try:
-            _publish(path)
+            _publish(path, takes=takes)
         except ServiceError as error:
             _log_failure(path, error)
-            if error.detail.code != _REFUSED:
-                return
+            takes = takes and error.detail.code == _REFUSED
 
 
-def _publish(path: str) -> None:
-    """Publish a kept event, and forget it then; one that is no news any more is forgotten only."""
+def _publish(path: str, *, takes: bool = True) -> None:
+    """Publish a kept event where the topic takes any, and forget it then; what is no news is forgotten only."""
     blob, topic = find_blob(RECORDS, path), settings().events_topic
-    if blob is None or topic is None:
+    if blob is None:
         return
     event = _read(path, blob.content)
     if event is not None:
+        if topic is None or not takes:
+            return
         publish(topic, event)
     # Killed before, it is published again, with the same id.
     delete_blob(RECORDS, path)

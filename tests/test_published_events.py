@@ -250,13 +250,21 @@ def test_what_is_found_of_an_hsm_is_told_once(
 
 def test_what_is_no_news_any_more_or_cannot_be_read_is_not_kept_for_ever(telling: Stack, receiver: Receiver) -> None:
     expiring = HsmExpiring.model_validate(EXAMPLES["HsmExpiring"])
-    old = wrap(expiring, event_id="old", source=API_AUDIENCE, time=datetime.now(UTC) - outbox.KEPT_FOR)
-    plant_blob(telling, "outbox/old", old, {})
+    old = wrap(expiring, event_id="b-old", source=API_AUDIENCE, time=datetime.now(UTC) - outbox.KEPT_FOR)
+    # Also behind one that the topic does not take.
+    news = old.model_copy(update={"id": "a-news", "time": datetime.now(UTC)})
+    plant_blob(telling, "outbox/a-news", news, {})
+    down = NewFault(service="event_grid", method="POST", path="/api/events", count=100, effect=Answer(status=503))
+    identifier = telling.control.inject_fault(down)
+    plant_blob(telling, "outbox/b-old", old, {})
     for number, content in enumerate((b"{}", b"", b"[]", old.to_json().replace("HsmExpiring", "Other").encode())):
         plant_blob(telling, f"outbox/unreadable-{number}", content, {})
     telling.host.fire(SCHEDULE)
+    wait_until(lambda: kept(telling) == ["outbox/a-news"])
+    telling.control.remove_fault(identifier)
+    telling.host.fire(SCHEDULE)
     await_empty(telling)
-    assert not told(receiver, expiring.operation_id, "HsmExpiring")
+    assert await_told(receiver, expiring.operation_id, "HsmExpiring")["id"] == "a-news"
 
 
 @pytest.mark.parametrize(
