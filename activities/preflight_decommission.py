@@ -1,13 +1,13 @@
 """Check that an HSM may be deleted, and pin what is deleted, with what its approver should know."""
 
 from activities.context import claim_of, find_own_hsm, now, record_missing
-from activities.decommissioning import find_live_hsm, find_our_deleted_hsm, not_deleted
+from activities.decommissioning import find_live_hsm, find_our_deleted_hsm, may_hold_keys
 from activities.pinning import check_policy, pin, tell
 from clients import archive
 from clients.deletion import purge_protected, require_unlocked
 from clients.metrics import find_usage
 from clients.ownership import require_destruction_and_export_allowed
-from domain.decommissioning import PlannedDeletion
+from domain.decommissioning import Decommissioned, PlannedDeletion
 from domain.hsm import Hsm
 from domain.names import hsm_uri
 from domain.outcomes import Outcome, Work, done
@@ -41,8 +41,9 @@ def _pin(claim: Claim) -> Plan:
 
 def _plan_deletion(claim: Claim, record: HsmRecord) -> PlannedDeletion:
     hsm = find_live_hsm(record)
-    if hsm is None and record.decommissioned is not None:
-        return _plan_purge(claim, record)
+    ended = record.decommissioned
+    if ended is not None and (hsm is None or hsm.provisioning_state == "Deleting"):
+        return _plan_purge(claim, record, ended)
     return _plan_both(claim, record, find_own_hsm(claim.hsm, claim.team))
 
 
@@ -53,20 +54,20 @@ def _plan_both(claim: Claim, record: HsmRecord, hsm: Hsm) -> PlannedDeletion:
     return PlannedDeletion(
         deletes=True,
         purges=claim.purges,
-        was_active=hsm.active or record.may_hold_keys,
+        was_active=may_hold_keys(record, hsm),
         usage=find_usage(hsm.resource_id, now()),
     )
 
 
-def _plan_purge(claim: Claim, record: HsmRecord) -> PlannedDeletion:
-    deleted = find_our_deleted_hsm(record)
-    if deleted is None and record.decommissioned is not None and record.decommissioned.deleted_at is None:
-        # It was asked for and never seen: an operation that ended too early. Deleting finds what became of it.
-        return PlannedDeletion(deletes=True, purges=claim.purges, was_active=record.may_hold_keys)
-    if deleted is None:
-        raise not_deleted()
-    if claim.purges and deleted.purge_protected:
-        raise purge_protected(deleted.kept_until)
-    return PlannedDeletion(
-        deletes=False, purges=claim.purges, was_active=record.may_hold_keys, kept_until=deleted.kept_until
+def _plan_purge(claim: Claim, record: HsmRecord, ended: Decommissioned) -> PlannedDeletion:
+    planned = PlannedDeletion(
+        deletes=False, purges=claim.purges, was_active=record.may_hold_keys, kept_until=ended.kept_until
     )
+    if ended.deleted_at is None:
+        # It was asked for and never seen: an operation that ended too early. The next steps find what became of it.
+        return planned.model_copy(update={"deletes": True})
+    deleted = find_our_deleted_hsm(record)
+    if deleted is not None and claim.purges and deleted.purge_protected:
+        raise purge_protected(deleted.kept_until)
+    # One that is not there any more was purged, by Azure or by somebody else: that is found and recorded next.
+    return planned

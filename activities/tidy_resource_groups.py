@@ -1,17 +1,17 @@
 """Delete the empty resource groups that this service made and nobody needs any more."""
 
 import logging
-from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from activities.context import now
 from activities.list_hsm_page import PAGE, AskedPage
-from clients import archive, summaries
+from clients import archive
 from clients.archive import RECORDS
 from clients.audit_log import append
 from clients.blob_lists import ListedBlob, list_page
 from clients.cleanup import is_enforced, require_run, write_run
 from clients.deletion import delete_resource_group, resource_group_is_empty
+from clients.needed_groups import YOUNG, Group, find_needed_groups
 from clients.resource_manager import resource_group_exists
 from domain.audit import AuditEvent
 from domain.errors import ServiceError
@@ -19,25 +19,14 @@ from domain.names import hsm_of_operation
 from domain.outcomes import Outcome, done
 
 _PREFIX: Final = "resource-groups/"
-_YOUNG: Final = timedelta(days=1)
 _log = logging.getLogger("hsm_provisioner.cleanup")
-
-
-class _Group(NamedTuple):
-    """A resource group by its subscription and its name, both in lower case."""
-
-    subscription_id: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.name}"
 
 
 def tidy_resource_groups(asked: AskedPage) -> Outcome:
     """Look at a page of those that we made; where nothing is enforced they are only named in the report."""
     page = list_page(RECORDS, _PREFIX, asked.marker, PAGE)
-    groups = [_read(blob) for blob in page.blobs if now() - blob.modified_at >= _YOUNG]
-    needed = _find_needed() if groups else frozenset()
+    groups = [_read(blob) for blob in page.blobs if now() - blob.modified_at >= YOUNG]
+    needed = find_needed_groups() if groups else frozenset()
     for group in groups:
         try:
             _tidy(group, needed)
@@ -46,21 +35,12 @@ def tidy_resource_groups(asked: AskedPage) -> Outcome:
     return done(marker=page.marker)
 
 
-def _read(blob: ListedBlob) -> _Group:
+def _read(blob: ListedBlob) -> Group:
     subscription_id, _, name = blob.path.removeprefix(_PREFIX).partition("/")
-    return _Group(subscription_id, name)
+    return Group(subscription_id, name)
 
 
-def _find_needed() -> frozenset[_Group]:
-    """Find the groups of what is being made or changed; what is there is seen by a group's not being empty."""
-    running = [claim.resource_id for claim in summaries.list_claims() if claim.running]
-    records = summaries.list_hsm_records().values()
-    new = [record.resource_id for record in records if now() - record.created_at < _YOUNG]
-    parts = [resource_id.lower().split("/") for resource_id in (*running, *new)]
-    return frozenset(_Group(part[2], part[4]) for part in parts)
-
-
-def _tidy(group: _Group, needed: frozenset[_Group]) -> None:
+def _tidy(group: Group, needed: frozenset[Group]) -> None:
     if group in needed:
         return
     if not resource_group_exists(*group):
@@ -80,7 +60,7 @@ def _tidy(group: _Group, needed: frozenset[_Group]) -> None:
         _record(maker, group, "deleted")
 
 
-def _record(operation_id: str, group: _Group, outcome: str) -> None:
+def _record(operation_id: str, group: Group, outcome: str) -> None:
     """Record it in the chain of the operation that made the group; what cannot be recorded is not done."""
     append(
         AuditEvent(

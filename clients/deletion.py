@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clients.arm import key_vault_of, list_all, resources_of
 from clients.azure_errors import our_errors
+from clients.credential import NO_RETRIES
 from domain.errors import ServiceError, service_error
 from domain.hsm import Hsm
 from domain.records import HsmRecord
@@ -36,7 +37,9 @@ def delete_hsm(hsm: Hsm) -> None:
     _, _, subscription_id, _, resource_group, *_ = hsm.resource_id.split("/")
     with our_errors("delete the HSM"):
         try:
-            key_vault_of(subscription_id).managed_hsms.begin_delete(resource_group, hsm.name, polling=False)
+            # Sent again by itself it would delete what was recovered meanwhile.
+            managed_hsms = key_vault_of(subscription_id).managed_hsms
+            managed_hsms.begin_delete(resource_group, hsm.name, polling=False, **NO_RETRIES)
         except ResourceNotFoundError:
             return
 
@@ -65,7 +68,7 @@ def purge_hsm(record: HsmRecord) -> None:
     with our_errors("purge the deleted HSM"):
         try:
             key_vault_of(record.subscription_id).managed_hsms.begin_purge_deleted(
-                record.hsm, record.request.location, polling=False
+                record.hsm, record.request.location, polling=False, **NO_RETRIES
             )
         except ResourceNotFoundError:
             return
@@ -115,7 +118,7 @@ def delete_resource_group(subscription_id: str, resource_group: str) -> None:
 
     with our_errors("delete the resource group"):
         try:
-            resources_of(subscription_id).resource_groups.begin_delete(resource_group, polling=False)
+            resources_of(subscription_id).resource_groups.begin_delete(resource_group, polling=False, **NO_RETRIES)
         except ResourceNotFoundError:
             return
 

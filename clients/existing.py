@@ -72,7 +72,9 @@ def _describe_end(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, cost:
         resume = _NOT_DELETED if claim.kind == "decommission" else _IN_USE
         return Existing(hsm=existing, monthly_cost_usd=cost, resume=resume)
     state = state_without_hsm(record.decommissioned if record else None)
-    if record is None or state == "Purged":
+    if record is None:
+        return Existing(hsm=_unknown_hsm(claim), resume=_UNKNOWN)
+    if state == "Purged":
         return Existing(resume=_PURGED)
     cost = monthly_cost(deployment_policy(), record.request.sku)
     return Existing(

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from clients.arm import ask
-from clients.azure_errors import our_errors
+from clients.azure_errors import our_errors, unreadable
 from domain.decommissioning import EVIDENCE, UsageEvidence
 from domain.errors import ServiceError
 
@@ -19,6 +19,9 @@ def find_usage(resource_id: str, until: datetime) -> UsageEvidence:
     try:
         days = _count_by_day(resource_id, since, until)
     except ServiceError:
+        days = []
+    if not days:
+        # No point at all says nothing, not that there was no request.
         return UsageEvidence(since=since, until=until)
     used = [day for day, count in days if count > 0]
     total = sum(count for _, count in days)
@@ -36,8 +39,12 @@ def _count_by_day(resource_id: str, since: datetime, until: datetime) -> list[tu
     path = f"{resource_id}/providers/Microsoft.Insights/metrics"
     with our_errors("read how much the HSM was used"):
         status, document = ask(subscription_id, path, "2018-01-01", parameters)
-        found = document["value"] if status == 200 else []
-        return [_read(point) for metric in found for series in metric["timeseries"] for point in series["data"]]
+    try:
+        told = [metric for metric in document["value"] if metric.get("errorCode", "Success") == "Success"]
+        points = [point for metric in told for series in metric["timeseries"] for point in series["data"]]
+        return [_read(point) for point in points] if status == 200 else []
+    except (KeyError, TypeError, ValueError):
+        raise unreadable("read how much the HSM was used") from None
 
 
 def _read(point: dict[str, Any]) -> tuple[datetime, int]:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from clients.deletion import DeletedHsm, find_deleted_hsm
-from domain.decommissioning import is_being_purged
+from domain.decommissioning import is_being_purged, is_same_moment
 from domain.errors import ServiceError, service_error
 from domain.records import HsmRecord
 
@@ -24,7 +24,7 @@ def require_recoverable(record: HsmRecord) -> DeletedHsm:
         raise hsm_being_purged()
     if deleted is None:
         raise _purged()
-    if deleted.deleted_at != ended.deleted_at:
+    if ended.deleted_at is None or not is_same_moment(deleted.deleted_at, ended.deleted_at):
         raise _not_deleted_by_us()
     return deleted
 

@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from pydantic import AwareDatetime
 
+from domain.decommissioning import is_same_moment
 from domain.hsm import APPEARS_WITHIN, Hsm
 from domain.model import Model
 from domain.policy import EVERYTHING, CleanupRules, EnvironmentRules, Policy
@@ -184,7 +185,12 @@ def _find_doubt(facts: Facts, rules: Rules) -> Obstacle | None:
     if facts.live is not None:
         return _find_doubt_of_live(facts, facts.live)
     ended, deleted = facts.record.decommissioned, facts.deleted
-    if deleted is None or ended is None or ended.deleted_at != deleted.deleted_at:
+    if (
+        deleted is None
+        or ended is None
+        or ended.deleted_at is None
+        or not is_same_moment(ended.deleted_at, deleted.deleted_at)
+    ):
         return "deletion_not_ours"
     if deleted.purge_protected:
         return "purge_protected"

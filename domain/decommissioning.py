@@ -11,6 +11,7 @@ EVIDENCE: Final = timedelta(days=30)
 """How far back an approver is shown whether anybody used the HSM."""
 PURGES_USED: Final = "The HSM was active. What it encrypted is lost with it, unless it is restored elsewhere first."
 """Why a purge needs approval, whatever the policy says."""
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
 _FIRST_PATIENCE: Final = timedelta(minutes=1)
 _LONGEST_PATIENCE: Final = timedelta(minutes=15)
 
@@ -74,6 +75,8 @@ class Decommissioned(Model):
     """How often Azure was asked to purge it: an answer of Azure to that may never lead to anything."""
     recovery_asked_at: AwareDatetime | None = None
     """When Azure was last asked to bring it back. Absent before; once it is back, all of this is gone."""
+    missing_since: AwareDatetime | None = None
+    """Since when it is neither there nor among the deleted ones, as far as Azure shows. Absent while it is seen."""
     purged_at: AwareDatetime | None = None
     """When it was found to be purged: nothing is billed from then on. Absent before."""
 
@@ -89,6 +92,16 @@ def is_being_purged(ended: Decommissioned, now: datetime) -> bool:
     """Say whether Azure was asked for a purge so lately that it may be under way."""
     asked_at = ended.purge_asked_at
     return asked_at is not None and now - asked_at < patience(ended.purge_requests)
+
+
+def was_deleted_then(ended: Decommissioned, deleted_at: datetime, longest: timedelta) -> bool:
+    """Say whether a deletion at that time is the one that was asked for, and not a later one by somebody else."""
+    return ended.asked_at - _CLOCKS_DIFFER <= deleted_at <= ended.asked_at + longest
+
+
+def is_same_moment(one: datetime, other: datetime) -> bool:
+    """Say whether two times are the same to the second: Azure does not always tell more."""
+    return abs(one - other) < timedelta(seconds=1)
 
 
 def patience(purge_requests: int) -> timedelta:

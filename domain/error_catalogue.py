@@ -195,6 +195,10 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         "The HSM has purge protection: nobody can purge it.", "Leave purge out: Azure purges it by itself one day."
     ),
     "purge_not_allowed": _policy("HSMs of this environment may not be purged by request."),
+    "hsm_lives_again": _failure(
+        "An HSM that was to be purged is there again: it was not touched.",
+        "Find out who needs it. If nobody does, send the request again.",
+    ),
     "hsm_not_deleted": _conflict(
         "Our record does not show that this HSM was deleted.",
         "Somebody else may have deleted it: its owner can recover it in Azure, or purge it.",

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import requests
 from azure.mgmt.keyvault import KeyVaultManagementClient, models
 
 from clients import archive
+from domain.decommissioning import Decommissioned
 from domain.steps import STEPS
 from local.azure.control.models import NewFault, NewHold
 from local.azure.core.faults import Answer
@@ -23,6 +25,7 @@ from tests.test_update import provision, shown, somebody
 
 __all__ = ["somebody"]
 
+ULID: Final = "01M865B00Y7ESBKJG8B3PHY3ZA"
 PERSON: Final = "00000000-0000-4000-8000-0000000a0041"
 
 
@@ -291,10 +294,93 @@ def test_what_is_recovered_by_hand_is_there_again_and_can_be_deleted_again(
     provision(stack, portal, hsm_name, request_for(stack, custodians))
     assert portal.follow(delete(portal, hsm_name).json()["id"])["status"] == "Succeeded"
     first = shown(portal, hsm_name)["decommissioned"]
-    properties = models.ManagedHsmProperties(create_mode="recover", tenant_id=stack.azure.endpoints.tenant_id)
-    sku = models.ManagedHsmSku(family="B", name="Standard_B1")
-    recovered = models.ManagedHsm(location="norwayeast", sku=sku, properties=properties)
-    somebody.managed_hsms.begin_create_or_update("rg-hsm", hsm_name, recovered).result()
+    recover_by_hand(stack, somebody, hsm_name)
     assert shown(portal, hsm_name)["state"] == "Active"
     assert portal.follow(delete(portal, hsm_name).json()["id"])["status"] == "Succeeded"
     assert shown(portal, hsm_name)["decommissioned"]["operationId"] != first["operationId"]
+
+
+def recover_by_hand(stack: Stack, somebody: KeyVaultManagementClient, name: str) -> None:
+    properties = models.ManagedHsmProperties(create_mode="recover", tenant_id=stack.azure.endpoints.tenant_id)
+    sku = models.ManagedHsmSku(family="B", name="Standard_B1")
+    recovered = models.ManagedHsm(location="norwayeast", sku=sku, properties=properties)
+    somebody.managed_hsms.begin_create_or_update("rg-hsm", name, recovered).result()
+
+
+def test_what_is_recovered_by_hand_before_its_purge_is_approved_is_not_called_purged(
+    stack: Stack,
+    portal: Portal,
+    approver: Person,
+    somebody: KeyVaultManagementClient,
+    hsm_name: str,
+    custodians: list[Custodian],
+) -> None:
+    provision(stack, portal, hsm_name, ephemeral(stack, custodians))
+    assert portal.follow(delete(portal, hsm_name).json()["id"])["status"] == "Succeeded"
+    operation_id = delete(portal, hsm_name, purge="true", requestedBy=PERSON).json()["id"]
+    await_step(portal, operation_id, "await_approval")
+    recover_by_hand(stack, somebody, hsm_name)
+    operation = approve(portal, approver, operation_id)
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "hsm_lives_again")
+    hsm = shown(portal, hsm_name)
+    assert (hsm["state"], hsm["monthlyCostUsd"]) == ("Active", 2500.0)
+
+
+def test_while_azure_shows_the_hsm_nowhere_it_is_waited_for(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    provision(stack, portal, hsm_name, request_for(stack, custodians))
+    hold = stack.control.hold(
+        NewHold(service="resource_manager", method="DELETE", path=f"/managedHSMs/{hsm_name}", phase="after")
+    )
+    operation_id = delete(portal, hsm_name).json()["id"]
+    assert stack.control.await_hold(hold, 30)
+    hidden = [
+        stack.control.inject_fault(
+            NewFault(service="resource_manager", method="GET", path=path, count=1000, effect=Answer(status=404))
+        )
+        for path in (f"/managedHSMs/{hsm_name}", f"/deletedManagedHSMs/{hsm_name}")
+    ]
+    with signed_in_as_the_app(stack):
+        stack.control.release(hold)
+        await_missing(hsm_name)
+    for fault in hidden:
+        stack.control.remove_fault(fault)
+    operation = portal.follow(operation_id)
+    assert operation["status"] == "Succeeded", operation.get("error")
+    assert shown(portal, hsm_name)["state"] == "SoftDeleted"
+
+
+def await_missing(name: str) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        record = archive.find_hsm_record(name)
+        assert record is not None
+        if record.decommissioned is not None and record.decommissioned.missing_since is not None:
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_deletion_that_was_only_asked_for_does_not_make_anothers_ours(
+    stack: Stack,
+    portal: Portal,
+    approver: Person,
+    somebody: KeyVaultManagementClient,
+    hsm_name: str,
+    custodians: list[Custodian],
+) -> None:
+    provision(stack, portal, hsm_name, ephemeral(stack, custodians))
+    with signed_in_as_the_app(stack):
+        record = archive.find_hsm_record(hsm_name)
+        assert record is not None
+        # As an operation leaves it whose DELETE never arrived, and that was ended then.
+        asked_at = datetime.now(UTC) - timedelta(days=20)
+        ended = Decommissioned(operation_id=f"{hsm_name}-{ULID}", asked_at=asked_at, was_active=True)
+        archive.write_hsm_record(record.model_copy(update={"decommissioned": ended}))
+    somebody.managed_hsms.begin_delete("rg-hsm", hsm_name).result()
+    response = delete(portal, hsm_name, purge="true", requestedBy=PERSON)
+    operation = approve(portal, approver, response.json()["id"])
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "hsm_not_deleted")
+    deleted = [hsm.name for hsm in somebody.managed_hsms.list_deleted()]
+    assert hsm_name in deleted

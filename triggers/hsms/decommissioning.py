@@ -6,7 +6,7 @@ from pydantic import ConfigDict
 
 from clients import archive, resource_manager
 from clients.deletion import purge_protected, require_unlocked
-from clients.ownership import is_ours, require_destruction_and_export_allowed
+from clients.ownership import hsm_exists, is_ours, require_destruction_and_export_allowed
 from domain.asking import require_person
 from domain.decommissioning import PURGES_USED
 from domain.fields import Guid
@@ -71,7 +71,7 @@ def _try_to_accept(call: Call, name: str, query: DecommissionQuery) -> Accepted 
         return Accepted(view_operation(last.operation), describe_kept(record, last.claim, last.operation, last.etag))
     require_destruction_and_export_allowed()
     archive.require_not_held(name)
-    used = record.may_hold_keys or (hsm is not None and hsm.active)
+    used = record.may_hold_keys or (hsm is not None and hsm.activation != "NotActivated")
     reason = PURGES_USED if query.purge and used else None
     require_person(policy, call.caller.principal, request, _KIND, reason=reason)
     if hsm is not None:
@@ -93,9 +93,15 @@ def _is_ended(record: HsmRecord, query: DecommissionQuery) -> bool:
 
 
 def _find(record: HsmRecord) -> Hsm | None:
-    """Find the HSM; raises ServiceError `hsm_not_found` where it is not there, and not because of us."""
+    """Find the HSM; raises ServiceError `hsm_not_found` where it is not there, and not because of us.
+
+    Raises `hsm_exists` for another one at its place.
+    """
     hsm = resource_manager.find_hsm(record.subscription_id, record.resource_group, record.hsm)
     ours = hsm is not None and is_ours(hsm, record, record.team)
+    if hsm is not None and not ours and record.decommissioned is not None:
+        # It lives again, and Azure says that others made it: whoever owns it can have it taken over.
+        raise hsm_exists()
     if not ours and record.decommissioned is None:
         raise hsm_not_found()
     return hsm if ours else None

@@ -113,8 +113,10 @@ def _see(kept: _Kept, answered: Collection[str], by_id: Mapping[str, Hsm]) -> _S
     if kept.record.subscription_id not in answered:
         return _Seen(kept, "Unknown")
     hsm = by_id.get(kept.record.resource_id.lower())
-    if hsm is None or not is_ours(hsm, kept.record, kept.claim.team):
+    if hsm is None:
         return _Seen(kept, state_without_hsm(kept.record.decommissioned))
+    if not is_ours(hsm, kept.record, kept.claim.team):
+        return _Seen(kept, "NotFound")
     return _Seen(kept, hsm.state, hsm)
 
 
@@ -131,7 +133,7 @@ def _show(call: Call, seen: _Seen, verification: VerificationSummary | None) -> 
         resource_id=described.resource_id,
         created_at=seen.kept.created_at,
         expires_at=described.expires_at,
-        monthly_cost_usd=seen.kept.cost,
+        monthly_cost_usd=monthly_cost(deployment_policy(), hsm.sku) if hsm else seen.kept.cost,
         quorum_health=verification.quorum_health if verification else "Unknown",
         verified_at=verification.verified_at if verification else None,
         last_operation=LastOperation(id=claim.operation_id, kind=claim.kind, status=status_of(claim, call.client)),

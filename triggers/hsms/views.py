@@ -42,8 +42,10 @@ def describe_hsm(call: Call, name: str) -> DescribedHsm:
         return DescribedHsm(_view(held.claim, None, None, "NotCreated", operation), held.etag)
     _, _, subscription_id, _, resource_group, *_ = record.resource_id.split("/")
     hsm = resource_manager.find_hsm(subscription_id, resource_group, name)
-    if hsm is None or not is_ours(hsm, record, record.team):
+    if hsm is None:
         return describe_kept(record, held.claim, operation, held.etag)
+    if not is_ours(hsm, record, record.team):
+        return DescribedHsm(_view(held.claim, record, None, "NotFound", operation), held.etag)
     return DescribedHsm(view_hsm(hsm, record, held.claim, operation), held.etag)
 
 
@@ -74,7 +76,7 @@ def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, o
         resource_id=record.resource_id if record else asked_id,
         created_at=record.created_at if record else claim.claimed_at,
         expires_at=request.expires_at,
-        monthly_cost_usd=monthly_cost(deployment_policy(), request.sku) if record and record.billed else None,
+        monthly_cost_usd=monthly_cost(deployment_policy(), request.sku) if record and (hsm or record.billed) else None,
         quorum_health=verification.quorum_health if verification else "Unknown",
         verified_at=verification.verified_at if verification else None,
         last_operation=LastOperation(id=operation.id, kind=operation.kind, status=operation.status),
