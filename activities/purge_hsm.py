@@ -2,6 +2,7 @@
 
 from activities.context import approved_plan_of, commit, now
 from activities.decommissioning import deletion_of, find_our_deleted_hsm, not_deleted, record_of
+from activities.judge_hsm import require_enforced
 from activities.pinning import check_again
 from clients import archive
 from clients.deletion import purge_hsm as ask_for_purge
@@ -32,6 +33,8 @@ def purge_hsm(work: Work) -> Outcome:
             raise purge_protected(deleted.kept_until)
         require_destruction_and_export_allowed()
         require_purge_allowed(deployment_policy(), plan.request.environment)
+        if plan.origin == "schedule":
+            require_enforced()
         check_again(work, plan)
         commit(work, "decommission")
         archive.require_not_held(plan.hsm)
