@@ -11,9 +11,8 @@ from domain.settings import deployment_policy
 def choose_due_hsms(asked: Nothing) -> Outcome:  # noqa: ARG001
     """Mark them, before anything is begun, and name all that are marked; none where nothing is enforced.
 
-    Those whose operation an earlier run claimed are named, too: it may have died before it was started.
-
-    Idempotent: those that are marked count, so that a run never marks more than its limits.
+    Those whose operation an earlier run claimed are named, too: it may have died before it was started. Idempotent:
+    those that are marked count, so that a run never marks more than its limits.
     """
     if not is_enforced():
         return done(hsms=[])

@@ -39,8 +39,7 @@ def _claim(judged: JudgedHsm) -> str | None:
     if again is None or record is None:
         return None
     if (again.action, again.purges) != (judged.action, judged.purges):
-        # It keeps its place among the chosen: what is begun in a run never becomes more by that.
-        write_judged(again.model_copy(update={"chosen": True}))
+        write_judged(again)
         return None
     claim = claim_what_is_due(
         Due(judged.hsm, "decommission", "schedule", record.team, record.request, purges=judged.purges)

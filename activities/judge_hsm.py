@@ -4,7 +4,7 @@ import logging
 
 from activities.context import now
 from clients import archive
-from clients.cleanup import find_judged, is_of_cleanup, look, look_closer, require_run, write_judged
+from clients.cleanup import find_judged, is_enforced, is_of_cleanup, look, look_closer, require_run, write_judged
 from clients.expiry_warnings import warn_of_expiry
 from domain.cleanup import Facts, Verdict, find_due, judge, rules_for
 from domain.cleanup_reports import Burning, JudgedHsm
@@ -108,6 +108,7 @@ def require_still_due(record: HsmRecord, *, purges: bool) -> None:
 
     Its approval may have taken days. The operation itself is no obstacle.
     """
+    require_enforced()
     before = find_judged(record.hsm)
     facts = look(record, before.warned if before else None)
     rules, moment = rules_for(deployment_policy(), record), now()
@@ -118,4 +119,14 @@ def require_still_due(record: HsmRecord, *, purges: bool) -> None:
             "not_due",
             f"The clean-up would not delete this HSM any more: {verdict.reason}.",
             advice="Nothing was deleted. The next run judges it again.",
+        )
+
+
+def require_enforced() -> None:
+    """Raise ServiceError `not_due` where the clean-up does not destroy anything, or not any more."""
+    if not is_enforced():
+        raise service_error(
+            "not_due",
+            "The clean-up deletes and purges nothing any more: the policy or the operators' switch says so.",
+            advice="Nothing more is deleted or purged.",
         )

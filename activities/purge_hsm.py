@@ -11,6 +11,7 @@ from activities.decommissioning import (
     require_planned_use,
     write_end,
 )
+from activities.judge_hsm import require_enforced
 from activities.pinning import check_again
 from clients import archive
 from clients.archive import HeldHsmRecord
@@ -45,6 +46,8 @@ def purge_hsm(work: Work) -> Outcome:
             raise purge_protected(deleted.kept_until)
         require_destruction_and_export_allowed()
         require_purge_allowed(deployment_policy(), plan.request.environment)
+        if plan.origin == "schedule":
+            require_enforced()
         check_again(work, plan)
         require_planned_use(deletion, held.record, None)
         commit(work, "decommission")

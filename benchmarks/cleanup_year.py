@@ -1,8 +1,8 @@
 """What a year of schedules leaves behind: history in the engine, blobs in storage, with an HSM forgotten each day.
 
 Run from the repository: `.venv/bin/python -m benchmarks.cleanup_year [DAYS]`; a year takes some half an hour. Exits 1
-where something grows that is not to. The host's clock is moved on, an hour at a time in the first week and then a day:
-timers fire, and what ended gets old. The local Azure's stands, so that its tokens last. Each day an HSM is planted that
+where something grows that is not to. The host's clock is moved on, an hour at a time on two days and then a day: timers
+fire, and what ended gets old. The local Azure's stands, so that its tokens last. Each day an HSM is planted that
 was never activated, so that each day something is deleted and purged, and both schedules run.
 """
 
@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -33,11 +34,12 @@ from tests.in_process import signed_in_as_the_app
 from tests.planting import make_claim, make_record, plant
 
 YEAR: Final = 365
-HOURLY_DAYS: Final = 7
+HOURLY_DAYS: Final = 2
 KEPT_DAYS: Final = 30
-SHOWN_DAYS: Final = frozenset({0, 7, 30, 60, 90, 180, 270, 365})
+SHOWN_DAYS: Final = frozenset({0, 2, 30, 60, 90, 180, 270, 365})
 USED: Final = 40
 RUN_SECONDS: Final = 120
+UNAVAILABLE_TRIES: Final = 20
 GROWTH_LIMIT: Final = 1.25
 LONG_AGO: Final = datetime.now(UTC).replace(microsecond=0) - timedelta(days=40)
 SETTINGS: Final = {
@@ -128,8 +130,14 @@ def pass_time(stack: Stack, operator: Portal, seconds: int) -> int:
 
 
 def read(operator: Portal) -> dict[str, Any]:
-    """Read how the clean-up is."""
+    """Read how the clean-up is, again where the engine is busy."""
     response = operator.send("GET", "reports/cleanup")
+    for _ in range(UNAVAILABLE_TRIES):
+        if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+            break
+        print(response.text)
+        time.sleep(1)
+        response = operator.send("GET", "reports/cleanup")
     response.raise_for_status()
     document: dict[str, Any] = response.json()
     return document

@@ -340,7 +340,7 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         409, retryable=False, meaning="Nobody approved it in time.", advice="Nothing was made. Send the request again."
     ),
     "not_due": _failure(
-        "The clean-up would not delete this HSM any more: it is needed, on hold, or not as it was.",
+        "The clean-up would not delete this HSM any more: it is needed, not as it was, or none is enforced.",
         "Nothing was deleted. The next run judges it again.",
     ),
     "approval_needed": _failure(
