@@ -21,7 +21,7 @@ from activities.claim_due_hsm import claim_due_hsm
 from activities.delete_old_events import delete_old_events
 from activities.judge_hsm import AskedHsm
 from activities.list_hsm_page import AskedPage
-from clients import archive, cleanup
+from clients import archive, cleanup, needed_groups
 from clients.blobs import list_blobs, put_blob
 from clients.credential import OwnIdentity, own_identity
 from domain.cleanup import PLAIN, Warned
@@ -408,7 +408,8 @@ def test_an_empty_group_of_ours_goes_and_any_other_stays(fleet: Stack, monkeypat
         monkeypatch.setenv("HSM_PROVISIONER_POLICY", policy(environments=ENVIRONMENTS, cleanup=LIMITS))
         settings.cache_clear()
         deployment_policy.cache_clear()
-        monkeypatch.setattr(tidying, "_YOUNG", timedelta(seconds=-1))
+        for module in (tidying, needed_groups):
+            monkeypatch.setattr(module, "YOUNG", timedelta(seconds=-1))
         from clients import resource_manager
 
         for group in ("rg-empty", "rg-not-ours"):
