@@ -3,6 +3,7 @@
 import logging
 from datetime import UTC, datetime
 
+from clients.announcements import announce_expiring
 from domain.cleanup import Warned
 from domain.records import HsmRecord
 
@@ -14,5 +15,6 @@ def warn_of_expiry(record: HsmRecord, warned: Warned | None) -> Warned | None:
     expires_at = record.request.expires_at
     if expires_at is None or (warned is not None and warned.expires_at == expires_at):
         return warned
+    announce_expiring(record, expires_at, expires_at.isoformat())
     _log.warning("the HSM %s of %s expires at %s", record.hsm, record.team, expires_at.isoformat())
     return Warned(expires_at=expires_at, at=datetime.now(UTC).replace(microsecond=0))

@@ -140,7 +140,7 @@ class HsmDecommissioned(EventData):
 
 
 class DriftFound(EventData):
-    """An HSM is not as our records have it."""
+    """An HSM is not as our records have it. This version does not send it yet."""
 
     codes: Annotated[list[Code], Field(min_length=1)]
     """What differs, a stable code for each difference."""
