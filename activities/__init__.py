@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from activities.registration import blueprint, register
+from activities.registration import blueprint, register, register_with_client
 
 # Each is a function in the file of its name; the file, and the SDKs that it needs, load when it is first run.
 ACTIVITIES: Final = (
@@ -31,14 +31,41 @@ ACTIVITIES: Final = (
     "await_backup",
     "restore_backup",
     "await_backup_restored",
+    "preflight_decommission",
+    "delete_hsm",
+    "await_deleted",
+    "purge_hsm",
+    "await_purged",
+    "delete_resource_group",
+    "preflight_recover",
+    "recover_hsm",
+    "await_recovered",
     "record_operation",
     "begin_verification_run",
     "list_hsm_page",
     "verify_kept_security_domain",
     "record_verification_run",
+    "begin_cleanup",
+    "judge_hsm",
+    "choose_due_hsms",
+    "claim_due_hsm",
+    "tidy_resource_groups",
+    "delete_old_events",
+    "report_cleanup",
+    "read_onboarding",
+    "read_subscription",
+    "register_provider",
+    "await_registered",
+    "claim_new_subscription",
+    "record_onboarding",
 )
+
+# These ask the engine itself.
+ENGINE_ACTIVITIES: Final = ("start_operation", "forget_old_history")
 
 for _name in ACTIVITIES:
     register(_name)
+for _name in ENGINE_ACTIVITIES:
+    register_with_client(_name)
 
-__all__ = ["ACTIVITIES", "blueprint"]
+__all__ = ["ACTIVITIES", "ENGINE_ACTIVITIES", "blueprint"]

@@ -16,6 +16,7 @@ AUDITED: Final = frozenset(
     {
         *("create_resource_group", "provision_hsm", "download_security_domain", "update_hsm", "adopt_hsm"),
         *("upload_security_domain", "back_up_hsm", "restore_backup"),
+        *("delete_hsm", "purge_hsm", "delete_resource_group", "recover_hsm"),
     }
 )
 

@@ -7,6 +7,7 @@ from activities.context import approved_plan_of, now, record_missing
 from activities.restoring import find_restoring_hsm, require_same_key, unreadable_key
 from activities.uploads import find_holder, give_up_lost
 from clients import archive, managed_hsm
+from clients.announcements import announce_transfer_key
 from domain.outcomes import Outcome, Work, done
 from domain.records import Plan, utc_text
 from domain.restores import RecordedTransferKey
@@ -27,6 +28,7 @@ def fetch_transfer_key(work: Work) -> Outcome:
     give_up_lost(plan, restoring)
     # Idempotent: what is recorded holds, and custodians may have seen it.
     recorded = archive.find_transfer_key(plan.hsm, plan.operation_id) or _record(plan)
+    announce_transfer_key(plan, recorded)
     return done(uploaded=False, blobAwaitedUntil=utc_text(recorded.blob_awaited_until))
 
 

@@ -6,14 +6,16 @@ from typing import Any
 
 from activities.context import claim_of, now
 from clients import archive
+from clients.announcements import announce_approval
 from clients.preflight import Candidate
 from clients.wrapping_certificates import FoundKey
 from domain.adoption import FoundHsm
 from domain.asking import find_refusals, require_person
 from domain.backups import PinnedBackup
+from domain.decommissioning import PURGES_USED, PlannedDeletion, PlannedRecovery
 from domain.errors import refused_fields, service_error
 from domain.outcomes import Outcome, Work, done
-from domain.policy_rules import find_approval_reasons, find_grant, monthly_cost
+from domain.policy_rules import Grant, find_approval_reasons, find_grant, grant_of_service, monthly_cost
 from domain.records import Claim, Notice, PinnedKey, PinnedSource, Plan, Replaced
 from domain.requests import HsmRequest, HsmSpecification
 from domain.settings import deployment_policy, settings
@@ -26,6 +28,9 @@ def check_policy(claim: Claim, request: HsmSpecification) -> None:
     Raises ServiceError that names what is refused; `requested_by_missing` where the policy wants approval by now.
     """
     _require_allowed(claim, request)
+    if claim.origin != "request":
+        # Nobody asked, so whoever approves it approves nothing of their own.
+        return
     require_person(deployment_policy(), claim.requester, request, claim.kind)
 
 
@@ -38,15 +43,16 @@ def check_again(work: Work, plan: Plan) -> None:
     check_approval(plan)
 
 
-def check_approval(plan: Plan, *, export_reason: str | None = None) -> None:
+def check_approval(plan: Plan, *, reason: str | None = None) -> None:
     """Raise ServiceError `approval_needed` where the policy wants approval by now of what was planned without.
 
-    `export_reason` is as in `find_approval_reasons`.
+    `reason` is as in `find_approval_reasons`.
     """
     if plan.approval_reasons:
         return
     place = plan.request.environment, plan.request.sku
-    reasons = find_approval_reasons(deployment_policy(), *place, plan.kind, export_reason=export_reason)
+    reason = reason or _find_purge_reason(plan.deletion)
+    reasons = find_approval_reasons(deployment_policy(), *place, plan.kind, origin=plan.origin, reason=reason)
     if reasons:
         raise service_error(
             "approval_needed",
@@ -59,7 +65,7 @@ def _require_allowed(claim: Claim, request: HsmSpecification, thumbprints: list[
     policy = deployment_policy()
     errors = find_refusals(
         policy,
-        find_grant(policy, claim.grant_ids),
+        _grant_of(claim),
         claim.hsm,
         claim.team,
         request,
@@ -80,24 +86,28 @@ def pin(
     found: FoundHsm | None = None,
     replaces: Replaced | None = None,
     source: PinnedSource | None = None,
+    deletion: PlannedDeletion | None = None,
     confirmed_uploads: Sequence[int] = (),
     backup: PinnedBackup | None = None,
+    recovery: PlannedRecovery | None = None,
     keys: list[PinnedKey] | None = None,
-    export_reason: str | None = None,
+    reason: str | None = None,
     warnings: list[Notice],
 ) -> Plan:
     """Write the plan, once: what the HSM is to be, what is to change of it, and whether that needs approval.
 
-    `export_reason` is as in `find_approval_reasons`.
+    `reason` is as in `find_approval_reasons`.
     """
     policy, pinned_at = deployment_policy(), now()
     place = request.environment, request.sku
-    reasons = find_approval_reasons(policy, *place, claim.kind, export_reason=export_reason)
+    reason = reason or _find_purge_reason(deletion)
+    reasons = find_approval_reasons(policy, *place, claim.kind, origin=claim.origin, reason=reason)
     return archive.create_plan(
         Plan(
             hsm=claim.hsm,
             operation_id=claim.operation_id,
             kind=claim.kind,
+            origin=claim.origin,
             team=claim.team,
             requester=claim.requester,
             requested_by=claim.requested_by,
@@ -107,8 +117,10 @@ def pin(
             found=found,
             replaces=replaces,
             source=source,
+            deletion=deletion,
             confirmed_uploads=list(confirmed_uploads),
             backup=backup,
+            recovery=recovery,
             monthly_cost_usd=monthly_cost(policy, request.sku),
             approval_reasons=reasons,
             approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,
@@ -119,15 +131,27 @@ def pin(
     )
 
 
+def _find_purge_reason(deletion: PlannedDeletion | None) -> str | None:
+    return PURGES_USED if deletion is not None and deletion.purges and deletion.was_active else None
+
+
+def _grant_of(claim: Claim) -> Grant:
+    policy = deployment_policy()
+    if claim.origin == "request":
+        return find_grant(policy, claim.grant_ids)
+    return grant_of_service(claim.team, policy.requests_per_minute)
+
+
 def candidate_of(claim: Claim) -> Candidate:
     """Make of a claim what is checked: the policy may have changed, and a claim may have been forged."""
     return Candidate(
         hsm=claim.hsm,
         team=claim.team,
         requester=claim.requester,
-        grant=find_grant(deployment_policy(), claim.grant_ids),
+        grant=_grant_of(claim),
         by_operator=claim.by_operator,
         kind=claim.kind,
+        origin=claim.origin,
         request=claim.request,
         now=now(),
     )
@@ -149,7 +173,8 @@ def pin_keys(request: HsmRequest, found: list[FoundKey]) -> list[PinnedKey]:
 
 
 def tell(plan: Plan) -> Outcome:
-    """Tell the orchestrator what it needs of a plan."""
+    """Tell the orchestrator what it needs of a plan, and the deployment's topic that it waits for approval."""
+    announce_approval(plan)
     warnings = [warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings]
     approval: dict[str, Any] = {"approval": {"reasons": plan.approval_reasons}} if plan.approval_reasons else {}
     backup: dict[str, Any] = {"restoresBackup": True} if plan.backup else {}

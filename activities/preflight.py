@@ -37,7 +37,7 @@ def _pin(claim: Claim, candidate: Candidate) -> Plan:
         request,
         keys=keys,
         replaces=Replaced(operation_id=replaced.operation_id, sha256=replaced.sha256) if replaced else None,
-        export_reason=candidate.export_reason,
+        reason=candidate.export_reason,
         warnings=[*warnings, *find_custody_warnings(request), *candidate.administration_warnings],
     )
 

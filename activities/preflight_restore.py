@@ -5,7 +5,7 @@ from typing import Final
 from activities.context import claim_of
 from activities.pinning import candidate_of, pin, tell
 from clients import archive, resource_manager
-from clients.ownership import require_export_allowed
+from clients.ownership import require_destruction_and_export_allowed
 from clients.preflight import RESTORE_CHECKS, Candidate
 from clients.restores import KeptDomain, find_kept_domain, require_restorable, source_not_found
 from clients.upload_journal import list_uploads
@@ -86,7 +86,7 @@ def _pin_backup(claim: Claim, *, replaces_keys: bool) -> PinnedBackup | None:
     if claim.backup is None:
         return None
     if replaces_keys:
-        require_export_allowed()
+        require_destruction_and_export_allowed()
     place = require_backup_place(deployment_policy(), claim.backup.container)
     if not resource_manager.identity_exists(place.identity):
         raise service_error(

@@ -3,7 +3,7 @@
 from activities.context import claim_of, find_own_hsm, record_missing
 from activities.pinning import candidate_of, pin, pin_keys, tell
 from clients import archive
-from clients.ownership import require_export_allowed
+from clients.ownership import require_destruction_and_export_allowed
 from clients.preflight import REWRAP_CHECKS
 from domain.custody import find_custody_warnings
 from domain.errors import ServiceError, service_error
@@ -30,7 +30,7 @@ def _pin(claim: Claim, hsm: Hsm) -> Plan:
     candidate = candidate_of(claim)
     for check in REWRAP_CHECKS:
         check.run(candidate)
-    require_export_allowed()
+    require_destruction_and_export_allowed()
     keys = pin_keys(request, candidate.require_keys())
     before = _find_before(claim.hsm)
     same = sorted(before.thumbprints) == sorted(key.thumbprint for key in keys)

@@ -30,7 +30,7 @@ def provision_hsm(work: Work) -> Outcome:
         require_place(plan.hsm)
         _require_replaceable(record, plan)
     else:
-        check_approval(plan, export_reason=find_export_reason(record, plan.request))
+        check_approval(plan, reason=find_export_reason(record, plan.request))
     identity = plan.backup.identity if plan.backup else None
     # Idempotent: what was asked for is not asked for again. Killed between record and PUT, both are done again.
     if hsm is None:
@@ -54,7 +54,7 @@ def _require_replaceable(record: HsmRecord | None, plan: Plan) -> None:
     and the name is taken by what it makes.
     """
     if record is not None and record.created_by != plan.operation_id:
-        require_free_name(plan.request.subscription_id, plan.hsm)
+        require_free_name(plan.request.subscription_id, plan.hsm, record)
 
 
 def _new_record(plan: Plan) -> HsmRecord:

@@ -2,7 +2,8 @@
 
 from activities.auditing import record_end
 from activities.context import not_claimed
-from clients import archive
+from clients import archive, outbox
+from clients.announcements import keep_end
 from clients.existing import describe_existing
 from domain.errors import service_error
 from domain.names import hsm_of_operation, instance_id
@@ -12,7 +13,7 @@ from domain.trace import follow
 
 
 def record_operation(work: Work) -> Outcome:
-    """Write the operation's record, then end its claim: an operation whose claim ended can always be read.
+    """Write the operation's record, then end its claim: an operation whose claim ended can always be read, and is told.
 
     Raises ServiceError `not_claimed` for an orchestration that is not the one of this HSM.
     """
@@ -36,6 +37,7 @@ def record_operation(work: Work) -> Outcome:
     )
     if operation.status != "Succeeded":
         operation = operation.model_copy(update={"exists": describe_existing(claim, operation)})
+    event_id = keep_end(claim, operation)
     archive.write_operation(operation)
     record_end(operation)
     ended = claim.model_copy(update={"state": "ended", "succeeded": operation.status == "Succeeded"})
@@ -43,4 +45,6 @@ def record_operation(work: Work) -> Outcome:
         raise service_error(
             "record_changed", "The claim was changed meanwhile.", advice="It is tried again.", retryable=True
         )
+    if event_id is not None:
+        outbox.publish_soon(event_id)
     return done()

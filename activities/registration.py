@@ -30,8 +30,20 @@ def register(name: str) -> None:
     blueprint.activity_trigger(input_name="work")(invoke)
 
 
-def run_activity(name: str, work: dict[str, Any]) -> dict[str, Any]:
-    """Run an activity and give its outcome as JSON.
+def register_with_client(name: str) -> None:
+    """Register the function `name` of `activities/name.py`, which also takes the engine's client."""
+
+    def invoke(work: dict[str, Any], client: df.SyncDurableFunctionsClient) -> dict[str, Any]:
+        return run_activity(name, work, client)
+
+    invoke.__name__ = name
+    invoke.__annotations__ = {"work": dict, "client": df.SyncDurableFunctionsClient, "return": dict}
+    bound = blueprint.durable_client_input(client_name="client")(invoke)
+    blueprint.activity_trigger(input_name="work")(bound)
+
+
+def run_activity(name: str, work: dict[str, Any], *others: Any) -> dict[str, Any]:
+    """Run an activity and give its outcome as JSON; `others` are given to it besides its input.
 
     A `ServiceError` becomes a failed outcome. Anything else becomes `UnexpectedFailure` with the place and the type of
     the exception only: its text, and the chain of causes, could hold a byte of a security domain, and both would enter
@@ -46,7 +58,7 @@ def run_activity(name: str, work: dict[str, Any]) -> dict[str, Any]:
         run = getattr(importlib.import_module(f"activities.{name}"), name)
         with carrying(None):
             asked: Any = _input_of(run).model_validate(work)
-            outcome: Outcome = run_audited(name, asked, run) if name in AUDITED else run(asked)
+            outcome: Outcome = run_audited(name, asked, run) if name in AUDITED else run(asked, *others)
     except ServiceError as error:
         _log.warning("%s: %s", name, error)
         outcome = failed(error.detail)
@@ -58,6 +70,6 @@ def run_activity(name: str, work: dict[str, Any]) -> dict[str, Any]:
 
 
 def _input_of(run: Callable[..., Any]) -> "type[BaseModel]":
-    """Give the model of an activity's one parameter."""
+    """Give the model of an activity's first parameter."""
     model: type[BaseModel] = next(iter(get_type_hints(run).values()))
     return model

@@ -4,7 +4,7 @@ from activities.backing_up import find_job_status, find_restored_hsm, outcome_un
 from activities.context import approved_plan_of, commit, now
 from activities.restoring import RestoringHsm
 from clients import archive, full_backups
-from clients.ownership import require_export_allowed
+from clients.ownership import require_destruction_and_export_allowed
 from domain.backups import HsmJob, PinnedBackup, RestoredBackup
 from domain.errors import RefusedByAzure, ServiceError, service_error
 from domain.outcomes import Outcome, Work, done
@@ -23,7 +23,7 @@ def restore_backup(work: Work) -> Outcome:
         # What cannot be reached now is not asked: its answer would be missed.
         find_job_status(plan, "backup", work.operation_id)
         if pinned_backup_of(plan).replaces_keys:
-            require_export_allowed()
+            require_destruction_and_export_allowed()
         commit(work, "restore")
         _restore(work, restoring, pinned_backup_of(plan))
     elif job.job_id is None:

@@ -4,6 +4,7 @@ import logging
 
 from activities.without_security_domain import judge_without
 from clients import archive
+from clients.announcements import announce_finding
 from clients.verification import check_stored, make_verification
 from clients.verification_runs import write_finding
 from clients.wrapping_key_states import shared_states
@@ -48,6 +49,7 @@ def _look(hsm: str) -> Finding | None:
     if record.security_domain is None:
         return "Gone" if earlier else judge_without(record)
     verification = _verify(name, record.security_domain, earlier)
+    announce_finding(record, verification, told_as=hsm)
     if verification.quorum_health != "Healthy":
         _log.warning("the security domain of %s is not well: %s", hsm, _describe(verification))
     return verification.quorum_health

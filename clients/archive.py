@@ -7,8 +7,11 @@ Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{ope
 with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them, and
 what it leaves behind meanwhile (`clients/verification_runs.py`); `restore-blobs/{operation}`, what was found last;
 `jobs/{operation}/backup` and `jobs/{operation}/restore`, the full backup and the full restore for which an HSM was
-asked. Of an HSM whose name another one took, under the operation that made it: `hsms-before/{hsm}/{operation}`, its
-last record, written once, and `verifications-before/{hsm}/{operation}`.
+asked; `holds/{hsm}`, who wants an HSM kept; those of `clients/cleanup.py`; `resource-groups/{subscription}/{group}`,
+for each that we made; `events/` and `onboarding/` (`clients/onboardings.py`); `told-findings/{hsm}`, of which finding
+the topic was told last; `outbox/{event}` (`clients/outbox.py`). Of an HSM whose name another one took, under the
+operation that made it: `hsms-before/{hsm}/{operation}`, its last record, written once, and
+`verifications-before/{hsm}/{operation}`.
 """
 
 from typing import Final, NamedTuple
@@ -21,6 +24,7 @@ from domain.approvals import Decision
 from domain.backups import HsmJob, JobKind
 from domain.errors import service_error
 from domain.exports import BegunExport
+from domain.holds import Hold, hsm_held
 from domain.model import Model
 from domain.operations import Operation
 from domain.records import Claim, HsmRecord, Plan, Receipt, UploadEntry, sha256_of, utc_text
@@ -153,6 +157,29 @@ def write_operation(operation: Operation) -> None:
     _write(f"operations/{operation.id}", operation, summarise_operation(operation))
 
 
+def find_hold(hsm: str) -> Hold | None:
+    """Read the hold on an HSM."""
+    blob = find_blob(RECORDS, f"holds/{hsm}")
+    return _parse(Hold, blob) if blob else None
+
+
+def write_hold(hsm: str, hold: Hold) -> None:
+    """Put an HSM on hold, or say anew why it is."""
+    put_blob(RECORDS, f"holds/{hsm}", hold.to_json().encode(), {})
+
+
+def lift_hold(hsm: str) -> None:
+    """Take the hold on an HSM away; one without a hold has none already."""
+    delete_blob(RECORDS, f"holds/{hsm}")
+
+
+def require_not_held(hsm: str) -> None:
+    """Raise ServiceError `hsm_held` for an HSM that must be kept."""
+    hold = find_hold(hsm)
+    if hold is not None:
+        raise hsm_held(hold)
+
+
 def find_verification(hsm: str) -> Verification | None:
     """Read how an HSM's security domain was found when it was last verified."""
     blob = find_blob(RECORDS, f"verifications/{hsm}")
@@ -170,6 +197,17 @@ def write_verification(verification: Verification, *, earlier: str | None = None
     put_blob(RECORDS, path, verification.to_json().encode(), told)
 
 
+def find_told_finding(hsm: str) -> str | None:
+    """Read which finding of a verification was told last."""
+    blob = find_blob(RECORDS, f"told-findings/{hsm}")
+    return blob.content.decode(errors="replace") if blob else None
+
+
+def write_told_finding(hsm: str, finding: str) -> None:
+    """Record which finding of a verification was told last."""
+    put_blob(RECORDS, f"told-findings/{hsm}", finding.encode(), {})
+
+
 def find_verification_run() -> VerificationRun | None:
     """Read what the last run over all security domains found."""
     blob = find_blob(RECORDS, _VERIFICATION_RUN)
@@ -179,6 +217,31 @@ def find_verification_run() -> VerificationRun | None:
 def write_verification_run(run: VerificationRun) -> None:
     """Record what a run over all security domains found, in place of the run before."""
     put_blob(RECORDS, _VERIFICATION_RUN, run.to_json().encode(), {"finished_at": utc_text(run.finished_at)})
+
+
+def made_resource_group(subscription_id: str, resource_group: str) -> bool:
+    """Say whether this service made a resource group."""
+    return find_maker_of_group(subscription_id, resource_group) is not None
+
+
+def find_maker_of_group(subscription_id: str, resource_group: str) -> str | None:
+    """Give the id of the operation that made a resource group; None for one that this service did not make."""
+    blob = find_blob(RECORDS, _resource_group(subscription_id, resource_group))
+    return blob.content.decode() if blob else None
+
+
+def note_resource_group(subscription_id: str, resource_group: str, operation_id: str) -> None:
+    """Record, once, that an operation made a resource group."""
+    create_blob(RECORDS, _resource_group(subscription_id, resource_group), operation_id.encode())
+
+
+def forget_resource_group(subscription_id: str, resource_group: str) -> None:
+    """Forget that this service made a resource group, which is gone or about to be."""
+    delete_blob(RECORDS, _resource_group(subscription_id, resource_group))
+
+
+def _resource_group(subscription_id: str, resource_group: str) -> str:
+    return f"resource-groups/{subscription_id.lower()}/{resource_group.lower()}"
 
 
 def _write(path: str, record: Model, summary: Summary) -> None:

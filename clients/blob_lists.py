@@ -5,6 +5,8 @@ Blob storage over the answer (benchmarks/lists.py).
 """
 
 from collections.abc import Iterator
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree import ElementTree as ET
@@ -24,11 +26,16 @@ _VERSION: Final = "2025-01-05"
 
 
 class ListedBlob(NamedTuple):
-    """A blob's path, what was written with it, and when it was last written, as Blob storage has it in a header."""
+    """A blob's path, what was written with it, and when that was, as a header of HTTP has it."""
 
     path: str
     metadata: dict[str, str]
-    last_modified: str
+    modified: str
+
+    @property
+    def modified_at(self) -> datetime:
+        """When it was written last."""
+        return parsedate_to_datetime(self.modified)
 
 
 class BlobPage(NamedTuple):

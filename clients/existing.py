@@ -6,6 +6,7 @@ from typing import Final
 
 from clients import archive, resource_manager
 from clients.ownership import is_ours
+from domain.decommissioning import state_without_hsm
 from domain.errors import describe_unexpected
 from domain.hsm import APPEARS_WITHIN, Hsm
 from domain.names import resource_id
@@ -24,6 +25,11 @@ _ON_ITS_WAY: Final = (
     "Azure shows no HSM yet, but may be making one, which is billed. Look again in some minutes, and send the request "
     "again to go on from there."
 )
+_NOT_DELETED: Final = "The HSM is there as before, and billed. Send the request again to delete it."
+_DELETED: Final = (
+    "The HSM is deleted and billed until it is purged; until then it can be recovered. Send the request again to go on."
+)
+_PURGED: Final = "The HSM is purged, and nothing is billed."
 _UNKNOWN: Final = "Azure did not say whether the HSM exists: it may, and be billed. Send the request again to resume."
 
 
@@ -46,6 +52,8 @@ def describe_existing(claim: Claim, operation: Operation) -> Existing:
         return Existing(hsm=_unknown_hsm(claim), resume=_UNKNOWN)
     if on_its_way:
         return Existing(resource_group=group, hsm=_unknown_hsm(claim), resume=_ON_ITS_WAY)
+    if claim.kind in ("decommission", "recover"):
+        return _describe_end(claim, record, hsm, cost)
     if hsm is None:
         return Existing(resource_group=group, resume=_NOT_OURS if claim.kind == "adopt" else _NOTHING)
     existing = ExistingHsm(resource_id=hsm.resource_id, state=hsm.state)
@@ -54,6 +62,23 @@ def describe_existing(claim: Claim, operation: Operation) -> Existing:
         hsm=existing,
         monthly_cost_usd=cost,
         resume=_BILLED if _is_unused(claim, record, hsm) else _IN_USE,
+    )
+
+
+def _describe_end(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, cost: float | None) -> Existing:
+    """Say what a decommission left, or a recovery, that did not succeed."""
+    if hsm is not None:
+        existing = ExistingHsm(resource_id=hsm.resource_id, state=hsm.state)
+        resume = _NOT_DELETED if claim.kind == "decommission" else _IN_USE
+        return Existing(hsm=existing, monthly_cost_usd=cost, resume=resume)
+    state = state_without_hsm(record.decommissioned if record else None)
+    if record is None:
+        return Existing(hsm=_unknown_hsm(claim), resume=_UNKNOWN)
+    if state == "Purged":
+        return Existing(resume=_PURGED)
+    cost = monthly_cost(deployment_policy(), record.request.sku)
+    return Existing(
+        hsm=ExistingHsm(resource_id=record.resource_id, state=state), monthly_cost_usd=cost, resume=_DELETED
     )
 
 

@@ -66,15 +66,34 @@ def is_ours(hsm: Hsm, record: HsmRecord | HsmRecordSummary | None, team: str) ->
     return record.made_at == hsm.made_at
 
 
-def require_free_name(subscription_id: str, name: str) -> None:
-    """Raise ServiceError `hsm_exists` or `hsm_soft_deleted` unless an HSM of that name can be created."""
+def is_recovered(hsm: Hsm, record: HsmRecord) -> bool:
+    """Say whether an HSM is the one that our record is of, brought back by this service.
+
+    Azure may say of it that it was made when it was, or that it was made by its recovery, and then by us. Whoever else
+    made one there since, after a purge, is somebody else and made it later.
+    """
+    if record.resource_id.lower() != hsm.resource_id.lower():
+        return False
+    same = record.made_at is not None and record.made_at == hsm.made_at
+    return same or (bool(hsm.made_by) and hsm.made_by in own_identity())
+
+
+def require_free_name(subscription_id: str, name: str, record: HsmRecord | None = None) -> None:
+    """Raise ServiceError `hsm_exists` or `hsm_soft_deleted` unless an HSM of that name can be created.
+
+    `record` is ours of an HSM of the name, for whoever may ask for it.
+    """
     if resource_manager.is_name_available(subscription_id, name):
         return
     if resource_manager.is_soft_deleted(subscription_id, name):
         raise service_error(
             "hsm_soft_deleted",
             "A deleted HSM of this subscription still has the name, and is still billed.",
-            advice="Recover it or purge it, or choose another name.",
+            advice=(
+                f"POST /api/hsms/{name}/recover brings it back as it was; or purge it, or choose another name."
+                if record is not None and record.decommissioned is not None
+                else "Recover it or purge it, or choose another name."
+            ),
         )
     raise hsm_exists()
 
@@ -118,7 +137,7 @@ def require_not_stopped(hsm: Hsm | None, kind: OperationKind = "provision") -> N
         )
 
 
-def require_export_allowed() -> None:
+def require_destruction_and_export_allowed() -> None:
     """Raise ServiceError `destruction_and_export_stopped` where the operators' switch stands on that."""
     if settings().stop_destruction_and_export:
         raise service_error(

@@ -26,7 +26,7 @@ from domain.administration import find_administration_warnings
 from domain.asking import find_refusals, require_person
 from domain.caller import Principal
 from domain.errors import FieldError, ServiceError, refused_fields, service_error
-from domain.fields import OperationKind
+from domain.fields import OperationKind, Origin
 from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
 from domain.policy_rules import Grant, find_approval_reasons
@@ -51,6 +51,7 @@ class Candidate:
     kind: OperationKind
     request: HsmSpecification
     now: datetime
+    origin: Origin = "request"
 
     @property
     def whole_request(self) -> HsmRequest:
@@ -82,11 +83,11 @@ class Candidate:
             place = subscription_id, resource_group
         return resource_manager.find_hsm(*place, self.hsm)
 
-    def find_approval_reasons(self, export_reason: str | None) -> list[str]:
-        """Say why the operation needs approval; `export_reason` is the one below, where the HSM can be looked for."""
+    def find_approval_reasons(self, reason: str | None) -> list[str]:
+        """Say why the operation needs approval; `reason` is the one below, where the HSM can be looked for."""
         request = self.request
         return find_approval_reasons(
-            deployment_policy(), request.environment, request.sku, self.kind, export_reason=export_reason
+            deployment_policy(), request.environment, request.sku, self.kind, origin=self.origin, reason=reason
         )
 
     @cached_property
@@ -182,7 +183,13 @@ def _check_policy(candidate: Candidate) -> None:
     errors = [error for error in candidate.refusals if not _is_of_key(error)]
     if errors:
         raise refused_fields(errors)
-    require_person(deployment_policy(), candidate.requester, candidate.request, candidate.kind)
+    _require_asker(candidate)
+
+
+def _require_asker(candidate: Candidate, reason: str | None = None) -> None:
+    # Where nobody asked, whoever approves it approves nothing of their own.
+    if candidate.origin == "request":
+        require_person(deployment_policy(), candidate.requester, candidate.request, candidate.kind, reason=reason)
 
 
 def _check_subscription(candidate: Candidate) -> None:
@@ -244,13 +251,7 @@ def _check_existing(candidate: Candidate) -> None:
         differences += find_environment_difference(record.request, request)
     if differences:
         raise refused_fields(differences)
-    require_person(
-        deployment_policy(),
-        candidate.requester,
-        candidate.request,
-        candidate.kind,
-        export_reason=candidate.export_reason,
-    )
+    _require_asker(candidate, candidate.export_reason)
 
 
 def _check_switches(candidate: Candidate) -> None:

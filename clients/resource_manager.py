@@ -2,12 +2,12 @@
 
 import fnmatch
 from enum import Enum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from clients.arm import ask, key_vault_of, resources_of
 from clients.azure_errors import our_errors
-from clients.credential import RETRIES, credential, own_identity
-from clients.transport import make_transport
+from clients.credential import own_identity
+from clients.subscriptions import find_subscription
 from domain.changes import InPlaceChange, change_tags
 from domain.hsm import Hsm
 from domain.names import hsm_uri
@@ -15,9 +15,7 @@ from domain.requests import HsmSpecification, NetworkRequest
 from domain.settings import settings
 
 if TYPE_CHECKING:
-    from azure.mgmt.keyvault import KeyVaultManagementClient
-    from azure.mgmt.keyvault.models import ManagedHsm, ManagedServiceIdentity, MHSMNetworkRuleSet
-    from azure.mgmt.resource.resources import ResourceManagementClient
+    from azure.mgmt.keyvault.models import ManagedHsm, ManagedHsmSku, ManagedServiceIdentity, MHSMNetworkRuleSet
 
 NEEDED_ACTIONS = (
     "Microsoft.Resources/subscriptions/resourceGroups/write",
@@ -26,49 +24,17 @@ NEEDED_ACTIONS = (
 )
 
 
-@lru_cache(maxsize=16)
-def _resources(subscription_id: str) -> "ResourceManagementClient":
-    from azure.mgmt.resource.resources import ResourceManagementClient
-
-    return ResourceManagementClient(credential(), subscription_id, transport=make_transport(), **RETRIES)
-
-
-@lru_cache(maxsize=16)
-def _key_vault(subscription_id: str) -> "KeyVaultManagementClient":
-    from azure.mgmt.keyvault import KeyVaultManagementClient
-
-    return KeyVaultManagementClient(credential(), subscription_id, transport=make_transport(), **RETRIES)
-
-
-def _get(subscription_id: str, path: str, api_version: str) -> tuple[int, dict[str, Any]]:
-    """Ask ARM for what no SDK that we carry has a method for."""
-    from azure.core.exceptions import HttpResponseError
-    from azure.core.rest import HttpRequest
-
-    request = HttpRequest("GET", f"https://management.azure.com{path}", params={"api-version": api_version})
-    response = _resources(subscription_id).send_request(request)
-    # A 403 may be a role assignment on its way: it is an error that can pass, never an answer.
-    if response.status_code >= 500 or response.status_code in (403, 429):
-        raise HttpResponseError(response=response)
-    return response.status_code, response.json()
-
-
 def find_subscription_tenant(subscription_id: str) -> str | None:
-    """Give the tenant that a subscription belongs to; None where it is not one that we can see.
-
-    ARM answers 401 `InvalidAuthenticationTokenTenant` for a subscription of another tenant, 404 for one that there is
-    not (source: Azure Resource Manager, Subscriptions - Get). Raises ServiceError `azure_forbidden` where we may not.
-    """
-    with our_errors("read the subscription"):
-        status, document = _get(subscription_id, f"/subscriptions/{subscription_id}", "2022-12-01")
-    return str(document["tenantId"]).lower() if status == 200 else None
+    """Give the tenant that a subscription belongs to; None, and raises, as `find_subscription` does."""
+    subscription = find_subscription(subscription_id)
+    return subscription.tenant_id if subscription else None
 
 
 def find_missing_actions(subscription_id: str) -> list[str]:
     """Name the control plane actions that our identity lacks on a subscription (Permissions - List)."""
     path = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/permissions"
     with our_errors("list the service's permissions"):
-        status, document = _get(subscription_id, path, "2022-04-01")
+        status, document = ask(subscription_id, path, "2022-04-01")
     grants = document.get("value", []) if status == 200 else []
     return [action for action in NEEDED_ACTIONS if not any(_grants(grant, action) for grant in grants)]
 
@@ -90,7 +56,7 @@ class Provider(NamedTuple):
 def find_provider(subscription_id: str) -> Provider:
     """Read the provider Microsoft.KeyVault of a subscription."""
     with our_errors("read the provider Microsoft.KeyVault"):
-        provider = _resources(subscription_id).providers.get("Microsoft.KeyVault")
+        provider = resources_of(subscription_id).providers.get("Microsoft.KeyVault")
     locations = {
         location.replace(" ", "").lower()
         for kind in provider.resource_types or []
@@ -103,7 +69,7 @@ def find_provider(subscription_id: str) -> Provider:
 def resource_group_exists(subscription_id: str, resource_group: str) -> bool:
     """Say whether a resource group exists."""
     with our_errors("look for the resource group"):
-        return bool(_resources(subscription_id).resource_groups.check_existence(resource_group))
+        return bool(resources_of(subscription_id).resource_groups.check_existence(resource_group))
 
 
 def create_resource_group(subscription_id: str, resource_group: str, location: str, tags: dict[str, str]) -> None:
@@ -111,7 +77,7 @@ def create_resource_group(subscription_id: str, resource_group: str, location: s
     from azure.mgmt.resource.resources.models import ResourceGroup
 
     with our_errors("create the resource group"):
-        _resources(subscription_id).resource_groups.create_or_update(
+        resources_of(subscription_id).resource_groups.create_or_update(
             resource_group, ResourceGroup(location=location, tags=tags)
         )
 
@@ -122,7 +88,7 @@ def find_hsm(subscription_id: str, resource_group: str, name: str) -> Hsm | None
 
     with our_errors("read the HSM"):
         try:
-            return _describe(_key_vault(subscription_id).managed_hsms.get(resource_group, name))
+            return _describe(key_vault_of(subscription_id).managed_hsms.get(resource_group, name))
         except ResourceNotFoundError:
             return None
 
@@ -132,7 +98,7 @@ def is_name_available(subscription_id: str, name: str) -> bool:
     from azure.mgmt.keyvault.models import CheckMhsmNameAvailabilityParameters
 
     with our_errors("check the name"):
-        answer = _key_vault(subscription_id).managed_hsms.check_mhsm_name_availability(
+        answer = key_vault_of(subscription_id).managed_hsms.check_mhsm_name_availability(
             CheckMhsmNameAvailabilityParameters(name=name)
         )
     return bool(answer.name_available)
@@ -141,13 +107,13 @@ def is_name_available(subscription_id: str, name: str) -> bool:
 def is_soft_deleted(subscription_id: str, name: str) -> bool:
     """Say whether a soft-deleted HSM of this subscription still holds the name."""
     with our_errors("list the deleted HSMs"):
-        deleted = list(_key_vault(subscription_id).managed_hsms.list_deleted())
+        deleted = list(key_vault_of(subscription_id).managed_hsms.list_deleted())
     return any((hsm.name or "").lower() == name for hsm in deleted)
 
 
 def count_hsms(subscription_id: str, location: str) -> int:
     """Count the HSMs that use the quota of a region: the soft-deleted ones do, too."""
-    client = _key_vault(subscription_id).managed_hsms
+    client = key_vault_of(subscription_id).managed_hsms
     with our_errors("list the HSMs"):
         live = [hsm.location or "" for hsm in client.list_by_subscription()]
         deleted = [(hsm.properties and hsm.properties.location) or "" for hsm in client.list_deleted()]
@@ -173,14 +139,27 @@ def put_hsm(name: str, request: HsmSpecification, identity: str | None = None, e
         network_acls=_network_rules(request.network),
         create_mode="default",
     )
-    # `family` is the first letter after the underscore, as the Azure CLI derives it (keyvault/custom.py, create_hsm).
-    sku = models.ManagedHsmSku(family=request.sku.split("_")[1][0], name=request.sku)
-    hsm = models.ManagedHsm(location=request.location, tags=request.tags, sku=sku, properties=properties)
+    hsm = models.ManagedHsm(location=request.location, tags=request.tags, sku=_sku(request), properties=properties)
     if identity is not None:
         hsm.identity = _add_identity(identity, existing)
     with our_errors("create the HSM"):
-        _key_vault(request.subscription_id).managed_hsms.begin_create_or_update(
+        key_vault_of(request.subscription_id).managed_hsms.begin_create_or_update(
             request.resource_group, name, hsm, polling=False
+        )
+
+
+def recover_hsm(name: str, resource_group: str, request: HsmSpecification) -> None:
+    """Ask ARM to bring a deleted HSM back, as it was, and do not wait for it.
+
+    Source: Managed HSMs - Create Or Update, `createMode`; what it was is not said again.
+    """
+    from azure.mgmt.keyvault import models
+
+    properties = models.ManagedHsmProperties(tenant_id=settings().tenant_id, create_mode="recover")
+    hsm = models.ManagedHsm(location=request.location, sku=_sku(request), properties=properties)
+    with our_errors("recover the HSM"):
+        key_vault_of(request.subscription_id).managed_hsms.begin_create_or_update(
+            resource_group, name, hsm, polling=False
         )
 
 
@@ -205,13 +184,13 @@ def change_hsm(hsm: Hsm, change: InPlaceChange, identity: str | None = None) -> 
         parameters.identity = _add_identity(identity, hsm)
     _, _, subscription_id, _, resource_group, *_ = hsm.resource_id.split("/")
     with our_errors("change the HSM"):
-        _key_vault(subscription_id).managed_hsms.begin_update(resource_group, hsm.name, parameters, polling=False)
+        key_vault_of(subscription_id).managed_hsms.begin_update(resource_group, hsm.name, parameters, polling=False)
 
 
 def identity_exists(resource_id: str) -> bool:
     """Say whether a user-assigned identity exists; raises ServiceError `azure_forbidden` where we may not read it."""
     with our_errors("read the user-assigned identity"):
-        status, _ = _get(resource_id.split("/")[2], resource_id, "2023-01-31")
+        status, _ = ask(resource_id.split("/")[2], resource_id, "2023-01-31")
     return status == 200
 
 
@@ -229,7 +208,14 @@ def _add_identity(identity: str, hsm: Hsm | None) -> "ManagedServiceIdentity":
 def list_hsms(subscription_id: str) -> list[Hsm]:
     """List the HSMs of a subscription."""
     with our_errors("list the HSMs"):
-        return [_describe(resource) for resource in _key_vault(subscription_id).managed_hsms.list_by_subscription()]
+        return [_describe(resource) for resource in key_vault_of(subscription_id).managed_hsms.list_by_subscription()]
+
+
+def _sku(request: HsmSpecification) -> "ManagedHsmSku":
+    from azure.mgmt.keyvault import models
+
+    # `family` is the first letter after the underscore, as the Azure CLI derives it (keyvault/custom.py, create_hsm).
+    return models.ManagedHsmSku(family=request.sku.split("_")[1][0], name=request.sku)
 
 
 def _network_rules(network: NetworkRequest) -> "MHSMNetworkRuleSet":

@@ -7,11 +7,12 @@ from domain.trace import current_trace
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import RequestsTransport
 
-_TIMEOUTS: Final[dict[str, Any]] = {"connection_timeout": 10, "read_timeout": 60}
+_CONNECTION_SECONDS: Final = 10
+_READ_SECONDS: Final = 60
 
 
-def make_transport() -> "RequestsTransport":
-    """Make the transport of one client.
+def make_transport(read_seconds: float = _READ_SECONDS) -> "RequestsTransport":
+    """Make the transport of one client; `read_seconds` is how long it waits for an answer to go on.
 
     The last thing before the wire: the SDKs put policies together differently, and write ids of their own.
     """
@@ -26,4 +27,4 @@ def make_transport() -> "RequestsTransport":
             request.headers.update(current_trace().headers())
             return super().send(request, **arguments)
 
-    return TracedTransport(**_TIMEOUTS)
+    return TracedTransport(connection_timeout=_CONNECTION_SECONDS, read_timeout=read_seconds)

@@ -8,7 +8,6 @@ and so one clock, which is nobody's who starts a run, decides what belongs to it
 
 from collections.abc import Iterator
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple, get_args
 
 from clients.archive import RECORDS
@@ -83,4 +82,4 @@ def _finding_of(blob: ListedBlob, path: str, begin: datetime) -> Finding | None:
 
 
 def _written_at(blob: ListedBlob) -> datetime:
-    return parsedate_to_datetime(blob.last_modified)
+    return blob.modified_at

@@ -37,6 +37,11 @@ export function mayRead(caller) {
   return caller.roles.some((role) => role !== "Hsm.Audit");
 }
 
+/** Whether somebody may read what the service does of itself. @param {Caller} caller */
+export function mayReadReports(caller) {
+  return caller.roles.includes("Hsm.Operate") || caller.roles.includes("Hsm.Audit");
+}
+
 /** Whether what somebody reads is of no team, so that there is nothing to read. @param {Caller} caller */
 export function isOfNoTeam(caller) {
   return mayRead(caller) && !caller.teams.length && !caller.roles.includes("Hsm.Operate");

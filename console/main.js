@@ -1,10 +1,11 @@
 // Starts the console: signs in, and shows the view that the address names.
 
 import { Problem, readConfiguration, useVersion } from "./api.js";
-import { mayRead, readCaller, useAccount } from "./caller.js";
+import { mayRead, mayReadReports, readCaller, useAccount } from "./caller.js";
 import { element } from "./dom.js";
 import { signIn, signOut, startSession } from "./session.js";
 import { showCeremony } from "./views/ceremony.js";
+import { showCleanup } from "./views/cleanup.js";
 import { showFleet } from "./views/fleet.js";
 import { showHsm } from "./views/hsm.js";
 import { showOperation } from "./views/operation.js";
@@ -19,6 +20,7 @@ const VIEWS = [
   [/^\/hsms\/([^/]+)\/ceremony$/, showCeremony],
   [/^\/operations$/, showOperations],
   [/^\/operations\/([^/]+)$/, showOperation],
+  [/^\/cleanup$/, showCleanup],
   [/^\/you$/, showYou],
 ];
 
@@ -105,11 +107,13 @@ async function showView() {
   if (moved) main.replaceChildren(element("p", { class: "loading" }, "Loading …"));
   main.setAttribute("aria-busy", "true");
   try {
-    const reads = mayRead(await readCaller(signal));
-    for (const link of ofViews()) link.hidden = !reads;
+    const caller = await readCaller(signal);
+    const reads = mayRead(caller);
+    const reports = mayReadReports(caller);
+    for (const link of ofViews()) link.hidden = link.id === "to-cleanup" ? !reports : !reads;
     find("navigation").hidden = false;
     // Whoever may see no HSM is told so, wherever they go.
-    const [view, name] = reads ? findView(path) : /** @type {const} */ ([showYou, ""]);
+    const [view, name] = (path === "/cleanup" ? reports : reads) ? findView(path) : /** @type {const} */ ([showYou, ""]);
     await view({ main, query: new URLSearchParams(query), signal }, name);
   } catch (error) {
     if (signal.aborted) return;

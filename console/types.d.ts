@@ -95,6 +95,7 @@ declare global {
     network?: Network;
     requester?: Principal;
     securityDomain?: Receipt;
+    hold?: { by: Principal; at: string; reason: string };
   }
 
   interface Share {
@@ -207,6 +208,44 @@ declare global {
       resume?: string;
     };
     result?: { resourceId: string; uri: string; securityDomain?: Receipt; restoredBackup?: FullBackup };
+  }
+
+  interface JudgedHsm {
+    hsm: string;
+    team?: string;
+    action: "keep" | "warn" | "delete" | "purge";
+    reason: string;
+    due?: string;
+    purges: boolean;
+    expiresAt?: string;
+    monthlyCostUsd?: number;
+    operationId?: string;
+    error?: string;
+  }
+
+  interface MoneyBurnt {
+    hsms: number;
+    monthlyUsd: number;
+  }
+
+  interface CleanupReport {
+    startedAt: string;
+    finishedAt: string;
+    enforced: boolean;
+    judged: number;
+    unjudged: string[];
+    verdicts: JudgedHsm[];
+    resourceGroups: string[];
+    saved: MoneyBurnt;
+    burning: Record<string, MoneyBurnt>;
+    forgottenInstances: number;
+    forgottenEvents: number;
+  }
+
+  interface CleanupReports {
+    running: boolean;
+    progress?: { judged: number; failed: number; started: number };
+    report?: CleanupReport;
   }
 
   /** Where a view shows itself. `signal` is aborted when the reader goes elsewhere. */

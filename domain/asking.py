@@ -59,11 +59,11 @@ def require_person(
     request: HsmSpecification,
     kind: OperationKind,
     *,
-    export_reason: str | None = None,
+    reason: str | None = None,
 ) -> None:
     """Require to know the person who asks, where approval is needed: nobody may approve what they asked for.
 
-    `export_reason` is as in `find_approval_reasons`. Raises ServiceError `requested_by_not_you` or
+    `reason` is as in `find_approval_reasons`. Raises ServiceError `requested_by_not_you` or
     `requested_by_missing`.
     """
     if requester.kind == "person":
@@ -71,7 +71,7 @@ def require_person(
             message = "A person asks for themselves: leave requestedBy out."
             raise refused_fields([FieldError(field="requestedBy", message=message, code="requested_by_not_you")])
         return
-    reasons = find_approval_reasons(policy, request.environment, request.sku, kind, export_reason=export_reason)
+    reasons = find_approval_reasons(policy, request.environment, request.sku, kind, reason=reason)
     if request.requested_by is None and reasons:
         message = "This needs approval, so name the person who asks, by object id: they cannot approve it themselves."
         raise refused_fields([FieldError(field="requestedBy", message=message, code="requested_by_missing")])

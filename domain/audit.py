@@ -18,7 +18,18 @@ from domain.model import Model
 from domain.names import HSM_NAME, OPERATION_ID, hsm_of_operation
 from domain.records import sha256_of
 
-Kind = Literal["accepted", "intent", "result", "decision", "cancel", "ended", "refused", "share_check"]
+Kind = Literal[
+    "accepted",
+    "intent",
+    "result",
+    "decision",
+    "cancel",
+    "ended",
+    "refused",
+    "share_check",
+    "hold",
+    "group_deletion",
+]
 OPERATIONS: Final = "operations/"
 REFUSALS: Final = "refusals/"
 LARGEST_RECORD: Final = 32_768

@@ -5,6 +5,7 @@ from typing import Final
 ARM_SCOPE: Final = "https://management.azure.com/.default"
 AUTHORITY: Final = "https://login.microsoftonline.com"
 BLOB_SUFFIX: Final = "blob.core.windows.net"
+EVENT_GRID_SUFFIX: Final = "eventgrid.azure.net"
 MANAGED_HSM_SUFFIX: Final = "managedhsm.azure.net"
 STORAGE_SCOPE: Final = "https://storage.azure.com/.default"
 VAULT_SUFFIX: Final = "vault.azure.net"

@@ -181,9 +181,37 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "hsm_differs": _conflict("The HSM exists, and what differs cannot be changed.", "See errors for what differs."),
     "hsm_soft_deleted": _conflict(
-        "A deleted HSM still has the name, and is still billed.", "Recover it or purge it, or choose another name."
+        "A deleted HSM still has the name, and is still billed.",
+        "POST /api/hsms/{name}/recover brings one of yours back; or purge it, or choose another name.",
     ),
     "operation_ended": _conflict("The operation has ended.", "Nothing is left to do."),
+    "hsm_locked": _conflict("A lock in Azure keeps the HSM from being deleted.", "Have the lock removed first."),
+    "hsm_held": _conflict("The HSM is on hold: it is neither deleted nor purged.", "Have the hold lifted first."),
+    "hold_too_late": _conflict(
+        "The HSM is on hold, but an operation may have asked Azure to delete or purge it already.",
+        "See that operation. Recover the HSM once it is deleted: while it is on hold, nothing more is asked for.",
+    ),
+    "purge_protected": _conflict(
+        "The HSM has purge protection: nobody can purge it.", "Leave purge out: Azure purges it by itself one day."
+    ),
+    "purge_not_allowed": _policy("HSMs of this environment may not be purged by request."),
+    "hsm_lives_again": _failure(
+        "An HSM that was to be purged is there again: it was not touched.",
+        "Find out who needs it. If nobody does, send the request again.",
+    ),
+    "hsm_not_deleted": _conflict(
+        "Our record does not show that this HSM was deleted.",
+        "Somebody else may have deleted it: its owner can recover it in Azure, or purge it.",
+    ),
+    "hsm_being_purged": _conflict(
+        "Azure is purging the HSM, and does not bring it back.",
+        "Look at the HSM again in a quarter of an hour, and send the request again if it is still SoftDeleted.",
+        retryable=True,
+    ),
+    "hsm_purged": _conflict(
+        "The HSM was purged: it is gone for good.",
+        "Ask for another HSM, and restore the stored security domain and a backup into it.",
+    ),
     "cancel_too_late": _conflict(
         "The step that cannot be left alone has begun: a download or an upload, or what changes or takes over the HSM.",
         "Wait for the end.",
@@ -304,9 +332,16 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         "Nobody knows whether the full backup was restored: the HSM did not say, or the service may not ask any more.",
         "Look at the HSM's keys and roles before anything else.",
     ),
+    "recovery_failed": _failure(
+        "Azure did not bring the deleted HSM back.", "Nothing is lost while it is kept. Send the request again."
+    ),
     "approval_rejected": _failure("An approver rejected it.", "Nothing was made. Ask again when it can be approved."),
     "approval_expired": ErrorKind(
         409, retryable=False, meaning="Nobody approved it in time.", advice="Nothing was made. Send the request again."
+    ),
+    "not_due": _failure(
+        "The clean-up would not delete this HSM any more: it is needed, not as it was, or none is enforced.",
+        "Nothing was deleted. The next run judges it again.",
     ),
     "approval_needed": _failure(
         "The policy wants approval by now, and the operation was planned without.",
@@ -318,6 +353,10 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "record_missing": _failure("Our record of the HSM is gone.", "Restore the container hsm-records first."),
     "plan_damaged": _failure("The plan holds an unreadable certificate."),
     "not_planned": _failure("The operation has no plan."),
+    "subscription_not_wanted": _failure(
+        "A new subscription has not opted in any more.",
+        "Nothing was done in it. Opting in again is an event, too.",
+    ),
     "not_claimed": _failure(
         "The operation does not hold the claim on its HSM.", "Operations are started by the API only."
     ),

@@ -20,7 +20,10 @@ Sku = Literal[
     "Custom_C42",
 ]
 
-OperationKind = Literal["provision", "update", "adopt", "rewrap", "restore"]
+OperationKind = Literal["provision", "update", "adopt", "rewrap", "restore", "decommission", "recover"]
+
+Origin = Literal["request", "event", "schedule"]
+"""How an operation began: somebody asked over the API, a subscription appeared, or a schedule found it due."""
 
 
 def _guid(text: object) -> str:

@@ -16,6 +16,7 @@ _STORAGE_ACCOUNT: Final = re.compile(r"[a-z0-9]{3,24}")
 DECIDED: Final = "decided"
 # The event that wakes whoever waits for a restore blob; what counts is the blob.
 RESTORE_BLOB_THERE: Final = "restore-blob-there"
+_ONBOARDING: Final = "subscription-"
 # Without look-around, which JSON schema and pydantic do not have; how long the name may be is checked besides.
 OPERATION_ID: Final = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*)-([0-9A-HJKMNP-TV-Z]{26})")
 
@@ -125,6 +126,10 @@ def hsm_of_operation(operation_id: str) -> str | None:
     return matched[1] if matched and HSM_NAME.fullmatch(matched[1]) else None
 
 
+CLEANUP_INSTANCE: Final = "fleet-cleanup"
+"""The one orchestration instance that cleans up."""
+
+
 def instance_id(name: str) -> str:
     """Give the orchestration instance that changes this HSM; there is one for each HSM, so one change at a time."""
     return f"hsm-{name}"
@@ -138,3 +143,13 @@ def approval_instance_id(operation_id: str) -> str:
 def restore_blob_instance_id(operation_id: str, round_number: int) -> str:
     """Give the orchestration instance that waits for a restore blob of this operation; each round is another one."""
     return f"{operation_id}:restore-blob:{round_number}"
+
+
+def onboarding_instance_id(subscription_id: str) -> str:
+    """Give the orchestration instance that looks at a subscription which appeared; there is one for each."""
+    return f"{_ONBOARDING}{subscription_id}"
+
+
+def onboarded_subscription(instance: str) -> str:
+    """Read which subscription an instance looks at; what is none of these is given as it is, and is none."""
+    return instance.removeprefix(_ONBOARDING)

@@ -7,8 +7,9 @@ from pydantic import AwareDatetime, Field
 
 from domain.backups import RestoredBackup
 from domain.caller import Principal
+from domain.decommissioning import Decommissioned
 from domain.errors import ErrorDetail
-from domain.fields import OperationKind
+from domain.fields import OperationKind, Origin
 from domain.model import Model
 from domain.records import Cancellation, Claim, Download, Notice, Receipt
 from domain.steps import StepStatus, steps_to_come
@@ -55,6 +56,8 @@ class OperationResult(Model):
     """The address at which the HSM is used."""
     security_domain: Receipt | None = None
     """The security domain that was stored. Absent where the operation stored none."""
+    decommissioned: Decommissioned | None = None
+    """When the HSM was deleted, and until when it is kept and billed. Absent for other operations."""
     restored_backup: RestoredBackup | None = None
     """The full backup that was restored. Absent where the operation restored none."""
 
@@ -86,6 +89,7 @@ class Operation(Model):
 
     id: str
     kind: OperationKind
+    origin: Origin = "request"
     hsm: str
     team: str
     requester: Principal
@@ -158,6 +162,7 @@ def accepted_operation(claim: Claim) -> Operation:
     return Operation(
         id=claim.operation_id,
         kind=claim.kind,
+        origin=claim.origin,
         hsm=claim.hsm,
         team=claim.team,
         requester=claim.requester,

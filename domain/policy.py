@@ -7,7 +7,7 @@ the descriptions of the members from here. What is not listed is refused.
 import base64
 import re
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -28,6 +28,7 @@ from domain.patterns import find_fault
 from domain.policy_mistakes import describe_mistakes, find_contradictions, read_members
 
 EVERYTHING: Final = "*"
+PRODUCTION: Final = "production"
 LONGEST_NAME: Final = 24
 LONGEST_TAG: Final = 256
 
@@ -114,11 +115,21 @@ _ID_OF_IDENTITY: Final = (
     "This is the resource id of a user-assigned identity: /subscriptions/ID/resourceGroups/GROUP"
     "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/NAME."
 )
+_NAME_OF_PREFIX: Final = (
+    "This has 1 to 11 small letters, digits and single hyphens, begins with a letter and does not end with a hyphen."
+)
+_NAME_OF_MANAGEMENT_GROUP: Final = (
+    "This is a management group's name (not its display name, nor its path): 1 to 90 letters, digits and - _ ( ) ."
+)
+_PREFIX: Final = r"(?=.{1,11}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 _NAME_OF_TAG: Final = "A tag's name has 1 to 512 characters, none of them < > % & \\ ? /."
 
 EnvironmentName = Annotated[str, AfterValidator(_written_as(r"[a-z][a-z0-9-]{0,39}", _NAME_OF_ENVIRONMENT))]
 TeamName = Annotated[str, AfterValidator(_written_as(r"[a-z0-9-]{1,40}", _NAME_OF_TEAM))]
 _TagName = Annotated[str, AfterValidator(_written_as(r"[^<>%&\\?/\x00-\x1f]{1,512}", _NAME_OF_TAG))]
+_ManagementGroup = Annotated[
+    str, AfterValidator(_written_as(r"[a-z0-9_().-]{1,90}", _NAME_OF_MANAGEMENT_GROUP, lowered=True))
+]
 _VaultName = Annotated[str, AfterValidator(_written_as(r"[a-z0-9-]{3,24}", _NAME_OF_VAULT, lowered=True))]
 _Thumbprint = Annotated[str, AfterValidator(_thumbprint)]
 _IdentityId = Annotated[
@@ -168,9 +179,15 @@ class EnvironmentRules(_Part):
         le=3650,
         description="How many days from now `expiresAt` may lie at most; it must then be given.",
     )
+    purge_allowed: bool = Field(
+        default=False, description="A deleted HSM may be purged by request, before its retention has passed."
+    )
     approval: list[OperationKind] = Field(
         default_factory=list,
-        description=("The kinds of operations that need approval here: `provision`, `update`; the others always do."),
+        description=(
+            "The kinds of operations that need approval here: `provision`, `update`, `decommission`, `recover`; the "
+            "others always do, and in `production` so do the last two."
+        ),
     )
 
 
@@ -192,7 +209,10 @@ class ApprovalRules(_Part):
     )
     kinds: list[OperationKind] = Field(
         default_factory=list,
-        description="The kinds of operations that need approval: `provision`, `update`; the others always do.",
+        description=(
+            "The kinds of operations that need approval: `provision`, `update`, `decommission`, `recover`; the others "
+            "always do."
+        ),
     )
     expires_after_hours: int = Field(
         default=72, ge=1, le=720, description="After how many hours without a decision it is refused."
@@ -215,6 +235,37 @@ def _each_container_once(places: list[BackupPlace]) -> list[BackupPlace]:
         message = "A container is listed once: two of these are one."
         raise _mistake(message)
     return places
+
+
+class CleanupRules(_Part):
+    """Which HSMs are cleaned up by schedule, because they cost money for nothing."""
+
+    enforce: bool = Field(
+        default=False, description="HSMs are deleted and purged. Otherwise the report says what would be."
+    )
+    never_activated_after_hours: int = Field(
+        default=72,
+        ge=1,
+        le=8760,
+        description="An HSM that was never active is deleted so many hours after it was made; where its environment "
+        "allows that, it is purged as well.",
+    )
+    warn_before_days: int = Field(
+        default=3,
+        ge=0,
+        le=90,
+        description="How many days before its expiry somebody is warned. None is deleted before a day has passed "
+        "since; with 0 there is no warning.",
+    )
+    purge_after_days: int = Field(
+        default=7,
+        ge=1,
+        le=90,
+        description="How many days after its deletion by this service an HSM is purged, where its environment allows "
+        "that; one that was active waits for approval.",
+    )
+    maximum_deletions: int = Field(default=5, ge=0, le=50, description="How many HSMs one run deletes at most.")
+    maximum_purges: int = Field(default=5, ge=0, le=50, description="How many HSMs one run purges at most.")
 
 
 class CallerEntry(_Part):
@@ -257,6 +308,45 @@ class CallerEntry(_Part):
         return frozenset(one for one in (self.application, self.group) if one is not None)
 
 
+class OptInTag(_Part):
+    """A tag of a subscription itself."""
+
+    name: _TagName = Field(description="The tag's name, in any case.")
+    value: str = Field(min_length=1, max_length=LONGEST_TAG, description="The value that it must have.")
+
+
+class OptIn(_Part):
+    """What a subscription must have for an HSM to be made in it; all that is given must hold."""
+
+    tag: OptInTag | None = Field(default=None, description="A tag that the subscription itself has; see below.")
+    management_groups: list[_ManagementGroup] | None = Field(
+        default=None, min_length=1, description="The names of management groups of which it is in one, at any depth."
+    )
+
+
+class NewSubscriptions(_Part):
+    """What becomes of a subscription that appears: docs/subscription-events.md."""
+
+    opt_in: OptIn = Field(description="Which subscriptions get an HSM; see below.")
+    team: TeamName = Field(description="The team that the HSMs belong to.")
+    name_prefix: Annotated[str, AfterValidator(_written_as(_PREFIX, _NAME_OF_PREFIX))] = Field(
+        description="What the names of the HSMs begin with; a hyphen and a hash of the subscription's id follow."
+    )
+    approval: bool = Field(default=True, description="Each needs approval: nobody asked for it.")
+    lifetime_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=3650,
+        description="After how many days the HSMs expire, in place of `expiresAt`; never where it is absent.",
+    )
+    request: dict[str, Any] = Field(
+        description=(
+            "What the HSMs are to be: the body of `PUT /api/hsms/{name}` without `subscriptionId`, `team`, "
+            "`requestedBy` and `expiresAt`. It must be such that the policy allows it."
+        )
+    )
+
+
 class Policy(_Part):
     """What may be asked for, and by whom."""
 
@@ -295,8 +385,15 @@ class Policy(_Part):
             description="The environments that there are, each with its rules; see below.",
         )
     )
+    cleanup: CleanupRules = Field(
+        default_factory=CleanupRules, description="What is cleaned up by schedule; see below."
+    )
     requests_per_minute: int = Field(
         default=60, ge=1, description="How many changing requests a caller may send in a minute."
+    )
+    new_subscriptions: NewSubscriptions | None = Field(
+        default=None,
+        description="Which new subscriptions get an HSM without anybody asking; see below. Absent: none does.",
     )
     callers: list[CallerEntry] = Field(
         description="Who may ask, each with what for; see below. Who has no entry may not."
@@ -314,6 +411,11 @@ def parse_policy(text: str) -> Policy:
         policy = Policy.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
         raise PolicyInvalid(mistakes + describe_mistakes(error)) from None
+    if policy.new_subscriptions is not None:
+        # What it is held against knows the policy.
+        from domain.new_subscriptions import find_mistakes
+
+        mistakes += find_mistakes(policy, policy.new_subscriptions)
     if mistakes:
         raise PolicyInvalid(mistakes)
     return policy

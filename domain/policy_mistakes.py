@@ -87,7 +87,19 @@ def find_contradictions(document: object, always_required: Mapping[str, Mapping[
         if _member(_member(environments, name), to_camel(rule)) is False
     ]
     entries = callers if isinstance(callers, list) else []
-    return weakened + _find_tags_alike(_member(document, "requiredTags")) + _find_callers(entries)
+    opt_in = _member(_member(document, "newSubscriptions"), "optIn")
+    return [
+        *weakened,
+        *_find_tags_alike(_member(document, "requiredTags")),
+        *_find_callers(entries),
+        *_find_nothing_asked(opt_in),
+    ]
+
+
+def _find_nothing_asked(opt_in: object) -> list[str]:
+    if not isinstance(opt_in, dict) or any(opt_in.get(name) is not None for name in ("tag", "managementGroups")):
+        return []
+    return ["newSubscriptions.optIn: This has tag or managementGroups, or both: otherwise every subscription opted in."]
 
 
 def _find_tags_alike(tags: object) -> list[str]:

@@ -7,10 +7,19 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from domain.errors import FieldError, refused_fields
-from domain.fields import OperationKind, Sku
+from domain.fields import OperationKind, Origin, Sku
 from domain.model import Model
 from domain.patterns import matches
-from domain.policy import EVERYTHING, LONGEST_NAME, LONGEST_TAG, ApprovalRules, BackupPlace, EnvironmentRules, Policy
+from domain.policy import (
+    EVERYTHING,
+    LONGEST_NAME,
+    LONGEST_TAG,
+    PRODUCTION,
+    ApprovalRules,
+    BackupPlace,
+    EnvironmentRules,
+    Policy,
+)
 from domain.wrapping_keys import wrapping_key_field
 
 # What denies by default and then lets in more than this denies nothing that matters.
@@ -31,6 +40,23 @@ class Grant(Model):
     wrapping_vaults: frozenset[str]
     wrapping_thumbprints: frozenset[str]
     requests_per_minute: int
+
+
+def grant_of_service(team: str, requests_per_minute: int) -> Grant:
+    """Give what this service may ask for of itself, for a team: all that the policy allows to anybody.
+
+    What it asks for is made of the policy and of our records, and of nothing that a caller said.
+    """
+    everything = frozenset({EVERYTHING})
+    return Grant(
+        caller_ids=frozenset(),
+        teams=frozenset({team}),
+        subscriptions=everything,
+        administrators=everything,
+        wrapping_vaults=everything,
+        wrapping_thumbprints=everything,
+        requests_per_minute=requests_per_minute,
+    )
 
 
 class AskedKey(NamedTuple):
@@ -148,7 +174,12 @@ _DECIDED: Final[dict[OperationKind, frozenset[str]]] = {
         }
     ),
     "rewrap": frozenset({"team", "environment", "subscriptionId", "securityDomain"}),
+    "decommission": frozenset({"team", "environment", "subscriptionId"}),
+    "recover": frozenset({"team", "environment", "subscriptionId"}),
 }
+
+
+_IN_PRODUCTION: Final[dict[OperationKind, str]] = {"decommission": "Deleting", "recover": "Recovering"}
 
 
 def _refuse(field: str, code: str, message: str) -> list[FieldError]:
@@ -286,14 +317,21 @@ def _allows(grant: Grant, key: AskedKey) -> bool:
 
 
 def find_approval_reasons(
-    policy: Policy, environment: str, sku: str, kind: OperationKind, *, export_reason: str | None = None
+    policy: Policy,
+    environment: str,
+    sku: str,
+    kind: OperationKind,
+    *,
+    origin: Origin = "request",
+    reason: str | None = None,
 ) -> list[str]:
     """Say why an operation needs approval, a sentence for each reason; none if it needs none.
 
-    What it costs is a reason to approve what begins to cost, not a change of what is there. `export_reason` says why
-    the export of a provision needs approval by what is there, as `domain.export_approval` finds it.
+    What it costs is a reason to approve what begins to cost, not a change of what is there. `reason` says why it needs
+    approval by what is there, whatever the policy says: `domain.export_approval` finds it of the export of a provision,
+    `domain.decommissioning` of a purge.
     """
-    reasons = []
+    reasons = _find_reasons_of_origin(policy, origin)
     rules = policy.environments.get(environment, EnvironmentRules())
     if kind == "adopt":
         reasons.append("Taking over an HSM that this service did not make always needs approval.")
@@ -303,13 +341,21 @@ def find_approval_reasons(
         reasons.append("Restoring a security domain into another HSM always needs approval: it becomes a clone.")
     elif kind in policy.approval.kinds:
         reasons.append(f"The policy wants approval of every {kind}.")
-    if kind == "provision" and export_reason is not None:
-        reasons.append(export_reason)
+    if environment == PRODUCTION and kind in _IN_PRODUCTION:
+        reasons.append(f"{_IN_PRODUCTION[kind]} an HSM of production always needs approval.")
+    if kind in ("provision", "decommission") and reason is not None:
+        reasons.append(reason)
     if kind in rules.approval:
         reasons.append(f"The policy wants approval of every {kind} in the environment {environment}.")
-    if kind not in ("update", "rewrap"):
+    if kind not in ("update", "rewrap", "decommission", "recover"):
         reasons += _find_reasons_of_cost(policy, sku)
     return reasons
+
+
+def _find_reasons_of_origin(policy: Policy, origin: Origin) -> list[str]:
+    if origin != "event" or (policy.new_subscriptions is not None and not policy.new_subscriptions.approval):
+        return []
+    return ["Nobody asked for this HSM: a subscription appeared."]
 
 
 def _find_reasons_of_cost(policy: Policy, sku: str) -> list[str]:
@@ -321,6 +367,13 @@ def _find_reasons_of_cost(policy: Policy, sku: str) -> list[str]:
     if cost > limit:
         return [f"It costs about {cost:,.0f} USD a month; the policy wants approval above {limit:,.0f} USD."]
     return []
+
+
+def require_purge_allowed(policy: Policy, environment: str) -> None:
+    """Raise ServiceError `purge_not_allowed` unless the policy lets HSMs of an environment be purged by request."""
+    if not policy.environments.get(environment, EnvironmentRules()).purge_allowed:
+        message = "In this environment the policy lets no HSM be purged: leave this out, and it is kept as Azure does."
+        raise refused_fields([FieldError(field="purge", message=message, code="purge_not_allowed")])
 
 
 def monthly_cost(policy: Policy, sku: str) -> float | None:

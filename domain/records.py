@@ -10,7 +10,8 @@ from domain.adoption import FoundHsm
 from domain.backups import FullBackup, PinnedBackup, RestoredBackup
 from domain.caller import Principal
 from domain.changes import InPlaceChange
-from domain.fields import OperationKind
+from domain.decommissioning import Decommissioned, PlannedDeletion, PlannedRecovery
+from domain.fields import OperationKind, Origin
 from domain.model import Model
 from domain.names import hsm_of_operation
 from domain.requests import HsmRequest, HsmSpecification
@@ -38,20 +39,23 @@ class Cancellation(Model):
 class Claim(Model):
     """The right of one operation to change one HSM, from its acceptance until it ended.
 
-    The claim, not the engine, decides which of two starts is real. `requested_by` is the person for whom an application
-    says that it asks, by object id: it is asserted, not proved. `grant_ids` are the entries of the policy that allowed
-    the request; `by_operator` says that it came from somebody who may act for every team. `request` is what the HSM is
-    to be: of an adoption what it was found to be, of an update all of it, with `change`, which Azure makes in place; of
-    a restore `source` is the HSM whose security domain it is to be given, `source_operation_id` the operation that made
-    that one, which tells it from others of its name, and `backup` what it restores then.
-    `replaced` is the record, as JSON, of the operation that gave way to this one before it could be recorded: whoever
-    wins the claim writes it then, and where they die before that it is known from here. `committed_at` is when the
-    operation came to what cannot be left alone: it is written under the claim's ETag, as `cancel` is, and never both.
+    The claim, not the engine, decides which of two starts is real. `requested_by` is the person for whom an
+    application says that it asks, by object id: it is asserted, not proved. Of what this service began of itself
+    (`origin`) the `requester` is its own identity, and the policy says what it may. `grant_ids` are the entries of
+    the policy that allowed the request; `by_operator` says that it came from somebody who may act for every team.
+    `request` is what the HSM is to be: of an adoption what it was found to be, of an update all of it, with `change`,
+    which Azure makes in place; of a restore `source` is the HSM whose security domain it is to be given,
+    `source_operation_id` the operation that made that one, which tells it from others of its name, and `backup` what it
+    restores then; a decommission that `purges` ends in a purge. `replaced` is the record, as JSON, of the operation
+    that gave way to this one before it could be recorded: whoever wins the claim writes it then, and where they die
+    before that it is known from here. `committed_at` is when the operation came to what cannot be left alone: it is
+    written under the claim's ETag, as `cancel` is, and never both.
     """
 
     hsm: str
     operation_id: str
     kind: OperationKind = "provision"
+    origin: Origin = "request"
     team: str
     requester: Principal
     requested_by: str | None = None
@@ -62,6 +66,7 @@ class Claim(Model):
     source: str | None = None
     backup: FullBackup | None = None
     source_operation_id: str | None = None
+    purges: bool = False
     digest: str
     claimed_at: AwareDatetime
     state: Literal["running", "ended"] = "running"
@@ -107,13 +112,15 @@ class Plan(Model):
     `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
     `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over,
     `replaces` the security domain in whose place a re-wrap or a provision puts another one, `source` the one that a
-    restore brings into the HSM, `backup` the full backup that it restores then. `confirmed_uploads` are the numbers of
-    earlier uploads into it that were never answered: whoever approves the plan says that one of them is what it has.
+    restore brings into the HSM, `backup` the full backup that it restores then, `deletion` what a decommission does to
+    the HSM, `recovery` which deleted HSM is brought back. `confirmed_uploads` are the numbers of earlier uploads into
+    it that were never answered: whoever approves the plan says that one of them is what it has.
     """
 
     hsm: str
     operation_id: str
     kind: OperationKind
+    origin: Origin = "request"
     team: str
     requester: Principal
     requested_by: str | None = None
@@ -125,6 +132,8 @@ class Plan(Model):
     source: "PinnedSource | None" = None
     confirmed_uploads: list[int] = Field(default_factory=list)
     backup: PinnedBackup | None = None
+    deletion: PlannedDeletion | None = None
+    recovery: PlannedRecovery | None = None
     monthly_cost_usd: float | None
     approval_reasons: list[str]
     approval_expires_at: AwareDatetime | None = None
@@ -248,14 +257,15 @@ class HsmRecord(Model):
     """An HSM that this service made or took over, and whose it is.
 
     `request` is what it was last asked to be, with the keys that `security_domain` is for; of an HSM that was taken
-    over (`adopted`) what that was then, and of a restored one what was asked for, both without any keys.
-    `created_by` is the operation that made it or took it over, `created_at` when it was about to make it, or when Azure
-    says that somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`), which tells it from
-    another of the same name; None until it was seen ready. Of one that was `made_for_restore` its custodians could
-    upload another HSM's security domain past this service. `restored_from` is written before one is uploaded; once it
-    was verified, `security_domain` is the receipt of the other HSM's. `restored_backup` is written before the HSM is
-    asked to restore a full backup. `earlier` are the operations that made the HSMs which had the name before it, the
-    oldest first: the records of those are kept.
+    over (`adopted`) what that was then, and of a restored one what was asked for, both without any keys. `created_by`
+    is the operation that made it or took it over, `created_at` when it was about to make it, or when Azure says that
+    somebody did. `made_at` is when Azure says that it was made (`systemData.createdAt`), which tells it from another
+    of the same name; None until it was seen ready. Of one that was `made_for_restore` its custodians could upload
+    another HSM's security domain past this service. `restored_from` is written before one is uploaded; once it was
+    verified, `security_domain` is the receipt of the other HSM's. `restored_backup` is written before the HSM is asked
+    to restore a full backup, `decommissioned` before it is deleted, and it is gone once it was recovered. `earlier`
+    are the operations that made the HSMs which had the name before it, the oldest first: the records of those are
+    kept.
     """
 
     hsm: str
@@ -272,6 +282,28 @@ class HsmRecord(Model):
     restored_from: RestoredFrom | None = None
     restored_backup: RestoredBackup | None = None
     earlier: list[str] = Field(default_factory=list)
+    decommissioned: Decommissioned | None = None
+
+    @property
+    def subscription_id(self) -> str:
+        """The subscription that it is in."""
+        return self.resource_id.split("/")[2]
+
+    @property
+    def resource_group(self) -> str:
+        """The resource group that it is in."""
+        return self.resource_id.split("/")[4]
+
+    @property
+    def billed(self) -> bool:
+        """Whether it costs something, for all that we know: until it is purged it does."""
+        return self.decommissioned is None or self.decommissioned.purged_at is None
+
+    @property
+    def may_hold_keys(self) -> bool:
+        """Whether it was ever active by what we know of it, so that somebody may need what it holds."""
+        deleted = self.decommissioned is not None and self.decommissioned.was_active
+        return self.may_hold_others or deleted or self.security_domain is not None
 
     @property
     def may_hold_others(self) -> bool:

@@ -1,15 +1,21 @@
 """What a deployment decides, read from the app's settings."""
 
 import os
+import re
 from functools import lru_cache
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from domain.cloud import EVENT_GRID_SUFFIX
 from domain.policy import Policy, PolicyInvalid, parse_policy
 
 _PREFIX = "HSM_PROVISIONER_"
 DAILY: Final = "0 0 3 * * *"
+DAILY_CLEANUP: Final = "0 0 4 * * *"
+_NCRONTAB: Final = r"^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){5}$"
+# Our token goes there: the whole address is parsed, with one host label for the topic and one for its region.
+_TOPIC: Final = rf"^https://[a-z0-9-]{{3,50}}\.[a-z0-9]{{3,40}}-[0-9]\.{re.escape(EVENT_GRID_SUFFIX)}/api/events$"
 
 
 class Settings(BaseModel):
@@ -23,9 +29,11 @@ class Settings(BaseModel):
     ask for what, as JSON (`domain/policy.py`). `restore_blob_days`: how many days a restore waits for its custodians.
     `stop_creation` and `stop_destruction_and_export`: switches that end these at once, running operations included.
     `console_client_id`: the app registration that the console signs people in with. `verification_schedule`: when all
-    stored security domains are verified, an NCRONTAB expression of six fields in UTC. `share_check_valid_days`: for how
-    long the answer of a custodian whose key lies in no vault counts. `share_check_answer_days`: how long a custodian
-    may take for it.
+    stored security domains are verified, an NCRONTAB expression of six fields in UTC, and `cleanup_schedule` when what
+    costs money for nothing is cleaned up. `history_days`: how long what ended is kept in the engine, and events.
+    `share_check_valid_days`: for how long the answer of a custodian whose key lies in no vault counts.
+    `share_check_answer_days`: how long a custodian may take for it. `events_topic`: the endpoint of the Event Grid
+    topic that events are published to; without it none are.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,9 +50,12 @@ class Settings(BaseModel):
     stop_creation: bool = False
     stop_destruction_and_export: bool = False
     console_client_id: str | None = None
-    verification_schedule: str = Field(default=DAILY, pattern=r"^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){5}$")
+    verification_schedule: str = Field(default=DAILY, pattern=_NCRONTAB)
+    cleanup_schedule: str = Field(default=DAILY_CLEANUP, pattern=_NCRONTAB)
+    history_days: float = Field(default=30, ge=1, le=3650)
     share_check_valid_days: float = Field(default=180, gt=0, le=3650)
     share_check_answer_days: float = Field(default=14, gt=0, le=3650)
+    events_topic: str | None = Field(default=None, pattern=_TOPIC)
 
 
 class SettingsInvalid(Exception):  # noqa: N818 - it says what is
@@ -77,6 +88,14 @@ def verification_schedule() -> str:
         return settings().verification_schedule
     except SettingsInvalid:
         return DAILY
+
+
+def cleanup_schedule() -> str:
+    """Give the schedule; where the settings are wrong the usual one."""
+    try:
+        return settings().cleanup_schedule
+    except SettingsInvalid:
+        return DAILY_CLEANUP
 
 
 @lru_cache(maxsize=1)

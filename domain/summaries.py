@@ -6,6 +6,7 @@ from typing import Final
 from pydantic import AwareDatetime
 
 from domain.caller import Principal
+from domain.decommissioning import Decommissioned
 from domain.fields import OperationKind
 from domain.model import Model
 from domain.names import resource_id
@@ -59,6 +60,7 @@ class HsmRecordSummary(Summary):
     created_at: AwareDatetime
     made_at: AwareDatetime | None = None
     expires_at: AwareDatetime | None = None
+    decommissioned: Decommissioned | None = None
 
     @property
     def subscription_id(self) -> str:
@@ -122,6 +124,7 @@ def summarise_hsm(record: HsmRecord) -> HsmRecordSummary:
         created_at=record.created_at,
         made_at=record.made_at,
         expires_at=request.expires_at,
+        decommissioned=record.decommissioned,
     )
 
 

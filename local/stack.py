@@ -6,9 +6,11 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from local.azure.control.client import ControlClient
+from local.azure.control.event_grid_client import EventGridControl
+from local.azure.event_grid.settings import SubscriptionSettings
 from local.azure.launch import LocalAzure, start_local_azure
 from local.child_process import REPOSITORY
 from local.files import to_shell, write_private
@@ -59,6 +61,19 @@ class Stack(NamedTuple):
         from azure.identity import ClientSecretCredential
 
         return ClientSecretCredential(self.azure.endpoints.tenant_id, self.portal.client_id, self.portal.client_secret)
+
+    @property
+    def event_grid(self) -> EventGridControl:
+        """What makes topics and subscriptions, and disorder among events."""
+        return EventGridControl(self.azure.endpoints.control_url)
+
+    def subscribe_function(self, function: str, subscription: str, **settings: Any) -> None:
+        """Have Event Grid deliver a subscription's events to a function of the app, by its name.
+
+        `settings` are fields of `SubscriptionSettings`: without a topic, its events are injected.
+        """
+        named = {"endpoint_url": self.host.event_grid_url(function), **settings}
+        self.event_grid.put_subscription(subscription, SubscriptionSettings.model_validate(named))
 
     def pass_time(self, seconds: float) -> None:
         """Move the clocks of the local Azure and the host on together; the stack was started with `control`."""

@@ -2,26 +2,34 @@
 
 from orchestrations import (
     approval_waiting,
+    fleet_cleanup,
     hsm_adoption,
+    hsm_decommissioning,
     hsm_provisioning,
+    hsm_recovery,
     hsm_restore,
     hsm_update,
     outcome_polling,
     restore_blob_waiting,
     security_domain_rewrap,
     security_domain_verification,
+    subscription_onboarding,
 )
 from orchestrations.registration import blueprint
 
 __all__ = [
     "approval_waiting",
     "blueprint",
+    "fleet_cleanup",
     "hsm_adoption",
+    "hsm_decommissioning",
     "hsm_provisioning",
+    "hsm_recovery",
     "hsm_restore",
     "hsm_update",
     "outcome_polling",
     "restore_blob_waiting",
     "security_domain_rewrap",
     "security_domain_verification",
+    "subscription_onboarding",
 ]

@@ -16,7 +16,8 @@ SLOWEST: Final = 4
 POLLED: Final = frozenset(
     {
         *("await_ready", "await_activation", "await_updated", "await_restored"),
-        *("await_backup", "await_backup_restored"),
+        *("await_backup", "await_backup_restored", "await_deleted", "await_purged"),
+        *("await_registered", "await_recovered"),
     }
 )
 

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from clients import blob_lists, blobs, credential, key_vault, managed_hsm, resource_manager
+from clients import arm, blob_lists, blobs, credential, event_publisher, key_vault, managed_hsm
 from domain import settings
 from local.stack import Stack, app_settings
 
 CACHES = (
     *(settings.settings, settings.deployment_policy, credential.credential, blobs._service),
     *(blob_lists._client, managed_hsm._client, key_vault._certificates, key_vault._keys, credential.own_identity),
-    *(resource_manager._key_vault, resource_manager._resources),
+    *(arm.key_vault_of, arm.resources_of, event_publisher._client),
 )
 
 

@@ -33,5 +33,6 @@ SHARED_POLICY: Final = policy(
         caller("impatient", IMPATIENT, ["team-a"], requestsPerMinute=REQUESTS_PER_MINUTE),
         caller("both", BOTH_TEAMS, ["team-a", "team-b"]),
     ],
+    environments={"production": {}, "ephemeral": {"purgeAllowed": True}, "development": {}},
     backupPlaces=[{"container": BACKUP_CONTAINER, "identity": BACKUP_IDENTITY}],
 )

@@ -1,11 +1,14 @@
 """The pages of docs/ that are made of the code; `make docs` writes them."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from domain.caller import OPERATE_ROLE, ROLES
 from domain.error_catalogue import CATALOGUE, ErrorKind
+from domain.published_events.model import EVENTS
+from triggers.event_documents import name_schema, write_event_schema, write_events
 from triggers.routes import ROUTES, Route
 
 _DOCS: Final = Path(__file__).parents[1] / "docs"
@@ -87,6 +90,8 @@ def cell(route: Route, role: str) -> str:
 PAGES: Final[dict[Path, Callable[[], str]]] = {
     _DOCS / "error-codes.md": write_error_codes,
     _DOCS / "authorisation.md": write_authorisation,
+    _DOCS / "events.md": functools.partial(write_events, _GENERATED),
+    **{_DOCS / "events" / name_schema(event): functools.partial(write_event_schema, event) for event in EVENTS},
 }
 
 if __name__ == "__main__":

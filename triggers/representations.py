@@ -9,8 +9,10 @@ from domain.approvals import Verdict
 from domain.backups import PinnedBackup, RestoredBackup
 from domain.caller import Principal
 from domain.changes import InPlaceChange
+from domain.decommissioning import Decommissioned, PlannedDeletion, PlannedRecovery
 from domain.errors import ErrorDetail, FieldError
-from domain.fields import OperationKind
+from domain.fields import OperationKind, Origin
+from domain.holds import Hold
 from domain.model import Model
 from domain.operations import CurrentStep, Existing, OperationResult, OperationStatus
 from domain.records import Cancellation, Download, Notice, PinnedSource, Receipt, Replaced, RestoredFrom
@@ -118,6 +120,10 @@ class PlanView(Model):
     """The stored security domain that a restore brings into the HSM. Absent for other operations."""
     backup: PinnedBackup | None = None
     """The full backup that a restore brings back then. Absent where it brings back none, and for other operations."""
+    deletion: PlannedDeletion | None = None
+    """What a decommission does to the HSM, and whether anybody used it lately. Absent for other operations."""
+    recovery: PlannedRecovery | None = None
+    """Which deleted HSM is recovered. Absent for other operations."""
 
 
 class RestoreBlobView(Model):
@@ -184,6 +190,8 @@ class OperationView(OperationSummary):
 
     steps: list[StepView]
     """All its steps in their order, those to come too."""
+    origin: Origin
+    """How it began: by a request, because a subscription appeared, or because a schedule found it due."""
     warnings: list[Notice]
     """What was accepted that a person may want to change."""
     downloads: list[Download]
@@ -233,7 +241,8 @@ class HsmSummary(Model):
     state: str
     """What Azure says of it, such as `Provisioning`, `NotActivated` or `Active`.
 
-    Or, of ours: `NotCreated` (not yet), `NotFound` (not any more), `Unknown` (Azure did not answer).
+    Or, of ours: `NotCreated` (not yet), `SoftDeleted` and `Purged` (by an operation of this service), `NotFound` (not
+    any more, by somebody else), `Unknown` (Azure did not answer).
     """
     uri: str | None = None
     """The address at which it is used. Absent where Azure has none."""
@@ -244,7 +253,7 @@ class HsmSummary(Model):
     expires_at: AwareDatetime | None = None
     """Until when it is needed. Absent: no end is known."""
     monthly_cost_usd: float | None = None
-    """What it costs in a month, in US dollars. Absent where it was never made, or nobody knows."""
+    """What it costs in a month, in US dollars, until it is purged. Absent where nothing is billed, or nobody knows."""
     quorum_health: QuorumHealth = "Unknown"
     """How far its security domain is from being lost, as it was last verified; `Unknown` where it never was."""
     verified_at: AwareDatetime | None = None
@@ -279,6 +288,10 @@ class HsmView(HsmSummary):
 
     What is stored of their security domains is kept: a restore names one as `source.operationId`.
     """
+    decommissioned: Decommissioned | None = None
+    """When it was deleted, and until when it is kept and billed. Absent for one that nobody asked to delete."""
+    hold: Hold | None = None
+    """That it must be kept, and why. Absent where it is not on hold."""
 
 
 class HsmPage(Model):

@@ -3,40 +3,20 @@
 import logging
 
 import azure.durable_functions as df
-from durabletask.client import OrchestrationState
-from durabletask.internal import orchestrator_service_pb2 as pb
 
 from clients import archive
+from clients.instances import engine_unavailable, is_running, start_only
 from clients.verification_runs import find_begin, looked_at_since
 from domain.verification_runs import VERIFICATION_INSTANCE, Tally, VerificationCounts, VerificationRuns
 from triggers.door.calls import Answer, Call
-from triggers.operations.instances import ENDED, engine_unavailable
 
 _log = logging.getLogger("hsm_provisioner.verification")
 
 
 def start_run(client: df.SyncDurableFunctionsClient) -> None:
     """Start the one instance, unless it runs."""
-    import grpc
-
-    if _is_running(client.get_orchestration_state(VERIFICATION_INSTANCE)):
+    if not start_only("security_domain_verification", VERIFICATION_INSTANCE, client):
         _log.info("the stored security domains are being verified already")
-        return
-    policy = pb.OrchestrationIdReusePolicy(
-        replaceableStatus=[
-            pb.ORCHESTRATION_STATUS_COMPLETED,
-            pb.ORCHESTRATION_STATUS_FAILED,
-            pb.ORCHESTRATION_STATUS_TERMINATED,
-        ]
-    )
-    try:
-        client.schedule_new_orchestration(
-            "security_domain_verification", instance_id=VERIFICATION_INSTANCE, reuse_id_policy=policy
-        )
-    except grpc.RpcError:
-        # Somebody started it at the same instant; whatever else it is, the host says of this function that it failed.
-        if not _is_running(client.get_orchestration_state(VERIFICATION_INSTANCE)):
-            raise
 
 
 def get_verification_runs(call: Call) -> Answer:
@@ -47,7 +27,7 @@ def get_verification_runs(call: Call) -> Answer:
         state = call.client.get_orchestration_state(VERIFICATION_INSTANCE)
     except grpc.RpcError:
         raise engine_unavailable() from None
-    running = _is_running(state)
+    running = is_running(state)
     view = VerificationRuns(
         running=running,
         progress=_count_so_far() if running else None,
@@ -66,7 +46,3 @@ def _count_so_far() -> VerificationCounts | None:
         if finding is not None:
             tally.add(hsm, finding)
     return tally.counts
-
-
-def _is_running(state: OrchestrationState | None) -> bool:
-    return state is not None and state.runtime_status not in ENDED

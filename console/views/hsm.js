@@ -97,6 +97,7 @@ function cost(hsm) {
 /** @param {Hsm} hsm */
 function protection(hsm) {
   return section("Protection", facts([
+    ["On hold", hsm.hold ? element("span", {}, `${hsm.hold.reason} (`, relative(hsm.hold.at), ")") : null],
     ["Purge protection", hsm.purgeProtection === undefined ? null : hsm.purgeProtection ? "on" : "off"],
     ["Soft delete", hsm.softDeleteRetentionDays === undefined ? null : `kept ${hsm.softDeleteRetentionDays} days`],
     ["Network", network(hsm.network)],

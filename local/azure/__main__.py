@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from starlette.applications import Starlette
 
 from local.azure.blob_storage.azurite import ACCOUNT_HOST, await_azurite, start_azurite
+from local.azure.control.event_grid_routes import make_event_grid_control_routes
 from local.azure.control.routes import make_control_routes, respond_to_bad_input
 from local.azure.core.certificates import TlsFiles, make_tls_files
 from local.azure.core.errors import ServiceFault, respond_to_fault
@@ -20,7 +21,7 @@ from local.azure.core.transitions import Timing
 from local.azure.coverage import make_page
 from local.azure.endpoints import Endpoints
 from local.azure.entra.managed_identity import make_identity_route
-from local.azure.services import make_apps, make_services
+from local.azure.services import make_apps, make_courier, make_services
 from local.azure.world import DEFAULT_VAULT, World
 from local.files import to_shell, write_private
 from local.lifetime import UNTIL_INPUT_ENDS, Server, open_listener, watch_for_end
@@ -35,13 +36,18 @@ async def serve(state_directory: Path, timing: Timing, *, until_input_ends: bool
     try:
         world = World(timing)
         header = secrets.token_urlsafe(24)
-        routes = [*make_control_routes(world), make_identity_route(world.directory, world.identity, header)]
+        courier = make_courier(world, azurite.port, files)
+        routes = [
+            *make_control_routes(world),
+            *make_event_grid_control_routes(world, courier),
+            make_identity_route(world.directory, world.identity, header),
+        ]
         handlers = {ValidationError: respond_to_bad_input, ServiceFault: respond_to_fault}
         control = Starlette(routes=routes, exception_handlers=handlers)
         services_listener, control_listener = (open_listener() for _ in range(2))
         services = Server(
             uvicorn.Config(
-                make_services(make_apps(world, azurite.port, files), world.interference, timing.clock),
+                make_services(make_apps(world, azurite.port, files, courier), world.interference, timing.clock),
                 log_level="warning",
                 lifespan="off",
                 # Services say by themselves what time it is (`with_date`).

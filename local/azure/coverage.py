@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from local.azure.core.certificates import make_tls_files
 from local.azure.core.transitions import Timing
 from local.azure.entra.managed_identity import make_identity_route
-from local.azure.services import make_apps
+from local.azure.services import make_apps, make_courier
 from local.azure.world import World
 
 PAGE: Final = Path(__file__).with_name("COVERAGE.md")
@@ -66,7 +66,8 @@ def list_places() -> list[Place]:
     """List where the services answer, with a web app for each."""
     world = World(Timing(0, 0))
     with TemporaryDirectory() as directory:
-        apps = make_apps(world, 0, make_tls_files(Path(directory)))
+        files = make_tls_files(Path(directory))
+        apps = make_apps(world, 0, files, make_courier(world, 0, files))
     identity = Starlette(routes=[make_identity_route(world.directory, world.identity, "")])
     places = [Place(service, name, app) for name, (service, app) in apps.items()]
     return [Place("entra", "the managed identity endpoint of App Service", identity), *places]

@@ -13,6 +13,8 @@ from local.azure.core.dates import with_date
 from local.azure.core.interference import Interference, InterferenceMiddleware
 from local.azure.entra.graph import make_graph_app
 from local.azure.entra.routes import make_login_app
+from local.azure.event_grid.courier import Courier
+from local.azure.event_grid.routes import make_event_grid_app
 from local.azure.key_vault.routes import make_key_vault_app
 from local.azure.managed_hsm.routes import make_managed_hsm_app
 from local.azure.managed_hsm.storage import BackupStorage
@@ -28,8 +30,13 @@ class ServiceApp(NamedTuple):
     app: ASGIApp
 
 
-def make_apps(world: World, azurite_port: int, files: TlsFiles) -> dict[str, ServiceApp]:
-    """Make the web apps, each under its host name, or under what follows the first dot of its host names."""
+def make_courier(world: World, azurite_port: int, files: TlsFiles) -> Courier:
+    """Make what delivers events, and keeps those that it cannot deliver in the storage account."""
+    return Courier(world.timing.clock, BackupStorage(azurite_port, files, world.directory.authority))
+
+
+def make_apps(world: World, azurite_port: int, files: TlsFiles, courier: Courier) -> dict[str, ServiceApp]:
+    """Make the web apps, each under its host name, or under what follows the first or second dot of its host names."""
     authority, storage = world.directory.authority, BackupStorage(azurite_port, files, world.directory.authority)
     hsms = make_managed_hsm_app(world.manager, authority, world.export_rules, world.timing, storage)
     return {
@@ -40,6 +47,9 @@ def make_apps(world: World, azurite_port: int, files: TlsFiles) -> dict[str, Ser
         "vault.azure.net": ServiceApp("key_vault", make_key_vault_app(world.vaults, authority)),
         "blob.core.windows.net": ServiceApp(
             "blob_storage", make_blob_app(azurite_port, files, authority, world.storage)
+        ),
+        "eventgrid.azure.net": ServiceApp(
+            "event_grid", make_event_grid_app(world.event_grid, authority, world.timing.clock, courier)
         ),
     }
 
@@ -53,7 +63,9 @@ def make_services(apps: Mapping[str, ServiceApp], interference: Interference, cl
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         host = Request(scope).headers.get("host", "").partition(":")[0].lower()
-        app: ASGIApp = wrapped.get(host) or wrapped.get(host.partition(".")[2]) or Response(status_code=404)
+        parent = host.partition(".")[2]
+        found = (wrapped.get(name) for name in (host, parent, parent.partition(".")[2]))
+        app: ASGIApp = next((app for app in found if app is not None), Response(status_code=404))
         await app(scope, receive, send)
 
     return dispatch

@@ -4,11 +4,13 @@ import uuid
 from typing import Final
 
 from local.azure.blob_storage.models import StorageRules
+from local.azure.core.errors import ServiceFault
 from local.azure.core.interference import Interference
 from local.azure.core.tokens import TokenAuthority
 from local.azure.core.transitions import Timing
 from local.azure.entra.models import Application, Directory
 from local.azure.entra.sign_in import SignIns
+from local.azure.event_grid.models import EventGrid
 from local.azure.key_vault.models import Vaults
 from local.azure.managed_hsm.models import ExportRules
 from local.azure.resource_manager.models import ResourceManager
@@ -38,6 +40,7 @@ class World:
         self.vaults = Vaults(timing.clock)
         self.vaults.create(DEFAULT_VAULT, purge_protection=True)
         self.storage = StorageRules()
+        self.event_grid = EventGrid(self.subscription.id)
         self.export_rules = ExportRules()
         self.interference = Interference()
 
@@ -47,3 +50,10 @@ class World:
         made.roles[self.identity.object_id] = "Contributor"
         self.manager.subscriptions[made.id] = made
         return made
+
+    def find_subscription(self, identifier: str) -> Subscription:
+        """Find a subscription for the control API; raises ServiceFault 404."""
+        subscription = self.manager.subscriptions.get(identifier.lower())
+        if subscription is None:
+            raise ServiceFault(404, "SubscriptionNotFound", "There is no such subscription.")
+        return subscription

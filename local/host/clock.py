@@ -1,6 +1,5 @@
 """The host's clock: one for durable timers, time stamps and timer triggers."""
 
-import asyncio
 import sqlite3
 import time
 from datetime import UTC, datetime
@@ -18,31 +17,11 @@ CREATE TABLE IF NOT EXISTS clock (
 
 
 class HostClock(Clock):
-    """The machine's time until a control endpoint speeds it up or moves it on; whoever sleeps on it notices."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._changed = asyncio.Event()
+    """The machine's time until a control endpoint speeds it up or moves it on."""
 
     def utc(self) -> datetime:
         """Give its time as a date."""
         return datetime.fromtimestamp(self.now(), UTC)
-
-    def change(self, *, speed: float | None = None, advance_seconds: float = 0) -> None:
-        """Go on from now at another speed, or from a later moment, and wake whoever sleeps."""
-        super().change(speed=speed, advance_seconds=advance_seconds)
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def sleep_until(self, moment: float) -> None:
-        """Sleep until a time given in seconds since the epoch; returns at once where it has passed."""
-        while (left := moment - self.now()) > 0:
-            changed = self._changed
-            try:
-                async with asyncio.timeout(left / self.speed):
-                    await changed.wait()
-            except TimeoutError:
-                continue
 
 
 class KeptClock(HostClock):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 import requests
 
@@ -40,6 +41,11 @@ class LocalHost:
             time.sleep(0.02)
         message = f"the host has had no worker for {WORKER_SECONDS} s"
         raise TimeoutError(message)
+
+    def event_grid_url(self, function: str) -> str:
+        """Give the webhook at which an Event Grid function takes events; its key is in it."""
+        query = urlencode({"functionName": function, "code": self.event_grid_key})
+        return f"{self.functions_url}/runtime/webhooks/eventgrid?{query}"
 
     def fire(self, function: str) -> None:
         """Invoke a function that a timer or a message starts, by hand and at once, as an operator would."""

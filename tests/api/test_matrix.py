@@ -75,7 +75,9 @@ def ask(stack: Stack, route: Route, roles: list[str], group: str, thing: Thing) 
     token = NewToken(audience=API_AUDIENCE, roles=roles, groups=[group], person=True, object_id=str(uuid.uuid4()))
     path = route.path.format(name=thing.name, id=thing.operation_id, check=ULID)
     headers = {"Authorization": f"Bearer {stack.control.create_token(token)}"}
-    return Portal(stack).send(route.method, path, headers=headers, json=body_of(route, thing))
+    # Deleted it would be no thing any more: a purge, which the policy does not allow here, is asked for.
+    query = {"purge": "true"} if route.name == "delete_hsm" else {}
+    return Portal(stack).send(route.method, path, headers=headers, json=body_of(route, thing), params=query)
 
 
 def body_of(route: Route, thing: Thing) -> dict[str, Any] | None:
@@ -89,6 +91,8 @@ def body_of(route: Route, thing: Thing) -> dict[str, Any] | None:
     if route.name == "rewrap_security_domain":
         one_key = thing.body["securityDomain"]["wrappingKeys"][:1]
         return {"securityDomain": {"quorum": 2, "wrappingKeys": one_key}}
+    if route.name == "recover_hsm":
+        return {}
     if route.name == "ask_share_check":
         return {"thumbprint": thing.thumbprint}
     if route.name == "answer_share_check":
@@ -96,6 +100,8 @@ def body_of(route: Route, thing: Thing) -> dict[str, Any] | None:
     if route.name == "restore_hsm":
         asked = {name: value for name, value in thing.body.items() if name != "securityDomain"}
         return {**asked, "source": {"hsm": SOURCE}}
+    if route.name == "put_hold":
+        return REQUESTS[route.name]
     return {"planSha256": "0" * 64} if route.body else None
 
 
@@ -117,6 +123,7 @@ def check_it_does_not_exist(route: Route, thing: Thing, response: requests.Respo
 REFUSED: Final = {
     "adopt_hsm": (409, "hsm_ours_already"),
     "restore_hsm": (409, "hsm_ours_already"),
+    "delete_hsm": (403, "purge_not_allowed"),
     "rewrap_security_domain": (400, "wrapping_key_count"),
     "announce_restore_blob": (409, "operation_ended"),
     "approve_operation": (409, "approval_not_needed"),

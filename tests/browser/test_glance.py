@@ -139,3 +139,20 @@ def test_the_fleet_is_searched_by_keyboard_and_the_search_is_in_the_address(
         expect(page.get_by_text("No HSM is like that.")).to_be_visible()
         tab.check_accessibility()
         assert tab.faults == []
+
+
+def test_operators_and_auditors_see_what_the_clean_up_found(fleet: Stack, playwright: Playwright) -> None:
+    fleet.host.fire("start_fleet_cleanup")
+    with running_chromium(playwright, fleet) as chromium:
+        for scheme, width, _ in LOOKS:
+            tab = Tab(chromium, fleet, scheme, width)
+            tab.sign_in(OPERATOR)
+            tab.page.get_by_role("navigation").get_by_role("link", name="Clean-up").click()
+            expect(tab.page.get_by_role("heading", name="Clean-up", level=1)).to_be_visible()
+            summary = tab.page.get_by_role("list", name="Summary")
+            for figure in ("Report only", "4 HSMs looked at", "$0 a month for nothing"):
+                expect(summary).to_contain_text(figure)
+            expect(tab.page.get_by_role("region", name="The run")).to_contain_text("Began")
+        tab = Tab(chromium, fleet, "light", 1280)
+        tab.sign_in(READER)
+        expect(tab.page.get_by_role("link", name="Clean-up")).to_be_hidden()

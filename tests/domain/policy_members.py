@@ -10,7 +10,17 @@ from typing import Final
 from pydantic.fields import FieldInfo
 
 from domain.model import Model
-from domain.policy import ApprovalRules, BackupPlace, CallerEntry, EnvironmentRules, Policy
+from domain.policy import (
+    ApprovalRules,
+    BackupPlace,
+    CallerEntry,
+    CleanupRules,
+    EnvironmentRules,
+    NewSubscriptions,
+    OptIn,
+    OptInTag,
+    Policy,
+)
 
 GUIDE: Final = Path(__file__).parents[2] / "docs" / "policy.md"
 BEGIN: Final = "<!-- The tables up to the end mark are generated: python -m tests.domain.policy_members -->\n"
@@ -22,6 +32,10 @@ _TABLES: Final[dict[str, type[Model]]] = {
     "Each of `environments`, by its name": EnvironmentRules,
     "`approval`": ApprovalRules,
     "Each of `backupPlaces`": BackupPlace,
+    "`cleanup`": CleanupRules,
+    "`newSubscriptions`": NewSubscriptions,
+    "`newSubscriptions.optIn`": OptIn,
+    "`newSubscriptions.optIn.tag`": OptInTag,
 }
 
 

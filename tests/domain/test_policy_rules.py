@@ -320,10 +320,11 @@ def test_more_entries_never_refuse_more(policy_document: Document, data: st.Data
 
 @pytest.mark.parametrize("kind", get_args(OperationKind))
 @pytest.mark.parametrize("environment_name", ["development", "production", "unknown"])
-def test_who_gets_hold_of_an_hsm_is_approved_also_if_the_policy_is_silent(
+def test_who_gets_hold_of_an_hsm_or_ends_one_of_production_is_approved_also_if_the_policy_is_silent(
     kind: OperationKind, environment_name: str
 ) -> None:
-    always = kind in ("adopt", "rewrap", "restore")
+    in_production = environment_name == "production" and kind in ("decommission", "recover")
+    always = kind in ("adopt", "rewrap", "restore") or in_production
     assert bool(find_approval_reasons(read(), environment_name, "Standard_B1", kind)) is always
 
 
@@ -353,12 +354,11 @@ def test_a_network_that_denies_by_default_does_not_let_everybody_in(
 
 
 @pytest.mark.parametrize("kind", get_args(OperationKind))
-def test_the_first_export_of_what_was_taken_over_needs_approval(kind: OperationKind) -> None:
+def test_a_reason_by_what_is_there_counts_where_something_is_exported_or_purged(kind: OperationKind) -> None:
     silent, exporting = (
-        find_approval_reasons(read(), "development", "Standard_B1", kind, export_reason=reason)
-        for reason in (None, FIRST)
+        find_approval_reasons(read(), "development", "Standard_B1", kind, reason=reason) for reason in (None, FIRST)
     )
-    assert exporting == silent + ([FIRST] if kind == "provision" else [])
+    assert exporting == silent + ([FIRST] if kind in ("provision", "decommission") else [])
 
 
 @pytest.mark.parametrize(
@@ -445,6 +445,7 @@ def test_a_caller_is_shown_what_is_its_own_and_nobody_elses() -> None:
         "purgeProtection": True,
         "denyByDefaultNetwork": True,
         "expiryRequired": False,
+        "purgeAllowed": False,
         "approval": [],
     }
 

@@ -52,7 +52,7 @@ def test_every_schema_and_call_has_one_plain_name() -> None:
     assert all(re.fullmatch(r"[A-Z][A-Za-z]+", name) for name in DOCUMENT["components"]["schemas"])
     assert {"NetworkRequest", "NetworkView"} <= set(DOCUMENT["components"]["schemas"])
     verbs = {"get", "list", "put", "patch", "adopt", "preflight", "verify", "approve", "reject", "cancel"}
-    verbs |= {"restore", "announce", "rewrap", "ask", "answer"}
+    verbs |= {"restore", "delete", "announce", "rewrap", "ask", "answer", "recover"}
     assert {route.name.partition("_")[0] for route in ROUTES} == verbs
 
 

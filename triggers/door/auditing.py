@@ -21,29 +21,6 @@ _NOT_RECORDED: Final = frozenset({"too_many_requests"})
 _log = logging.getLogger("hsm_provisioner.api")
 
 
-def record_acceptance(claim: Claim) -> None:
-    """Record that an operation is about to be started; raises ServiceError `audit_unavailable`: then it must not."""
-    append(
-        AuditEvent(
-            operation_id=claim.operation_id,
-            at=datetime.now(UTC),
-            kind="accepted",
-            hsm=claim.hsm,
-            team=claim.team,
-            actor=claim.requester,
-            client_request_id=claim.trace.client_request_id,
-            detail={
-                "kind": claim.kind,
-                "requestedBy": claim.requested_by,
-                "digest": claim.digest,
-                "source": claim.source,
-                "backup": claim.backup.url if claim.backup else None,
-                "sourceOperationId": claim.source_operation_id,
-            },
-        )
-    )
-
-
 def record_wish(kind: Literal["decision", "cancel"], operation: Operation, call: Call, outcome: str) -> None:
     """Record what somebody wants of an operation, before it is so, or that it is so.
 
@@ -87,6 +64,25 @@ def record_share_check(check: AskedCheck, operation_id: str, call: Call, outcome
                 "thumbprint": check.thumbprint,
                 "sha256": check.security_domain_sha256,
             },
+        )
+    )
+
+
+def record_hold(claim: Claim, call: Call, outcome: str) -> None:
+    """Record that somebody is about to put an HSM on hold or to lift the hold, or that it is so.
+
+    It belongs to the last operation on the HSM. Raises ServiceError `audit_unavailable`: then it must not be done.
+    """
+    append(
+        AuditEvent(
+            operation_id=claim.operation_id,
+            at=datetime.now(UTC),
+            kind="hold",
+            hsm=claim.hsm,
+            team=claim.team,
+            actor=call.caller.principal,
+            outcome=outcome,
+            client_request_id=call.trace.client_request_id,
         )
     )
 

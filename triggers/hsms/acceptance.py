@@ -97,7 +97,7 @@ def find_team_hsm(name: str, team: str, request: HsmSpecification, record: HsmRe
         field = "resourceGroup" if subscription_id == request.subscription_id else "subscriptionId"
         raise refused_fields([FieldError(field=field, message=message, code="hsm_differs")])
     if hsm is None:
-        require_free_name(request.subscription_id, name)
+        require_free_name(request.subscription_id, name, record)
     return hsm
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from clients import archive
+from clients.instances import ensure_started, is_abandoned
 from domain.backups import FullBackup
 from domain.changes import InPlaceChange
 from domain.errors import service_error
@@ -15,7 +16,7 @@ from domain.requests import HsmRequest, HsmSpecification
 from triggers.door.calls import Call
 from triggers.door.problems import Refusal, show
 from triggers.hsms.views import DescribedHsm
-from triggers.operations.instances import ensure_started, find_operation_of, interrupted_operation, is_abandoned
+from triggers.operations.instances import find_operation_of, interrupted_operation
 from triggers.operations.views import describe_claimed_operation, view_operation
 from triggers.representations import OperationView
 
@@ -48,6 +49,7 @@ class Wanted(NamedTuple):
     source: str | None = None
     backup: FullBackup | None = None
     source_operation_id: str | None = None
+    purges: bool = False
 
 
 def try_until_settled(attempt: Callable[[], Accepted | None]) -> Accepted:
@@ -122,6 +124,7 @@ def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted 
         source=wanted.source,
         backup=wanted.backup,
         source_operation_id=wanted.source_operation_id,
+        purges=wanted.purges,
         digest=wanted.digest,
         claimed_at=datetime.now(UTC).replace(microsecond=0),
         replaced=replaced.model_dump(mode="json", by_alias=True, exclude_none=True) if replaced else None,

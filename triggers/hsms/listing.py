@@ -8,6 +8,7 @@ from clients import summaries
 from clients.many_subscriptions import list_hsms_of
 from clients.ownership import is_ours
 from clients.summaries import VerificationSummary
+from domain.decommissioning import state_without_hsm
 from domain.hsm import Hsm
 from domain.paging import Position
 from domain.policy_rules import monthly_cost
@@ -40,8 +41,11 @@ class _Kept(NamedTuple):
 
     @property
     def cost(self) -> float | None:
-        # What was never made costs nothing.
-        return monthly_cost(deployment_policy(), self.record.sku) if self.record else None
+        ended = self.record.decommissioned if self.record else None
+        if self.record is None or (ended is not None and ended.purged_at is not None):
+            # What was never made costs nothing, nor does what is purged.
+            return None
+        return monthly_cost(deployment_policy(), self.record.sku)
 
 
 class _Seen(NamedTuple):
@@ -109,7 +113,9 @@ def _see(kept: _Kept, answered: Collection[str], by_id: Mapping[str, Hsm]) -> _S
     if kept.record.subscription_id not in answered:
         return _Seen(kept, "Unknown")
     hsm = by_id.get(kept.record.resource_id.lower())
-    if hsm is None or not is_ours(hsm, kept.record, kept.claim.team):
+    if hsm is None:
+        return _Seen(kept, state_without_hsm(kept.record.decommissioned))
+    if not is_ours(hsm, kept.record, kept.claim.team):
         return _Seen(kept, "NotFound")
     return _Seen(kept, hsm.state, hsm)
 
@@ -127,7 +133,7 @@ def _show(call: Call, seen: _Seen, verification: VerificationSummary | None) -> 
         resource_id=described.resource_id,
         created_at=seen.kept.created_at,
         expires_at=described.expires_at,
-        monthly_cost_usd=seen.kept.cost,
+        monthly_cost_usd=monthly_cost(deployment_policy(), hsm.sku) if hsm else seen.kept.cost,
         quorum_health=verification.quorum_health if verification else "Unknown",
         verified_at=verification.verified_at if verification else None,
         last_operation=LastOperation(id=claim.operation_id, kind=claim.kind, status=status_of(claim, call.client)),

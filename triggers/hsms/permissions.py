@@ -58,7 +58,7 @@ def require_asker(call: Call, request: HsmSpecification, record: HsmRecord | Non
     `record` is that of the HSM that is there, None where there is none.
     """
     reason = find_export_reason(record, request)
-    require_person(deployment_policy(), call.caller.principal, request, "provision", export_reason=reason)
+    require_person(deployment_policy(), call.caller.principal, request, "provision", reason=reason)
 
 
 def require_permission(call: Call, name: str, team: str, request: HsmSpecification, kind: OperationKind) -> None:

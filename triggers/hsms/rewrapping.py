@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from clients import archive
-from clients.ownership import require_export_allowed
+from clients.ownership import require_destruction_and_export_allowed
 from domain.errors import service_error
 from domain.records import HsmRecord
 from domain.rewrapping import RewrapRequest, parse_rewrap, rewrap
@@ -41,7 +41,7 @@ def _try_to_accept(call: Call, name: str, asked: RewrapRequest) -> Accepted | No
     running = join_running(call, last, same=same)
     if running is not None:
         return running
-    require_export_allowed()
+    require_destruction_and_export_allowed()
     return begin(call, name, Wanted(_KIND, record.team, request, request.digest()), last)
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from clients import archive, resource_manager
 from clients.ownership import is_ours
+from domain.decommissioning import state_without_hsm
 from domain.errors import service_error
 from domain.hsm import Hsm
 from domain.names import resource_id
@@ -41,9 +42,16 @@ def describe_hsm(call: Call, name: str) -> DescribedHsm:
         return DescribedHsm(_view(held.claim, None, None, "NotCreated", operation), held.etag)
     _, _, subscription_id, _, resource_group, *_ = record.resource_id.split("/")
     hsm = resource_manager.find_hsm(subscription_id, resource_group, name)
-    if hsm is None or not is_ours(hsm, record, record.team):
+    if hsm is None:
+        return describe_kept(record, held.claim, operation, held.etag)
+    if not is_ours(hsm, record, record.team):
         return DescribedHsm(_view(held.claim, record, None, "NotFound", operation), held.etag)
     return DescribedHsm(view_hsm(hsm, record, held.claim, operation), held.etag)
+
+
+def describe_kept(record: HsmRecord, claim: Claim, operation: Operation, etag: str) -> DescribedHsm:
+    """Describe an HSM of ours that is not there any more."""
+    return DescribedHsm(_view(claim, record, None, state_without_hsm(record.decommissioned), operation), etag)
 
 
 def view_hsm(hsm: Hsm, record: HsmRecord | None, claim: Claim, operation: Operation) -> HsmView:
@@ -53,7 +61,9 @@ def view_hsm(hsm: Hsm, record: HsmRecord | None, claim: Claim, operation: Operat
 
 def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, operation: Operation) -> HsmView:
     request = record.request if record else claim.request
-    verification = _find_verification(record if hsm else None)
+    # What somebody else deleted may come back as another HSM; what we deleted can be restored from what is stored.
+    kept = record if record and (hsm or record.decommissioned) else None
+    verification = _find_verification(kept)
     asked_id = resource_id(request.subscription_id, request.resource_group, claim.hsm)
     return HsmView(
         name=claim.hsm,
@@ -66,8 +76,7 @@ def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, o
         resource_id=record.resource_id if record else asked_id,
         created_at=record.created_at if record else claim.claimed_at,
         expires_at=request.expires_at,
-        # What was never made costs nothing.
-        monthly_cost_usd=monthly_cost(deployment_policy(), request.sku) if record else None,
+        monthly_cost_usd=monthly_cost(deployment_policy(), request.sku) if record and (hsm or record.billed) else None,
         quorum_health=verification.quorum_health if verification else "Unknown",
         verified_at=verification.verified_at if verification else None,
         last_operation=LastOperation(id=operation.id, kind=operation.kind, status=operation.status),
@@ -77,10 +86,12 @@ def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, o
         soft_delete_retention_days=hsm.soft_delete_retention_days if hsm else request.soft_delete_retention_days,
         network=hsm.network if hsm else request.network,
         tags=hsm.tags if hsm else request.tags,
-        security_domain=record.security_domain if record and hsm else None,
-        restored_from=record.restored_from if record and hsm else None,
-        restored_backup=record.restored_backup if record and hsm else None,
+        security_domain=kept.security_domain if kept else None,
+        restored_from=kept.restored_from if kept else None,
+        restored_backup=kept.restored_backup if kept else None,
         earlier_hsms=record.earlier if record else [],
+        decommissioned=record.decommissioned if record and not hsm else None,
+        hold=archive.find_hold(claim.hsm) if record else None,
     )
 
 

@@ -62,6 +62,7 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
         "securityDomain": HSM_REQUEST["securityDomain"],
         "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
     },
+    "recover_hsm": {"requestedBy": _PERSON},
     "ask_share_check": {"thumbprint": _THUMBPRINT},
     "answer_share_check": {
         "challengeId": "01M865B00Y7ESBKJG8B3PHY3ZA",
@@ -78,6 +79,7 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
         },
         "requestedBy": "0b1f6a52-5d0c-4c8a-8f57-3f3a1f0e9d11",
     },
+    "put_hold": {"reason": "Needed for the audit of the payments platform, until March."},
     "approve_operation": _DECISION,
     "reject_operation": _DECISION,
 }
@@ -103,6 +105,7 @@ def _accepted(kind: OperationKind, **members: Any) -> dict[str, Any]:
     return {
         "id": _OPERATION,
         "kind": kind,
+        "origin": "request",
         "hsm": "contoso-hsm",
         "team": "team-a",
         "requester": _PORTAL,
@@ -174,7 +177,7 @@ _WAITING: Final = _accepted(
 _SUMMARY: Final = {
     name: value
     for name, value in _WAITING.items()
-    if name not in ("steps", "warnings", "downloads", "plan", "approval")
+    if name not in ("steps", "origin", "warnings", "downloads", "plan", "approval")
 }
 
 _SHA256: Final = "8a1d6d96aeaba4bc23b09c0c52693b88c3f63e2b195dd2db5c05880e4f809ccb"
@@ -237,6 +240,18 @@ _HSM: Final[dict[str, Any]] = {
 }
 
 
+_DESCRIBED: Final = {
+    **_HSM,
+    "requester": _PORTAL,
+    "administrators": [_ADMINISTRATOR],
+    "purgeProtection": False,
+    "softDeleteRetentionDays": 7,
+    "network": _NETWORK,
+    "tags": {"costCenter": "4711"},
+    "earlierHsms": [],
+}
+
+
 def _next_page(path: str) -> str:
     token = "WyJuYW1lIixmYWxzZSwwLjAsImNvbnRvc28taHNtIl0"  # noqa: S105 - it says where a page begins
     return f"https://contoso-hsms.azurewebsites.net/api/{path}&continuationToken={token}&api-version=2026-11-01"
@@ -256,17 +271,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
     },
     "OperationView": _WAITING,
     "OperationPage": {"value": [_SUMMARY], "nextLink": _next_page("operations?orderby=createdAt+desc&maxpagesize=1")},
-    "HsmView": {
-        **_HSM,
-        "requester": _PORTAL,
-        "administrators": [_ADMINISTRATOR],
-        "purgeProtection": False,
-        "softDeleteRetentionDays": 7,
-        "network": _NETWORK,
-        "tags": {"costCenter": "4711"},
-        "securityDomain": _RECEIPT,
-        "earlierHsms": [],
-    },
+    "HsmView": {**_DESCRIBED, "securityDomain": _RECEIPT},
     "HsmPage": {"value": [_HSM], "nextLink": _next_page("hsms?orderby=name&maxpagesize=1")},
     "Preflight": {
         "verdict": "Passed",
@@ -316,6 +321,59 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
             {"custodian": "Custodian 2", "thumbprint": _THUMBPRINTS[1], "counts": False},
         ],
     },
+    "CleanupReports": {
+        "running": False,
+        "report": {
+            "run": "01M865B00Y7ESBKJG8B3PHY3ZA",
+            "startedAt": "2026-11-24T04:00:00.000Z",
+            "finishedAt": "2026-11-24T04:00:24.000Z",
+            "enforced": True,
+            "judged": 42,
+            "unjudged": [],
+            "counts": {"never_activated": 1, "not_due": 40, "on_hold": 1},
+            "verdicts": [
+                {
+                    "hsm": "forgotten-hsm",
+                    "run": "01M865B00Y7ESBKJG8B3PHY3ZA",
+                    "at": "2026-11-24T04:00:11.000Z",
+                    "team": "team-a",
+                    "action": "delete",
+                    "reason": "never_activated",
+                    "due": "never_activated",
+                    "purges": True,
+                    "monthlyCostUsd": 2500.0,
+                    "burning": "never_activated",
+                    "chosen": True,
+                    "operationId": "forgotten-hsm-01M865B00Y7ESBKJG8B3PHY3ZA",
+                },
+                {
+                    "hsm": "contoso-hsm",
+                    "run": "01M865B00Y7ESBKJG8B3PHY3ZA",
+                    "at": "2026-11-24T04:00:11.000Z",
+                    "team": "team-a",
+                    "action": "keep",
+                    "reason": "on_hold",
+                    "due": "expired",
+                    "purges": False,
+                    "expiresAt": "2026-11-20T12:00:00.000Z",
+                    "monthlyCostUsd": 2500.0,
+                    "burning": "expired",
+                    "chosen": False,
+                    "warned": {"expiresAt": "2026-11-20T12:00:00.000Z", "at": "2026-11-17T04:00:12.000Z"},
+                },
+            ],
+            "operations": ["forgotten-hsm-01M865B00Y7ESBKJG8B3PHY3ZA"],
+            "resourceGroups": [],
+            "saved": {"hsms": 1, "monthlyUsd": 2500.0},
+            "burning": {
+                "never_activated": {"hsms": 1, "monthlyUsd": 2500.0},
+                "expired": {"hsms": 1, "monthlyUsd": 2500.0},
+                "soft_deleted": {"hsms": 0, "monthlyUsd": 0.0},
+            },
+            "forgottenInstances": 12,
+            "forgottenEvents": 0,
+        },
+    },
     "VerificationRuns": {
         "running": False,
         "lastRun": {
@@ -351,6 +409,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
                 "purgeProtection": False,
                 "denyByDefaultNetwork": False,
                 "expiryRequired": False,
+                "purgeAllowed": False,
                 "approval": ["provision"],
             },
         },
@@ -403,6 +462,26 @@ ANSWERS_OF_CALLS: Final[dict[tuple[str, int], dict[str, Any]]] = {
     ("put_hsm", 202): _accepted("provision"),
     ("patch_hsm", 202): _accepted("update"),
     ("adopt_hsm", 202): _accepted("adopt", requestedBy=_PERSON),
+    ("delete_hsm", 202): _accepted("decommission", requestedBy=_PERSON),
+    ("delete_hsm", 200): {
+        **{name: value for name, value in _DESCRIBED.items() if name != "uri"},
+        "securityDomain": _RECEIPT,
+        "state": "SoftDeleted",
+        "decommissioned": {
+            "operationId": _OPERATION,
+            "askedAt": "2026-11-24T08:00:02.000Z",
+            "wasActive": True,
+            "deletedAt": "2026-11-24T08:00:41.000Z",
+            "keptUntil": "2026-12-01T08:00:41.000Z",
+            "purgeRequests": 0,
+        },
+    },
+    ("put_hold", 200): {
+        **_DESCRIBED,
+        "securityDomain": _RECEIPT,
+        "hold": {"by": _PORTAL, "at": "2026-11-24T07:30:00.000Z", **REQUESTS["put_hold"]},
+    },
+    ("recover_hsm", 202): _accepted("recover", requestedBy=_PERSON),
     ("approve_operation", 200): {**_WAITING, "approval": {**_APPROVAL, "decision": "approved", **_DECIDED}},
     ("reject_operation", 200): {**_WAITING, "approval": {**_APPROVAL, "decision": "rejected", **_DECIDED}},
     ("cancel_operation", 202): {**_WAITING, "cancel": {"by": _PORTAL, "at": "2026-11-24T07:02:11.000Z"}},

@@ -53,6 +53,11 @@ def write_schemas(uses: Iterable[Use]) -> tuple[dict[Use, dict[str, Any]], dict[
     return {use: _renamed(places[use]) for use in used}, schemas
 
 
+def write_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Write the schema of what is told by one model, whole in itself."""
+    return model.model_json_schema(mode="serialization", schema_generator=_Generator)
+
+
 def _renamed(part: Any) -> Any:
     """Refer to each schema by its plain name."""
     if isinstance(part, list):

@@ -6,6 +6,7 @@ from typing import Final
 from clients import archive
 from clients.archive import HeldClaim
 from clients.existing import describe_existing
+from clients.instances import ensure_started
 from domain.errors import ServiceError, service_error
 from domain.fields import OperationKind
 from domain.operations import Operation
@@ -13,7 +14,7 @@ from domain.records import Cancellation, Claim
 from triggers.door.auditing import record_wish
 from triggers.door.calls import Answer, Call
 from triggers.door.problems import Refusal, show
-from triggers.operations.instances import ensure_started, find_operation_of, wake, wake_for_restore_blob
+from triggers.operations.instances import find_operation_of, wake, wake_for_restore_blob
 from triggers.operations.resource import POLL_SECONDS
 from triggers.operations.views import find_visible_operation, view_operation
 from triggers.representations import OperationView
@@ -81,6 +82,18 @@ def _too_late(kind: OperationKind) -> ServiceError:
             "cancel_too_late",
             "The security domain is being uploaded, or was.",
             advice="Wait for the end. The HSM exists and is billed.",
+        )
+    if kind == "decommission":
+        return service_error(
+            "cancel_too_late",
+            "Azure was asked to delete the HSM, or to purge it.",
+            advice="Wait for the end. Until it is purged it can be recovered.",
+        )
+    if kind == "recover":
+        return service_error(
+            "cancel_too_late",
+            "Azure was asked to recover the HSM.",
+            advice="Wait for the end. It is there then as it was, and can be deleted again.",
         )
     return service_error(
         "cancel_too_late",

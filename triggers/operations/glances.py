@@ -3,9 +3,10 @@
 import azure.durable_functions as df
 
 from clients import archive
+from clients.instances import ENDED, find_instance, read_progress
 from domain.operations import Operation, OperationStatus, find_current_step, percent_done
 from domain.summaries import ClaimSummary, OperationRecordSummary, begun_operation, summarise_operation
-from triggers.operations.instances import ENDED, find_instance, find_operation_of, read_progress
+from triggers.operations.instances import find_operation_of
 
 
 def status_of(claim: ClaimSummary, client: df.SyncDurableFunctionsClient) -> OperationStatus:

@@ -82,7 +82,7 @@ def _view_restore_blob(operation: Operation) -> RestoreBlobView:
 
 
 _TAKEN_OVER = (
-    *("id", "kind", "hsm", "team", "requester", "requested_by", "status", "created_at", "finished_at"),
+    *("id", "kind", "origin", "hsm", "team", "requester", "requested_by", "status", "created_at", "finished_at"),
     *("current_step", "awaiting_approval", "percent_complete"),
     *("warnings", "downloads", "cancel", "error", "exists", "result"),
 )
@@ -104,6 +104,8 @@ def _view_plan(plan: Plan) -> PlanView:
         replaces=plan.replaces,
         source=plan.source,
         backup=plan.backup,
+        deletion=plan.deletion,
+        recovery=plan.recovery,
         wrapping_keys=[
             PlannedKey(custodian=key.custodian, thumbprint=key.thumbprint, certificate_id=key.certificate_id)
             for key in plan.wrapping_keys

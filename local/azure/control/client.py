@@ -1,7 +1,8 @@
 """A client of the control API, for tests and demonstrations."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import requests
@@ -9,6 +10,7 @@ import requests
 from local.azure.control.models import (
     ClockChange,
     ControlModel,
+    CreationChange,
     ExportMode,
     ExportOutcomes,
     MadeApplication,
@@ -21,20 +23,26 @@ from local.azure.control.models import (
     NewFault,
     NewGroup,
     NewHold,
+    NewLock,
     NewPerson,
     NewSpaClient,
     NewSubscription,
     NewToken,
     NewVault,
+    PlantedHits,
+    PlantedHsm,
+    PlantedHsms,
     PrivateCallers,
     ProvisioningFailures,
     RedirectUris,
     Registration,
     ResourceManagerChange,
     StorageChange,
+    SubscriptionChange,
     TimingChange,
 )
 from local.azure.core.claims import Version
+from local.azure.resource_manager.locks import LockLevel
 
 
 class ControlClient:
@@ -55,6 +63,10 @@ class ControlClient:
     def change_clock(self, *, speed: float | None = None, advance_seconds: float = 0) -> None:
         """Speed the local Azure's clock up, or move it on."""
         self._send("PUT", "clock", ClockChange(speed=speed, advance_seconds=advance_seconds))
+
+    def now(self) -> datetime:
+        """Give the local Azure's time, to the second."""
+        return datetime.fromisoformat(self._send("GET", "clock")["now"])
 
     def create_application(
         self,
@@ -109,9 +121,26 @@ class ControlClient:
         """Mint a token, right or wrong."""
         return str(self._send("POST", "tokens", token)["accessToken"])
 
-    def create_subscription(self, *, registered: bool = False) -> str:
-        """Make a subscription in which the managed identity is Contributor, and give its id."""
-        return str(self._send("POST", "subscriptions", NewSubscription(registered=registered))["id"])
+    def create_subscription(self, *, registered: bool = False, **named: Any) -> str:
+        """Make a subscription in which the managed identity is Contributor, and give its id.
+
+        `named` are fields of `NewSubscription`: `display_name`, `state`, `tags`, `management_groups`.
+        """
+        body = NewSubscription.model_validate({"registered": registered, **named})
+        return str(self._send("POST", "subscriptions", body)["id"])
+
+    def change_subscription(self, subscription_id: str, **changes: Any) -> None:
+        """Change what a subscription says of itself: fields of `SubscriptionChange`."""
+        self._send("PUT", f"subscriptions/{subscription_id}", SubscriptionChange.model_validate(changes))
+
+    def create_lock(self, scope: str, name: str, level: LockLevel = "CanNotDelete") -> None:
+        """Lock a subscription, a resource group or an HSM, by its id."""
+        self._send("POST", "locks", NewLock(scope=scope, name=name, level=level))
+
+    def remove_lock(self, scope: str, name: str) -> None:
+        """Take a lock away."""
+        parameters = {"scope": scope, "name": name}
+        self._session.delete(f"{self._url}/locks", params=parameters, timeout=10).raise_for_status()
 
     def create_vault(
         self,
@@ -172,6 +201,26 @@ class ControlClient:
         hsms: list[dict[str, Any]] = self._send("GET", "hsms")
         return hsms
 
+    def plant_hsms(self, *hsms: PlantedHsm) -> None:
+        """Have HSMs that nobody asked for, in any state, at once."""
+        self._send("POST", "hsms", PlantedHsms(hsms=list(hsms)))
+
+    def change_creation(
+        self,
+        hsm: str,
+        *,
+        created_at: datetime | None = None,
+        created_by: str | None = None,
+        created_by_type: Literal["Application", "User"] | None = None,
+    ) -> None:
+        """Change when an HSM was made, and by whom."""
+        change = CreationChange(created_at=created_at, created_by=created_by, created_by_type=created_by_type)
+        self._send("PUT", f"hsms/{hsm}", change)
+
+    def plant_hits(self, hsm: str, at: datetime, count: int) -> None:
+        """Let an HSM have answered requests, in addition to those that it did answer."""
+        self._send("POST", f"hsms/{hsm}/hits", PlantedHits(at=at, count=count))
+
     def change_private_callers(self, hsm: str, *object_ids: str) -> None:
         """Say who reaches an HSM over a private endpoint."""
         self._send("PUT", f"hsms/{hsm}/private-callers", PrivateCallers(object_ids=list(object_ids)))
@@ -181,7 +230,7 @@ class ControlClient:
         self._session.delete(f"{self._url}/hsms/{hsm}/transfer-key", timeout=10).raise_for_status()
 
     def change_resource_manager(self, **changes: Any) -> None:
-        """Change fields of `ResourceManagerChange`: the quota, regions without capacity, operations that never end."""
+        """Change fields of `ResourceManagerChange`: quotas, what is lost or never ends, pages, the graph's lag."""
         self._send("PUT", "resource-manager", ResourceManagerChange.model_validate(changes))
 
     def forget_hsm(self, name: str) -> None:

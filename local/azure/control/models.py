@@ -3,15 +3,17 @@
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from local.azure.core.claims import Version
 from local.azure.core.faults import Effect
 from local.azure.core.tokens import KEY_ID
 from local.azure.entra.models import DEFAULT_SCOPE
+from local.azure.resource_manager.locks import LockLevel
+from local.azure.resource_manager.subscriptions import SubscriptionState
 
-ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage"]
+ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage", "event_grid"]
 
 
 def _check_redirect_uri(uri: str) -> str:
@@ -42,6 +44,7 @@ class TimingChange(ControlModel):
     purge_seconds: float | None = Field(default=None, ge=0)
     upload_seconds: float | None = Field(default=None, ge=0)
     backup_seconds: float | None = Field(default=None, ge=0)
+    registration_seconds: float | None = Field(default=None, ge=0)
 
 
 class ClockChange(ControlModel):
@@ -57,7 +60,7 @@ class NewApplication(ControlModel):
     display_name: str
     app_roles: dict[str, list[str]] = Field(default_factory=dict)
     groups: list[str] = Field(default_factory=list)
-    azure_role: Literal["Contributor", "Reader"] | None = None
+    azure_role: Literal["Owner", "Contributor", "Reader"] | None = None
 
 
 class MadeApplication(ControlModel):
@@ -163,10 +166,35 @@ class NewToken(ControlModel):
     embed_key: bool = False
 
 
-class NewSubscription(ControlModel):
+class PlacedManagementGroup(ControlModel):
+    """A management group above a subscription."""
+
+    name: str
+    display_name: str
+
+
+class SubscriptionChange(ControlModel):
+    """What a subscription says of itself from now on, its nearest management group first; what is not named stays."""
+
+    display_name: str | None = None
+    state: SubscriptionState | None = None
+    tags: dict[str, str] | None = None
+    management_groups: list[PlacedManagementGroup] | None = None
+
+
+class NewSubscription(SubscriptionChange):
     """A subscription in which our managed identity is Contributor; as Azure's new ones are, unless asked otherwise."""
 
     registered: bool = False
+
+
+class NewLock(ControlModel):
+    """A lock at a scope: the id of a subscription, a resource group or an HSM."""
+
+    scope: str = Field(pattern="^/subscriptions/[^/]+")
+    name: str
+    level: LockLevel = "CanNotDelete"
+    notes: str | None = None
 
 
 class NewVault(ControlModel):
@@ -216,6 +244,50 @@ class Registration(ControlModel):
     registered: bool
 
 
+class PlantedHits(ControlModel):
+    """Requests that an HSM is to have answered, and when."""
+
+    at: AwareDatetime
+    count: int = Field(ge=1)
+
+
+class CreationChange(ControlModel):
+    """When an HSM is to have been made, and by whom; what is not named stays."""
+
+    created_at: AwareDatetime | None = None
+    created_by: str | None = None
+    created_by_type: Literal["Application", "User"] | None = None
+
+
+class PlantedHsm(ControlModel):
+    """An HSM that is there at once, in a resource group that is made if need be.
+
+    It is in the first subscription unless `subscriptionId` names another, made now unless `createdAt` says otherwise,
+    and soft-deleted if `deletedAt` says since when.
+    """
+
+    name: str
+    resource_group: str
+    subscription_id: str | None = None
+    location: str = "norwayeast"
+    state: Literal["NotActivated", "Active", "Failed"] = "Active"
+    tags: dict[str, str] = Field(default_factory=dict)
+    created_at: AwareDatetime | None = None
+    created_by: str = "00000000-0000-0000-0000-00000000f00d"
+    created_by_type: Literal["Application", "User"] = "Application"
+    deleted_at: AwareDatetime | None = None
+    initial_admin_object_ids: list[str] = Field(default=["00000000-0000-0000-0000-00000000ad31"], min_length=1)
+    soft_delete_retention_in_days: int = Field(default=90, ge=7, le=90)
+    enable_purge_protection: bool = False
+    hits: list[PlantedHits] = Field(default_factory=list)
+
+
+class PlantedHsms(ControlModel):
+    """HSMs that are there at once."""
+
+    hsms: list[PlantedHsm]
+
+
 class PrivateCallers(ControlModel):
     """Who reaches an HSM over an approved private endpoint: principals by their object ids."""
 
@@ -223,14 +295,21 @@ class PrivateCallers(ControlModel):
 
 
 class ResourceManagerChange(ControlModel):
-    """What ARM refuses, and what it never tells the end of; what is not named stays.
+    """What ARM refuses, and how it tells of ends; what is not named stays.
 
-    `quota` is how many HSMs a subscription may have in a region.
+    `quota` is how many HSMs a subscription may have in a region. The next `lostPurges` purges are accepted and never
+    done. `deletionEndStatus` is what the last poll of a deletion says that succeeds. `graphQuota` is how many queries
+    of Resource Graph a caller has in 5 seconds, and `graphLagSeconds` how long ago it is what they tell of.
     """
 
     quota: int | None = Field(default=None, ge=0)
     regions_without_capacity: list[str] | None = None
     never_ending: list[Literal["create", "update", "delete", "purge"]] | None = None
+    lost_purges: int | None = Field(default=None, ge=0)
+    deletion_end_status: Literal[200, 204, 404, 409] | None = None
+    page_size: int | None = Field(default=None, ge=1)
+    graph_quota: int | None = Field(default=None, ge=0)
+    graph_lag_seconds: float | None = Field(default=None, ge=0)
 
 
 class ProvisioningFailures(ControlModel):

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from local.azure.control import models
 from local.azure.control.directory_routes import make_directory_routes
+from local.azure.control.resource_manager_routes import make_resource_manager_routes
 from local.azure.core.errors import ServiceFault
 from local.azure.core.faults import Fault, Match, describe_fault
 from local.azure.core.interference import Hold
@@ -37,11 +38,6 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         change = models.ClockChange.model_validate_json(await request.body())
         world.timing.clock.change(speed=change.speed, advance_seconds=change.advance_seconds)
         return await get_clock(request)
-
-    async def post_subscription(request: Request) -> Response:
-        new = models.NewSubscription.model_validate_json(await request.body())
-        made = world.add_subscription(registered=new.registered)
-        return JSONResponse({"id": made.id}, status_code=201)
 
     async def post_vault(request: Request) -> Response:
         new = models.NewVault.model_validate_json(await request.body())
@@ -91,66 +87,6 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         new = models.ProvisioningFailures.model_validate_json(await request.body())
         world.manager.failures_to_come = new.count
         return _json(new, 201)
-
-    async def put_registration(request: Request) -> Response:
-        change = models.Registration.model_validate_json(await request.body())
-        world.subscription.registered = change.registered
-        return _json(change)
-
-    async def put_private_callers(request: Request) -> Response:
-        callers = models.PrivateCallers.model_validate_json(await request.body())
-        hsm = world.manager.find_live(request.path_params["hsm"])
-        if hsm is None:
-            raise ServiceFault(404, "HsmNotFound", "There is no such HSM.")
-        hsm.private_callers = {name.lower() for name in callers.object_ids}
-        return _json(callers)
-
-    async def delete_transfer_key(request: Request) -> Response:
-        hsm = world.manager.find_live(request.path_params["hsm"])
-        if hsm is None:
-            raise ServiceFault(404, "HsmNotFound", "There is no such HSM.")
-        hsm.replace_transfer_key()
-        return Response(status_code=204)
-
-    async def put_resource_manager(request: Request) -> Response:
-        change = models.ResourceManagerChange.model_validate_json(await request.body())
-        manager = world.manager
-        manager.quota = manager.quota if change.quota is None else change.quota
-        if change.regions_without_capacity is not None:
-            manager.regions_without_capacity = set(change.regions_without_capacity)
-        if change.never_ending is not None:
-            manager.never_ending = set(change.never_ending)
-        return _json(change)
-
-    async def get_hsms(request: Request) -> Response:  # noqa: ARG001
-        live = [(hsm, False) for hsm in world.manager.hsms.values()]
-        deleted = [(item.hsm, True) for item in world.manager.deleted.values()]
-        return JSONResponse(
-            [
-                {
-                    "name": hsm.name,
-                    "subscriptionId": hsm.subscription_id,
-                    "resourceGroup": hsm.resource_group,
-                    "provisioningState": hsm.state,
-                    "active": hsm.active,
-                    "createdBy": hsm.created_by,
-                    "exports": len(hsm.exports),
-                    "deleted": gone,
-                }
-                for hsm, gone in [*live, *deleted]
-            ]
-        )
-
-    async def delete_hsms(request: Request) -> Response:  # noqa: ARG001
-        world.manager.hsms.clear()
-        world.manager.deleted.clear()
-        return Response(status_code=204)
-
-    async def delete_hsm(request: Request) -> Response:
-        name = request.path_params["hsm"].lower()
-        world.manager.hsms.pop(name, None)
-        world.manager.deleted.pop(name, None)
-        return Response(status_code=204)
 
     async def post_hold(request: Request) -> Response:
         new = models.NewHold.model_validate_json(await request.body())
@@ -211,7 +147,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/clock", get_clock),
         Route("/clock", put_clock, methods=["PUT"]),
         *make_directory_routes(world),
-        Route("/subscriptions", post_subscription, methods=["POST"]),
+        *make_resource_manager_routes(world),
         Route("/vaults", post_vault, methods=["POST"]),
         Route("/storage", put_storage, methods=["PUT"]),
         Route("/certificates", post_certificate, methods=["POST"]),
@@ -220,13 +156,6 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/exports/{hsm}", get_exports),
         Route("/uploads/outcomes", post_upload_outcomes, methods=["POST"]),
         Route("/transitions/provisioning-failures", post_failures, methods=["POST"]),
-        Route("/registration", put_registration, methods=["PUT"]),
-        Route("/hsms", get_hsms),
-        Route("/hsms", delete_hsms, methods=["DELETE"]),
-        Route("/hsms/{hsm}", delete_hsm, methods=["DELETE"]),
-        Route("/hsms/{hsm}/private-callers", put_private_callers, methods=["PUT"]),
-        Route("/hsms/{hsm}/transfer-key", delete_transfer_key, methods=["DELETE"]),
-        Route("/resource-manager", put_resource_manager, methods=["PUT"]),
         Route("/holds", post_hold, methods=["POST"]),
         Route("/holds/{id}", get_hold),
         Route("/holds/{id}", delete_hold, methods=["DELETE"]),

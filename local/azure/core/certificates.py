@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from local.azure.resource_manager.locations import LOCATIONS, plain_location
+
 HOST_NAMES: Final = (
     "login.microsoftonline.com",
     "management.azure.com",
@@ -17,6 +19,8 @@ HOST_NAMES: Final = (
     "*.managedhsm.azure.net",
     "*.vault.azure.net",
     "*.blob.core.windows.net",
+    # A wildcard stands for one label.
+    *(f"*.{plain_location(location)}-1.eventgrid.azure.net" for location in LOCATIONS),
 )
 _LIFE: Final = timedelta(days=30)
 

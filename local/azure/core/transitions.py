@@ -48,6 +48,7 @@ class Timing:
     purge_seconds: float = 0
     upload_seconds: float = 0
     backup_seconds: float = 0
+    registration_seconds: float = 0
     clock: Clock = field(default_factory=Clock)
 
     def begin(self, stages: Sequence[tuple[str, float]], final: str) -> Transition:

@@ -18,6 +18,7 @@ AZURE_AUDIENCES: Final = frozenset(
         "https://vault.azure.net",
         "https://managedhsm.azure.net",
         "https://storage.azure.com",
+        "https://eventgrid.azure.net",
         "https://graph.microsoft.com",
     }
 )

@@ -14,6 +14,7 @@ from cryptography.x509 import Certificate
 from local.azure.core.errors import ServiceFault
 from local.azure.core.transitions import Timing, Transition
 from local.azure.managed_hsm.faults import conflict
+from local.azure.managed_hsm.hits import Hits
 from local.azure.managed_hsm.jobs import Jobs
 from local.azure.managed_hsm.keys import KeyRing, Recovery
 from local.azure.managed_hsm.roles import LocalRoles
@@ -74,6 +75,7 @@ class ManagedHsm:
     keys: KeyRing = field(default_factory=KeyRing)
     settings: Settings = field(default_factory=Settings)
     jobs: Jobs = field(default_factory=Jobs)
+    hits: Hits = field(default_factory=Hits, repr=False)
     roles: LocalRoles = field(init=False)
     lock: Lock = field(default_factory=Lock, repr=False)
 

@@ -21,6 +21,7 @@ from local.azure.managed_hsm.security_domain_routes import make_security_domain_
 from local.azure.managed_hsm.settings_routes import make_settings_routes
 from local.azure.managed_hsm.storage import BackupStorage
 from local.azure.resource_manager.models import ResourceManager
+from local.clock import Clock
 
 
 def make_managed_hsm_app(
@@ -47,9 +48,22 @@ def make_managed_hsm_app(
             *make_key_routes(door, timing.clock),
             Route("/{path:path}", find_nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ],
-        middleware=[Middleware(_with_plain_paths)],
+        middleware=[Middleware(_with_plain_paths), Middleware(_with_hits, manager=manager, clock=timing.clock)],
         exception_handlers={ServiceFault: respond_to_fault},
     )
+
+
+def _with_hits(app: ASGIApp, manager: ResourceManager, clock: Clock) -> ASGIApp:
+    """Count what each HSM answers, also what it refuses."""
+
+    async def pass_on(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            hsm = manager.find_live(Request(scope).headers.get("host", "").partition(".")[0])
+            if hsm is not None and hsm.ready:
+                hsm.hits.add(clock.now())
+        await app(scope, receive, send)
+
+    return pass_on
 
 
 def _with_plain_paths(app: ASGIApp) -> ASGIApp:

@@ -1,7 +1,8 @@
-"""Resource Manager: subscriptions, resource groups, permissions, Managed HSMs and user-assigned identities.
+"""Resource Manager: subscriptions, resource groups, roles, locks, Managed HSMs, their metric, identities, the graph.
 
-Leaves out: locks, diagnostic settings, role assignments as resources (the control API gives roles), keys of an HSM,
-vaults, a next page of a list, and what differs between API versions: any is taken.
+Leaves out: diagnostic settings, role assignments as resources (the control API gives roles), keys of an HSM,
+vaults, and what differs between API versions: any is taken.
 
-Assumes: times in `systemData` have microseconds; recordings show milliseconds.
+Assumes: how long a page of a list is; a lock refuses before it is known whether there is anything to delete or to
+change; times in `systemData` have microseconds, recordings show milliseconds.
 """

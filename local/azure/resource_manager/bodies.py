@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from local.azure.core.errors import ServiceFault
 from local.azure.resource_manager.locations import plain_location
+from local.azure.resource_manager.locks import LockLevel
 
 # Source: azure-mgmt-keyvault 14.1.0, models/_enums.py, ManagedHsmSkuName.
 SKUS: Final = frozenset(
@@ -168,6 +169,41 @@ class GroupUpdate(Body):
     """The body of a resource group's PATCH."""
 
     tags: dict[str, str] | None = None
+
+
+class LockProperties(Body):
+    """The properties of a lock."""
+
+    level: Annotated[LockLevel, _spelled_as("CanNotDelete", "ReadOnly")]
+    notes: Annotated[str, Field(max_length=512)] | None = None
+
+
+class LockBody(Body):
+    """The body of a lock's PUT."""
+
+    properties: LockProperties
+
+
+class GraphOptions(Body):
+    """How the answer to a query is cut into pages."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    top: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, alias="$top")
+    skip: Annotated[int, Field(ge=0)] | None = Field(default=None, alias="$skip")
+    skip_token: str | None = Field(default=None, alias="$skipToken")
+    result_format: Annotated[Literal["objectArray"], _spelled_as("objectArray")] = "objectArray"
+
+
+class GraphQuestion(Body):
+    """The body of a query of Resource Graph."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str
+    subscriptions: list[str] | None = None
+    management_groups: list[str] | None = None
+    options: GraphOptions = Field(default_factory=GraphOptions)
 
 
 class NameQuestion(Body):

@@ -11,6 +11,7 @@ class Caller(NamedTuple):
     application_id: str
     groups: tuple[str, ...] = ()
     person: bool = False
+    username: str = ""
 
     @property
     def principals(self) -> tuple[str, ...]:
@@ -34,4 +35,5 @@ def read_caller(claims: dict[str, Any]) -> Caller:
         application_id=str(claims.get("appid") or claims.get("azp") or ""),
         groups=tuple(str(group) for group in claims.get("groups", [])),
         person=claims.get("idtyp") != "app",
+        username=str(claims.get("upn") or claims.get("preferred_username") or ""),
     )

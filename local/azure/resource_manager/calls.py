@@ -1,7 +1,9 @@
 """One request to ARM: who calls, what the path names, and what the caller may do there."""
 
 import time
+import uuid
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Final
 
@@ -10,10 +12,12 @@ from starlette.responses import Response
 
 from local.azure.core.errors import ServiceFault
 from local.azure.core.journal import note_action
+from local.azure.resource_manager.activity_log import Activity
 from local.azure.resource_manager.bodies import Body, read_body
 from local.azure.resource_manager.callers import read_caller
 from local.azure.resource_manager.hsm_resource import HsmResource, Operation
 from local.azure.resource_manager.models import ResourceManager
+from local.azure.resource_manager.pages import respond_with_page
 from local.azure.resource_manager.roles import Grant
 from local.azure.resource_manager.subscriptions import ResourceGroup
 
@@ -63,9 +67,35 @@ class Call:
         )
         raise ServiceFault(403, "AuthorizationFailed", message)
 
+    def require_unlocked(self, action: str) -> None:
+        """Refuse what a lock keeps from being done; raises ServiceFault 409.
+
+        That locks themselves are not kept is documented (lock-resources.md); that a purge is not, is an assumption.
+        """
+        what = action.lower()
+        if what.startswith("microsoft.authorization/locks/") or what.endswith("/purge/action"):
+            return
+        if what.endswith("/delete"):
+            self.subscription.locks.require_deletable(self.scope)
+        elif what.endswith(("/write", "/action")):
+            self.subscription.locks.require_writable(self.scope)
+
+    def record(self, action: str, status: int) -> None:
+        """Write into the subscription's activity log what was done, unless it only read."""
+        if action.lower().endswith("/read"):
+            return
+        at = datetime.fromtimestamp(self.manager.timing.clock.now(), UTC)
+        correlation_id = self.request.headers.get("x-ms-correlation-request-id") or str(uuid.uuid4())
+        activity = Activity(at, self.caller, action, self.scope, status, correlation_id)
+        self.subscription.activities.record(activity)
+
     async def read[Read: Body](self, kind: type[Read]) -> Read:
         """Read the body; raises ServiceFault 400."""
         return read_body(kind, await self.request.body())
+
+    def respond_with_page(self, items: list[dict[str, Any]]) -> Response:
+        """Answer with one page of a list; raises ServiceFault 400."""
+        return respond_with_page(self.request, items, self.manager.page_size)
 
     def find_group(self) -> ResourceGroup:
         """Find the resource group that the path names; raises ServiceFault 404."""
@@ -95,6 +125,14 @@ def perform(action: str, handler: Handler) -> Handler:
     async def handle(call: Call) -> Response:
         note_action(call.request, action)
         call.require(action)
-        return await handler(call)
+        try:
+            call.subscription.require_enabled(action)
+            call.require_unlocked(action)
+            response = await handler(call)
+        except ServiceFault as fault:
+            call.record(action, fault.status)
+            raise
+        call.record(action, response.status_code)
+        return response
 
     return handle

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
+from local.azure.entra.models import ManagedIdentity
 from local.azure.resource_manager.hsm_resource import DeletedHsm, HsmResource, PrivateEndpointConnection
 from local.azure.resource_manager.locations import LOCATIONS
 from local.azure.resource_manager.subscriptions import ResourceGroup, Subscription
@@ -23,13 +24,14 @@ _ACTIVATED: Final = "Your HSM has been activated and can be used for cryptograph
 
 def describe_subscription(subscription: Subscription) -> dict[str, Any]:
     """Write a subscription."""
-    return {
+    document = {
         "id": f"/subscriptions/{subscription.id}",
         "subscriptionId": subscription.id,
         "tenantId": subscription.tenant_id,
-        "displayName": "Local subscription",
-        "state": "Enabled",
+        "displayName": subscription.display_name,
+        "state": subscription.state,
     }
+    return {**document, "tags": subscription.tags} if subscription.tags else document
 
 
 def describe_provider(subscription: Subscription) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def describe_provider(subscription: Subscription) -> dict[str, Any]:
     return {
         "id": f"/subscriptions/{subscription.id}/providers/Microsoft.KeyVault",
         "namespace": "Microsoft.KeyVault",
-        "registrationState": "Registered" if subscription.registered else "NotRegistered",
+        "registrationState": subscription.registration_state,
         "resourceTypes": [{"resourceType": "managedHSMs", "locations": list(LOCATIONS), "apiVersions": versions}],
     }
 
@@ -70,6 +72,27 @@ def describe_hsm(hsm: HsmResource, tenant_id: str) -> dict[str, Any]:
     if hsm.identity:
         document["identity"] = hsm.identity
     return document
+
+
+def describe_resource(hsm: HsmResource) -> dict[str, Any]:
+    """Write an HSM as a list of resources of any kind has it."""
+    document = describe_hsm(hsm, "")
+    return {
+        name: document[name]
+        for name in ("id", "name", "type", "sku", "location", "identity", "tags")
+        if name in document
+    }
+
+
+def describe_identity_resource(identity: ManagedIdentity) -> dict[str, Any]:
+    """Write a user-assigned identity as a list of resources of any kind has it."""
+    return {
+        "id": identity.resource_id,
+        "name": identity.display_name,
+        "type": "Microsoft.ManagedIdentity/userAssignedIdentities",
+        "location": identity.location,
+        "tags": {},
+    }
 
 
 def describe_regions(hsm: HsmResource) -> list[dict[str, Any]]:

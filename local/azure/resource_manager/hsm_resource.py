@@ -104,3 +104,5 @@ class Operation:
     progress: Transition
     # What the last poll gives; None where there is nothing left to give.
     hsm: HsmResource | None = None
+    # How the last poll is answered that has nothing to give.
+    end_status: int = 200

@@ -8,7 +8,7 @@ from local.azure.core.errors import ServiceFault
 from local.azure.resource_manager.bodies import HsmBody, HsmUpdate, NameQuestion
 from local.azure.resource_manager.calls import GROUP, HSM, KEY_VAULT, SUBSCRIPTION, Call, Handler, accept, perform
 from local.azure.resource_manager.descriptions import describe_deleted, describe_hsm, describe_regions
-from local.azure.resource_manager.hsm_resource import DeletedHsm, HsmResource
+from local.azure.resource_manager.hsm_resource import DeletedHsm, HsmResource, Operation
 from local.azure.resource_manager.locations import plain_location
 from local.azure.resource_manager.provisioning import change_hsm, put_hsm
 
@@ -51,7 +51,7 @@ async def get(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """Soft-delete an HSM.
+    """Soft-delete an HSM; a lock on it, or above it, refuses that with 409 `ScopeLocked`.
 
     Assumes: 204 where there is none (so says ARM's contract with its resource providers); 409 `ConflictError` while the
     HSM has another region.
@@ -65,13 +65,13 @@ async def delete(call: Call) -> Response:
 async def list_in_group(call: Call) -> Response:
     """List the HSMs of a resource group."""
     hsms = call.manager.list_in_group(call.subscription.id, call.find_group().name)
-    return JSONResponse({"value": [_describe(call, hsm) for hsm in hsms]})
+    return call.respond_with_page([_describe(call, hsm) for hsm in hsms])
 
 
 async def list_all(call: Call) -> Response:
     """List the HSMs of the subscription."""
     hsms = [hsm for hsm in call.manager.hsms.values() if hsm.subscription_id == call.subscription.id]
-    return JSONResponse({"value": [_describe(call, hsm) for hsm in hsms]})
+    return call.respond_with_page([_describe(call, hsm) for hsm in hsms])
 
 
 async def list_regions(call: Call) -> Response:
@@ -100,7 +100,7 @@ async def list_deleted(call: Call) -> Response:
     Assumes: an HSM that is still being deleted is not among them.
     """
     deleted = [item for item in call.manager.deleted.values() if item.hsm.subscription_id == call.subscription.id]
-    return JSONResponse({"value": [describe_deleted(item) for item in deleted]})
+    return call.respond_with_page([describe_deleted(item) for item in deleted])
 
 
 async def get_deleted(call: Call) -> Response:
@@ -111,7 +111,9 @@ async def get_deleted(call: Call) -> Response:
 async def purge(call: Call) -> Response:
     """Purge a deleted HSM.
 
-    Assumes: 409 `MethodNotAllowed` against purge protection.
+    Assumes: 409 `MethodNotAllowed` against purge protection; no lock refuses a purge. That polls may never end, and
+    that a purge may be lost until it is asked for again, is known (azure-rest-api-specs issue 27138): the control API
+    decides.
     """
     return accept(call, call.manager.begin_purge(_find_deleted(call)))
 
@@ -119,8 +121,10 @@ async def purge(call: Call) -> Response:
 async def poll(call: Call) -> Response:
     """Say whether an operation on an HSM has ended, and give what it has come to.
 
-    Assumes: a failed creation ends 409 `ManagedHsmError`. The last poll of an update gives the resource; one recording,
-    of the removal of a region, has an empty body there. The action that the caller needs.
+    Assumes: a deletion ends 200, but 204, 404 `ResourceNotFound` or 409 `ConflictError` if the control API says so:
+    it is known that some which succeed end so (azure-rest-api-specs issue 13365), the codes are not. A failed creation
+    ends 409 `ManagedHsmError`. The last poll of an update gives the resource; one recording, of the removal of a
+    region, has an empty body there. The action that the caller needs.
     """
     operation = call.manager.operations.get(call.path("operation"))
     if operation is None or operation.subscription_id != call.subscription.id:
@@ -128,11 +132,19 @@ async def poll(call: Call) -> Response:
     if not operation.progress.ended:
         return accept(call, operation)
     if operation.hsm is None:
-        return Response(status_code=200)
+        return _end(operation)
     if operation.progress.state == "Failed":
         # A 4xx: the SDK would take a 5xx for a failure to ask and ask again. The code is an assumption.
         raise ServiceFault(409, "ManagedHsmError", "The Managed HSM could not be provisioned.")
     return JSONResponse(_describe(call, operation.hsm))
+
+
+def _end(operation: Operation) -> Response:
+    if operation.end_status == 404:
+        raise ServiceFault(404, "ResourceNotFound", "The Managed HSM was not found.")
+    if operation.end_status == 409:
+        raise ServiceFault(409, "ConflictError", "The Managed HSM is being deleted.")
+    return Response(status_code=operation.end_status)
 
 
 def _describe(call: Call, hsm: HsmResource) -> dict[str, Any]:

@@ -2,25 +2,30 @@
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import Final
 
 from local.azure.core.errors import ServiceFault
 from local.azure.core.transitions import NEVER, Timing, Transition
 from local.azure.entra.models import Directory
 from local.azure.resource_manager.agenda import Agenda
+from local.azure.resource_manager.graph_tables import Graph, make_tables
 from local.azure.resource_manager.hsm_resource import DeletedHsm, HsmResource, Operation
 from local.azure.resource_manager.subscriptions import ResourceGroup, Subscription
 
 QUOTA: Final = 5
+PAGE_SIZE: Final = 100
+GRAPH_QUOTA: Final = 15
 _NAME: Final = re.compile(r"[a-zA-Z](?!.*--)[-a-zA-Z0-9]{1,22}[a-zA-Z0-9]")
 
 
 class ResourceManager:
     """Subscriptions, HSMs, deleted HSMs and operations.
 
-    What the control API decides is plain state: how many creations to come fail, which operations never end, which
-    regions have no capacity, and the quota of a subscription in a region.
+    What the control API decides is plain state: how many creations to come fail, and how many purges are lost, which
+    operations never end, how deletions end, which regions have no capacity, the quota of a subscription in a region,
+    how long the pages of lists are, and how many queries of Resource Graph a caller has.
     """
 
     def __init__(self, timing: Timing, directory: Directory) -> None:
@@ -29,6 +34,12 @@ class ResourceManager:
         self.subscriptions: dict[str, Subscription] = {}
         self.operations: dict[str, Operation] = {}
         self.failures_to_come = 0
+        # Purges that are accepted and never done: their polls stay 202, and only another request purges.
+        self.lost_purges = 0
+        self.deletion_end_status = 200
+        self.page_size = PAGE_SIZE
+        self.graph_quota = GRAPH_QUOTA
+        self.graph = Graph(timing.clock, lambda: make_tables(self.subscriptions.values(), self.hsms.values()))
         # Of create, update, delete, purge: their polls stay 202 for ever. A purge ends, but its polls never say so.
         self.never_ending: set[str] = set()
         self.regions_without_capacity: set[str] = set()
@@ -64,6 +75,20 @@ class ResourceManager:
             raise ServiceFault(401, "InvalidAuthenticationTokenTenant", message, challenge(subscription.tenant_id))
         return subscription
 
+    def register(self, subscription: Subscription) -> None:
+        """Begin to register a subscription for Microsoft.KeyVault, unless it is registered or about to be."""
+        if subscription.registration_state != "NotRegistered":
+            return
+
+        def end() -> None:
+            # Not where the registration was taken back meanwhile.
+            if subscription.registration is progress:
+                subscription.registered = True
+
+        progress = self._begin("Registering", self.timing.registration_seconds, end)
+        subscription.registration = progress
+        self._agenda.settle()
+
     def find_live(self, name: str) -> HsmResource | None:
         """Find an HSM that is not deleted."""
         return self.hsms.get(name.lower())
@@ -82,6 +107,20 @@ class ResourceManager:
     def list_in_group(self, subscription_id: str, group: str) -> list[HsmResource]:
         """List the HSMs of a resource group."""
         return [hsm for hsm in self.hsms.values() if hsm.is_in(subscription_id, group)]
+
+    def plant(self, hsm: HsmResource, deleted_at: datetime | None) -> None:
+        """Have an HSM that was never asked for, perhaps a soft-deleted one; only the control API does that."""
+        if deleted_at is None:
+            self.hsms[hsm.name] = hsm
+        else:
+            self._keep_deleted(hsm, deleted_at)
+
+    def forget(self, names: Collection[str]) -> None:
+        """Make HSMs disappear with their locks, as if they had never been; only the control API does that."""
+        gone = [self.hsms.pop(name, None) for name in names]
+        gone += [item.hsm if (item := self.deleted.pop(name, None)) else None for name in names]
+        for subscription in self.subscriptions.values():
+            subscription.locks.forget_inside([hsm.resource_id for hsm in gone if hsm is not None])
 
     def is_available(self, name: str) -> tuple[bool, str, str]:
         """Say whether a name can be used, and if not, Azure's reason and message."""
@@ -107,7 +146,9 @@ class ResourceManager:
         if hsm.deletion is None:
             seconds = self._duration("delete", self.timing.deletion_seconds)
             hsm.deletion = self._begin("Deleting", seconds, lambda: self._soft_delete(hsm))
-        return self.begin_operation(hsm.subscription_id, hsm.location, hsm.deletion)
+        operation = self.begin_operation(hsm.subscription_id, hsm.location, hsm.deletion)
+        operation.end_status = self.deletion_end_status
+        return operation
 
     def begin_group_deletion(self, subscription: Subscription, group: ResourceGroup) -> Operation:
         """Begin to delete a resource group and soft-delete its HSMs; raises ServiceFault 409 where one cannot be."""
@@ -133,9 +174,13 @@ class ResourceManager:
         if hsm.properties.get("enablePurgeProtection"):
             message = f"Purge protection is enabled: '{hsm.name}' cannot be purged before its scheduled date."
             raise ServiceFault(409, "MethodNotAllowed", message)
-        if deleted.purge is None:
-            deleted.purge = self._begin("InProgress", self.timing.purge_seconds, lambda: self._purge(deleted))
-        progress = self.timing.begin([("InProgress", NEVER)], "") if "purge" in self.never_ending else deleted.purge
+        progress = never = self.timing.begin([("InProgress", NEVER)], "")
+        if self.lost_purges:
+            self.lost_purges -= 1
+        else:
+            if deleted.purge is None:
+                deleted.purge = self._begin("InProgress", self.timing.purge_seconds, lambda: self._purge(deleted))
+            progress = never if "purge" in self.never_ending else deleted.purge
         return self.begin_operation(hsm.subscription_id, hsm.location, progress)
 
     def begin_operation(
@@ -178,7 +223,10 @@ class ResourceManager:
         # Private endpoints must be made anew after a recovery (source: Microsoft's documentation, private-link.md).
         hsm.connections.clear()
         hsm.deletion = None
-        deleted = DeletedHsm(hsm, self.timing.clock.date())
+        self._keep_deleted(hsm, self.timing.clock.date())
+
+    def _keep_deleted(self, hsm: HsmResource, deleted_at: datetime) -> None:
+        deleted = DeletedHsm(hsm, deleted_at)
         self._deleted[hsm.name] = deleted
         self._agenda.plan(deleted.purge_at.timestamp(), lambda: self._purge(deleted))
 

@@ -11,11 +11,21 @@ from starlette.routing import Route
 
 from local.azure.core.errors import ServiceFault, no_such_endpoint, respond_to_fault
 from local.azure.core.tokens import TokenAuthority
-from local.azure.resource_manager import hsm_routes, identity_routes, private_link_routes, subscription_routes
+from local.azure.resource_manager import (
+    activity_routes,
+    hsm_routes,
+    identity_routes,
+    lock_routes,
+    metric_routes,
+    private_link_routes,
+    subscription_routes,
+)
 from local.azure.resource_manager.callers import read_caller
 from local.azure.resource_manager.calls import Call, Handler
 from local.azure.resource_manager.descriptions import describe_subscription
+from local.azure.resource_manager.graph_routes import make_graph_route
 from local.azure.resource_manager.models import ResourceManager, challenge
+from local.azure.resource_manager.pages import respond_with_page
 
 AUDIENCES: Final = ["https://management.azure.com", "https://management.core.windows.net"]
 ROUTES: Final = (
@@ -23,6 +33,9 @@ ROUTES: Final = (
     *hsm_routes.ROUTES,
     *private_link_routes.ROUTES,
     *identity_routes.ROUTES,
+    *lock_routes.ROUTES,
+    *metric_routes.ROUTES,
+    *activity_routes.ROUTES,
 )
 
 
@@ -42,7 +55,10 @@ def make_resource_manager_app(manager: ResourceManager, authority: TokenAuthorit
     def make_route(method: str, path: str, handler: Handler) -> Route:
         @wraps(handler)
         async def handle(request: Request) -> Response:
-            return await handler(Call(request, manager, enter(request)))
+            try:
+                return await handler(Call(request, manager, enter(request)))
+            finally:
+                manager.graph.notice()
 
         return _any_case(Route(path, handle, methods=[method]))
 
@@ -54,7 +70,7 @@ def make_resource_manager_app(manager: ResourceManager, authority: TokenAuthorit
             for subscription in manager.subscriptions.values()
             if subscription.tenant_id == caller.tenant_id and subscription.is_visible_to(caller.principals)
         ]
-        return JSONResponse({"value": visible})
+        return respond_with_page(request, visible, manager.page_size)
 
     async def list_tenants(request: Request) -> Response:
         """List the tenants: the caller's, with its id alone."""
@@ -69,6 +85,7 @@ def make_resource_manager_app(manager: ResourceManager, authority: TokenAuthorit
     routes = [
         _any_case(Route("/subscriptions", list_subscriptions)),
         _any_case(Route("/tenants", list_tenants)),
+        _any_case(make_graph_route(manager, enter)),
         *(make_route(method, path, handler) for method, path, handler in ROUTES),
         Route("/{path:path}", find_nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
     ]

@@ -8,7 +8,13 @@ from starlette.responses import JSONResponse, Response
 from local.azure.core.errors import ServiceFault
 from local.azure.resource_manager.bodies import GroupBody, GroupUpdate
 from local.azure.resource_manager.calls import GROUP, HSM, KEY_VAULT, SUBSCRIPTION, Call, Handler, perform
-from local.azure.resource_manager.descriptions import describe_group, describe_provider, describe_subscription
+from local.azure.resource_manager.descriptions import (
+    describe_group,
+    describe_identity_resource,
+    describe_provider,
+    describe_resource,
+    describe_subscription,
+)
 from local.azure.resource_manager.subscriptions import ResourceGroup
 
 _PERMISSIONS: Final = "/providers/Microsoft.Authorization/permissions"
@@ -19,7 +25,13 @@ _RETRY_AFTER_SECONDS: Final = 15
 
 
 async def get_subscription(call: Call) -> Response:
-    """Give the subscription."""
+    """Give the subscription.
+
+    Leaves out: policies, `authorizationSource` and `managedByTenants`.
+
+    Assumes: a subscription without tags has no member `tags`. In the states `Warned`, `Disabled` and `Deleted` what
+    writes is 409 `ReadOnlyDisabledSubscription`, and what reads or deletes goes on; in `PastDue` everything does.
+    """
     return JSONResponse(describe_subscription(call.subscription))
 
 
@@ -46,21 +58,43 @@ async def get_provider(call: Call) -> Response:
 
 
 async def register(call: Call) -> Response:
-    """Register the subscription for Microsoft.KeyVault."""
-    call.subscription.registered = True
+    """Register the subscription for Microsoft.KeyVault: it is `Registering` first, then `Registered`.
+
+    Assumes: until then creating is refused as it is without registration.
+    """
+    call.manager.register(call.subscription)
     return await get_provider(call)
 
 
 async def unregister(call: Call) -> Response:
     """Take the registration for Microsoft.KeyVault back."""
     call.subscription.registered = False
+    call.subscription.registration = None
     return await get_provider(call)
 
 
 async def list_groups(call: Call) -> Response:
     """List the resource groups."""
     groups = [describe_group(call.subscription, group) for group in call.subscription.groups.values()]
-    return JSONResponse({"value": groups})
+    return call.respond_with_page(groups)
+
+
+async def list_resources(call: Call) -> Response:
+    """List what is in a resource group: HSMs, and user-assigned identities.
+
+    Leaves out: `$filter` and `$expand`, which are 400.
+    """
+    for parameter in ("$filter", "$expand"):
+        if parameter in call.request.query_params:
+            message = f"The local Azure does not know {parameter} here."
+            raise ServiceFault(400, "InvalidFilterInQueryString", message)
+    group = call.find_group()
+    hsms = call.manager.list_in_group(call.subscription.id, group.name)
+    inside = f"{call.scope}/".lower()
+    identities = [
+        identity for identity in call.manager.directory.identities() if identity.resource_id.lower().startswith(inside)
+    ]
+    return call.respond_with_page([*map(describe_resource, hsms), *map(describe_identity_resource, identities)])
 
 
 async def put_group(call: Call) -> Response:
@@ -103,7 +137,7 @@ async def head_group(call: Call) -> Response:
 
 
 async def delete_group(call: Call) -> Response:
-    """Delete a resource group and soft-delete its HSMs; what takes no time ends at once.
+    """Delete a resource group, unless it or what is in it is locked, and soft-delete its HSMs; it may end at once.
 
     Leaves out: resources of other kinds.
 
@@ -149,6 +183,7 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     # Before GET, which would answer HEAD, too, and with another status.
     ("HEAD", GROUP, perform(f"{_GROUPS}/read", head_group)),
     ("GET", GROUP, perform(f"{_GROUPS}/read", get_group)),
+    ("GET", GROUP + "/resources", perform(f"{_GROUPS}/resources/read", list_resources)),
     ("DELETE", GROUP, perform(f"{_GROUPS}/delete", delete_group)),
     (
         "GET",

@@ -12,6 +12,7 @@ SERVICES = {
     "resource_manager": "https://management.azure.com/subscriptions",
     "managed_hsm": "https://nobody.managedhsm.azure.net/keys",
     "key_vault": "https://nobody.vault.azure.net/keys",
+    "event_grid": "https://nobody.norwayeast-1.eventgrid.azure.net/api/events",
     "blob_storage": "https://devstoreaccount1.blob.core.windows.net/a/b",
 }
 

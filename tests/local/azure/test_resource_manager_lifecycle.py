@@ -39,6 +39,7 @@ def here(served: InProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProce
     manager.never_ending.clear()
     manager.regions_without_capacity.clear()
     manager.quota = 5
+    manager.lost_purges, manager.deletion_end_status, manager.page_size = 0, 200, 100
     world.subscription.groups.clear()
     world.subscription.registered = True
     change_timing(world.timing)
@@ -237,6 +238,65 @@ def test_an_operation_can_go_on_for_ever(here: InProcess, hsms: Any, credential:
     else:
         states = {"create": "Provisioning", "update": "Updating", "delete": "Deleting"}
         assert hsms.get(GROUP, NAME).properties.provisioning_state == states[kind]
+
+
+def test_a_lost_purge_must_be_asked_for_again(
+    here: InProcess, hsm: str, hsms: Any, credential: TokenCredential
+) -> None:
+    hsms.begin_delete(GROUP, hsm).result()
+    here.world.manager.lost_purges = 1
+    path = f"providers/Microsoft.KeyVault/locations/norwayeast/deletedManagedHSMs/{hsm}/purge"
+    response = send(credential, "POST", url(here, path))
+    here.world.timing.clock.change(advance_seconds=86400)
+    assert poll(here, credential, response).status_code == 202
+    assert hsms.get_deleted(hsm, "norwayeast")
+    assert poll(here, credential, send(credential, "POST", url(here, path))).status_code == 200
+    with pytest.raises(ResourceNotFoundError):
+        hsms.get_deleted(hsm, "norwayeast")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(200, None), (204, None), (404, "ResourceNotFound"), (409, "ConflictError")]
+)
+def test_a_deletion_that_succeeds_may_end_otherwise(
+    here: InProcess, hsm: str, hsms: Any, credential: TokenCredential, status: int, code: str | None
+) -> None:
+    here.world.manager.deletion_end_status = status
+    ended = poll(here, credential, send(credential, "DELETE", url(here, PATH)))
+    assert ended.status_code == status
+    assert (ended.json()["error"]["code"] if ended.content else None) == code
+    assert [item.name for item in hsms.list_deleted()] == [hsm]
+
+
+def test_deleted_hsms_are_listed_by_subscription_and_in_pages(here: InProcess, hsms: Any) -> None:
+    names = [f"{NAME}-{number}" for number in range(3)]
+    for name in names:
+        hsms.begin_create_or_update(GROUP, name, model(here)).result()
+        hsms.begin_delete(GROUP, name).result()
+    here.world.manager.page_size = 2
+    assert [len(list(page)) for page in hsms.list_deleted().by_page()] == [2, 1]
+    assert [item.name for item in hsms.list_deleted()] == names
+    other = here.world.add_subscription(registered=True)
+    with here.sign_in(None) as credential, KeyVaultManagementClient(credential, other.id) as elsewhere:
+        other.roles[here.newest_application().object_id] = "Reader"
+        assert list(elsewhere.managed_hsms.list_deleted()) == []
+
+
+def test_what_is_in_a_resource_group_is_listed(
+    here: InProcess, hsm: str, hsms: Any, credential: TokenCredential
+) -> None:
+    with ResourceManagementClient(credential, here.world.subscription.id) as client:
+        (found,) = client.resources.list_by_resource_group(GROUP)
+        assert (found.name, found.type, found.location) == (hsm, "Microsoft.KeyVault/managedHSMs", "norwayeast")
+        identity = f"resourceGroups/{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/backups"
+        send(credential, "PUT", url(here, identity), {"location": "norwayeast"})
+        assert {item.name for item in client.resources.list_by_resource_group(GROUP)} == {hsm, "backups"}
+        hsms.begin_delete(GROUP, hsm).result()
+        assert [item.name for item in client.resources.list_by_resource_group(GROUP)] == ["backups"]
+        with pytest.raises(HttpResponseError, match="does not know"):
+            list(client.resources.list_by_resource_group(GROUP, filter="tagName eq 'a'"))
+        with pytest.raises(ResourceNotFoundError, match="ResourceGroupNotFound"):
+            list(client.resources.list_by_resource_group("rg-none"))
 
 
 def test_deleting_nothing_is_no_error(hsms: Any) -> None:
