@@ -21,7 +21,7 @@ class ErrorKind(NamedTuple):
 _CORRECT: Final = "Correct the fields named in errors and send the request again."
 _OPERATORS: Final = "Ask the platform's operators: the policy of the deployment decides this."
 _AGAIN: Final = "Nothing is lost. Send the same request again."
-_RESUME: Final = "Nothing was deleted: the HSM may exist and be billed. Send the PUT again to resume."
+_RESUME: Final = "What was done stays: the HSM may exist and be billed. Send the request again to go on."
 
 _ANOTHER_BLOB: Final = "Store another restore blob in its place: it is still waited for."
 

@@ -56,6 +56,6 @@ def _too_late(activity: str) -> dict[str, Any]:
             "code": "deadline_exceeded",
             "message": f"Azure did not come to an end in time ({activity}).",
             "retryable": False,
-            "advice": "Nothing was deleted: the HSM may exist and be billed. Send the request again to resume.",
+            "advice": "What was done stays: the HSM may exist and be billed. Send the request again to go on.",
         },
     }

@@ -296,6 +296,6 @@ def unexpected_failure(name: str) -> dict[str, Any]:
             "code": "unexpected_failure",
             "message": f"The step {name} failed unexpectedly, several times.",
             "retryable": False,
-            "advice": "Nothing was deleted. Send the request again to resume; tell the operators if it happens again.",
+            "advice": "What was done stays. Send the request again to go on; tell the operators if it happens again.",
         },
     }

@@ -78,5 +78,5 @@ def _interrupted() -> ErrorDetail:
     return service_error(
         "operation_interrupted",
         "The operation was ended from outside, or broke, before it could be recorded.",
-        advice="Nothing was deleted: the HSM may exist and be billed. Send the request again to resume.",
+        advice="What was done stays: the HSM may exist and be billed. Send the request again to go on.",
     ).detail
