@@ -21,8 +21,8 @@ def require_place(hsm: str) -> None:
     limit = deployment_policy().maximum_hsms
     if limit is None:
         return
-    recorded = list_hsm_records()
-    # What was made once has its place, also while it is made again.
+    # What was made once has its place until it is purged, also while it is made again.
+    recorded = [name for name, record in list_hsm_records().items() if record.billed]
     if hsm in recorded:
         return
     # What is not claimed yet comes after all that is.

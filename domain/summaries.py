@@ -67,6 +67,11 @@ class HsmRecordSummary(Summary):
         """The subscription that it is in."""
         return self.resource_id.split("/")[2]
 
+    @property
+    def billed(self) -> bool:
+        """Whether it costs something, for all that we know: until it is purged it does."""
+        return self.decommissioned is None or self.decommissioned.purged_at is None
+
 
 class OperationRecordSummary(Summary):
     """What a list shows of an operation. `current_step` comes from the engine: what has a record has ended."""

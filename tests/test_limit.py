@@ -5,14 +5,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
+from clients.hsm_limit import require_place
+from domain.decommissioning import Decommissioned
+from domain.errors import ServiceError
 from local.policy import policy
 from local.portal import Portal
 from local.stack import Stack
 from tests import stored
 from tests.custodians import Custodian, request_for
 from tests.hosts import deployed
+from tests.in_process import signed_in_as_the_app
+from tests.planting import make_claim, make_record, moment, plant
+from tests.test_idempotency import await_instance
 from tests.test_preflight import preflight, verdicts
 from tests.test_provision import provision
 
@@ -21,6 +28,11 @@ def count_taken(stack: Stack) -> int:
     """Count the HSMs that have a place, of whichever test: by a record, or by a claim for one that is to be made."""
     records = stored.service(stack).get_container_client("hsm-records")
     taken = {name.removeprefix("hsms/") for name in records.list_blob_names(name_starts_with="hsms/")}
+    taken -= {
+        name
+        for name in taken
+        if "purgedAt" in json.loads(records.download_blob(f"hsms/{name}").readall()).get("decommissioned", {})
+    }
     for name in records.list_blob_names(name_starts_with="claims/"):
         claim = json.loads(records.download_blob(name).readall())
         if claim["state"] == "running" and claim["kind"] == "provision":
@@ -63,11 +75,25 @@ def test_what_is_being_made_has_its_place(
         without["wrappingKeys"][2] = {"certificateId": "https://custodians.vault.azure.net/certificates/nobody"}
         failing = portal.put_hsm(f"{hsm_name}-z", {**body, "securityDomain": without}).json()["id"]
         assert portal.follow(failing)["status"] == "Failed"
+        # Its claim ends a moment after its record is there.
+        await_instance(limited, f"{hsm_name}-z")
         # Its place is free again.
         stack.control.change_timing(3, 0.6)
         operation_id = portal.put_hsm(f"{hsm_name}-y", body).json()["id"]
         assert portal.put_hsm(f"{hsm_name}-x", body).json()["code"] == "hsm_limit_reached"
         assert ended_well(portal.follow(operation_id))
+
+
+def test_a_purged_hsm_gives_its_place_back(stack: Stack, hsm_name: str, custodians: list[Custodian]) -> None:
+    claim = make_claim(stack, hsm_name, request_for(stack, custodians), state="ended")
+    ended = Decommissioned(operation_id=claim.operation_id, asked_at=moment(1), was_active=True, deleted_at=moment(1))
+    limit = {"HSM_PROVISIONER_POLICY": policy(maximumHsms=count_taken(stack) + 1)}
+    with signed_in_as_the_app(stack, **limit):
+        plant(stack, make_record(claim, decommissioned=ended))
+        with pytest.raises(ServiceError, match="hsm_limit_reached"):
+            require_place(f"{hsm_name}-next")
+        plant(stack, make_record(claim, decommissioned=ended.model_copy(update={"purged_at": moment(2)})))
+        require_place(f"{hsm_name}-next")
 
 
 def test_of_many_at_once_as_many_are_let_in_as_there_are_places(

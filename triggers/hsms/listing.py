@@ -41,11 +41,8 @@ class _Kept(NamedTuple):
 
     @property
     def cost(self) -> float | None:
-        ended = self.record.decommissioned if self.record else None
-        if self.record is None or (ended is not None and ended.purged_at is not None):
-            # What was never made costs nothing, nor does what is purged.
-            return None
-        return monthly_cost(deployment_policy(), self.record.sku)
+        # What was never made costs nothing, nor does what is purged.
+        return monthly_cost(deployment_policy(), self.record.sku) if self.record and self.record.billed else None
 
 
 class _Seen(NamedTuple):
