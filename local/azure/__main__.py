@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from starlette.applications import Starlette
 
 from local.azure.blob_storage.azurite import ACCOUNT_HOST, await_azurite, start_azurite
+from local.azure.blob_storage.forwarding import Forwarder
 from local.azure.control.event_grid_routes import make_event_grid_control_routes
 from local.azure.control.routes import make_control_routes, respond_to_bad_input
 from local.azure.core.certificates import TlsFiles, make_tls_files
@@ -32,6 +33,7 @@ async def serve(state_directory: Path, timing: Timing, *, until_input_ends: bool
     end = watch_for_end(until_input_ends=until_input_ends)
     files = make_tls_files(state_directory)
     azurite = start_azurite(state_directory, files)
+    forwarder = Forwarder(azurite.port, files)
     document, environment_file = state_directory / "azure.json", state_directory / "azure.env"
     try:
         world = World(timing)
@@ -47,7 +49,9 @@ async def serve(state_directory: Path, timing: Timing, *, until_input_ends: bool
         services_listener, control_listener = (open_listener() for _ in range(2))
         services = Server(
             uvicorn.Config(
-                make_services(make_apps(world, azurite.port, files, courier), world.interference, timing.clock),
+                make_services(
+                    make_apps(world, azurite.port, files, courier, forwarder), world.interference, timing.clock
+                ),
                 log_level="warning",
                 lifespan="off",
                 # Services say by themselves what time it is (`with_date`).
@@ -58,7 +62,16 @@ async def serve(state_directory: Path, timing: Timing, *, until_input_ends: bool
                 timeout_graceful_shutdown=2,
             )
         )
-        controls = Server(uvicorn.Config(control, log_level="warning", lifespan="off", timeout_graceful_shutdown=2))
+        controls = Server(
+            uvicorn.Config(
+                control,
+                log_level="warning",
+                lifespan="off",
+                # A connection that is closed just as it is used again fails whoever uses it.
+                timeout_keep_alive=3600,
+                timeout_graceful_shutdown=2,
+            )
+        )
         proxy = await start_proxy(services_listener.getsockname()[1])
         running = [
             asyncio.create_task(services.serve([services_listener])),
@@ -80,6 +93,7 @@ async def serve(state_directory: Path, timing: Timing, *, until_input_ends: bool
     finally:
         for file in (document, environment_file):
             file.unlink(missing_ok=True)
+        await forwarder.close()
         azurite.stop()
 
 

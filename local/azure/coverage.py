@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from local.azure.blob_storage.forwarding import Forwarder
 from local.azure.core.certificates import make_tls_files
 from local.azure.core.transitions import Timing
 from local.azure.entra.managed_identity import make_identity_route
@@ -67,7 +68,7 @@ def list_places() -> list[Place]:
     world = World(Timing(0, 0))
     with TemporaryDirectory() as directory:
         files = make_tls_files(Path(directory))
-        apps = make_apps(world, 0, files, make_courier(world, 0, files))
+        apps = make_apps(world, 0, files, make_courier(world, 0, files), Forwarder(0, files))
     identity = Starlette(routes=[make_identity_route(world.directory, world.identity, "")])
     places = [Place(service, name, app) for name, (service, app) in apps.items()]
     return [Place("entra", "the managed identity endpoint of App Service", identity), *places]

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from local.azure.blob_storage.forwarding import Forwarder
 from local.azure.blob_storage.routes import make_blob_app
 from local.azure.core.certificates import TlsFiles
 from local.azure.core.dates import with_date
@@ -35,7 +36,9 @@ def make_courier(world: World, azurite_port: int, files: TlsFiles) -> Courier:
     return Courier(world.timing.clock, BackupStorage(azurite_port, files, world.directory.authority))
 
 
-def make_apps(world: World, azurite_port: int, files: TlsFiles, courier: Courier) -> dict[str, ServiceApp]:
+def make_apps(
+    world: World, azurite_port: int, files: TlsFiles, courier: Courier, forwarder: Forwarder
+) -> dict[str, ServiceApp]:
     """Make the web apps, each under its host name, or under what follows the first or second dot of its host names."""
     authority, storage = world.directory.authority, BackupStorage(azurite_port, files, world.directory.authority)
     hsms = make_managed_hsm_app(world.manager, authority, world.export_rules, world.timing, storage)
@@ -45,9 +48,7 @@ def make_apps(world: World, azurite_port: int, files: TlsFiles, courier: Courier
         "management.azure.com": ServiceApp("resource_manager", make_resource_manager_app(world.manager, authority)),
         "managedhsm.azure.net": ServiceApp("managed_hsm", hsms),
         "vault.azure.net": ServiceApp("key_vault", make_key_vault_app(world.vaults, authority)),
-        "blob.core.windows.net": ServiceApp(
-            "blob_storage", make_blob_app(azurite_port, files, authority, world.storage)
-        ),
+        "blob.core.windows.net": ServiceApp("blob_storage", make_blob_app(forwarder, authority, world.storage)),
         "eventgrid.azure.net": ServiceApp(
             "event_grid", make_event_grid_app(world.event_grid, authority, world.timing.clock, courier)
         ),

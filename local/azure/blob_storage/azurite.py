@@ -19,6 +19,7 @@ _REPOSITORY: Final = Path(__file__).resolve().parents[3]
 _MAIN: Final = _REPOSITORY / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 _TOOLS: Final = _REPOSITORY / ".local" / "tools" / "bin"
 _END_WITH_INPUT: Final = Path(__file__).with_name("end_with_input.js")
+NEVER_COLLECT: Final = Path(__file__).with_name("never_collect.js")
 _ATTEMPTS: Final = 600
 STOP_SECONDS: Final = 5
 
@@ -44,7 +45,7 @@ def start_azurite(directory: Path, files: TlsFiles) -> Azurite:
     """Start Azurite on a free port; its OAuth wants TLS of its own, and checks issuer, audience and expiry."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
-    command = [_find_node(), "--require", str(_END_WITH_INPUT), str(_MAIN)]
+    command = [find_node(), "--require", str(_END_WITH_INPUT), "--require", str(NEVER_COLLECT), str(_MAIN)]
     command += ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--oauth", "basic"]
     command += ["--cert", str(files.certificate), "--key", str(files.key), "--inMemoryPersistence", "--silent"]
     command += ["--skipApiVersionCheck", "--disableTelemetry"]
@@ -55,7 +56,7 @@ def start_azurite(directory: Path, files: TlsFiles) -> Azurite:
     return Azurite(process, port)
 
 
-def _find_node() -> str:
+def find_node() -> str:
     """Find Node where a shell would, or where `make` puts it on a machine without one."""
     found = shutil.which("node", path=os.pathsep.join([os.environ.get("PATH", os.defpath), str(_TOOLS)]))
     if found is None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-import httpx
+from aiohttp import ClientResponse
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -11,7 +11,6 @@ from local.azure.blob_storage.azurite import ACCOUNT_HOST
 from local.azure.blob_storage.forwarding import Forwarder, pass_back
 from local.azure.blob_storage.models import StorageRules
 from local.azure.blob_storage.operations import WRITE, BlobOperation, Change, read_operation
-from local.azure.core.certificates import TlsFiles
 from local.azure.core.errors import ServiceFault
 from local.azure.core.journal import note_action
 from local.azure.core.tokens import TokenAuthority
@@ -19,9 +18,9 @@ from local.azure.core.tokens import TokenAuthority
 AUDIENCES: Final = ["https://storage.azure.com", "https://storage.azure.com/"]
 
 
-def make_blob_app(port: int, files: TlsFiles, authority: TokenAuthority, rules: StorageRules) -> ASGIApp:
-    """Make the web app in front of Azurite, which listens on a port."""
-    return BlobStorage(Forwarder(port, files), authority, rules)
+def make_blob_app(forwarder: Forwarder, authority: TokenAuthority, rules: StorageRules) -> ASGIApp:
+    """Make the web app in front of Azurite."""
+    return BlobStorage(forwarder, authority, rules)
 
 
 class BlobStorage:
@@ -53,7 +52,7 @@ class BlobStorage:
             return
         await pass_back(answer, send)
 
-    async def _answer(self, request: Request) -> httpx.Response:
+    async def _answer(self, request: Request) -> ClientResponse:
         if request.headers["host"].partition(":")[0].lower() != ACCOUNT_HOST:
             raise faults.no_account()
         operation = read_operation(request)

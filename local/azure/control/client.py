@@ -13,6 +13,7 @@ from local.azure.control.models import (
     CreationChange,
     ExportMode,
     ExportOutcomes,
+    Integration,
     MadeApplication,
     MadeGroup,
     MadePerson,
@@ -25,6 +26,8 @@ from local.azure.control.models import (
     NewHold,
     NewLock,
     NewPerson,
+    NewResource,
+    NewRole,
     NewSpaClient,
     NewSubscription,
     NewToken,
@@ -103,9 +106,14 @@ class ControlClient:
         *,
         app_roles: dict[str, list[str]] | None = None,
         groups: list[str] | None = None,
+        account_enabled: bool = True,
     ) -> MadePerson:
         """Make a person who may sign in; `groups` are object ids."""
-        named = {"display_name": display_name, "user_principal_name": user_principal_name}
+        named = {
+            "display_name": display_name,
+            "user_principal_name": user_principal_name,
+            "account_enabled": account_enabled,
+        }
         body = NewPerson.model_validate({**named, "app_roles": app_roles or {}, "groups": groups or []})
         return MadePerson.model_validate(self._send("POST", "people", body))
 
@@ -113,9 +121,10 @@ class ControlClient:
         """List the people of the directory."""
         return [MadePerson.model_validate(person) for person in self._send("GET", "people")]
 
-    def create_group(self, display_name: str) -> str:
-        """Make a group, and give its object id."""
-        return MadeGroup.model_validate(self._send("POST", "groups", NewGroup(display_name=display_name))).object_id
+    def create_group(self, display_name: str, groups: Sequence[str] = ()) -> str:
+        """Make a group, in others by their object ids, and give its own."""
+        body = NewGroup(display_name=display_name, groups=list(groups))
+        return MadeGroup.model_validate(self._send("POST", "groups", body)).object_id
 
     def create_token(self, token: NewToken) -> str:
         """Mint a token, right or wrong."""
@@ -224,6 +233,27 @@ class ControlClient:
     def change_private_callers(self, hsm: str, *object_ids: str) -> None:
         """Say who reaches an HSM over a private endpoint."""
         self._send("PUT", f"hsms/{hsm}/private-callers", PrivateCallers(object_ids=list(object_ids)))
+
+    def change_role(self, object_id: str, scope: str, role: str | Sequence[str] | None) -> None:
+        """Give a principal another role at a scope: a built-in one, actions, or (None) no role."""
+        named = role if role is None or isinstance(role, str) else list(role)
+        self._send("POST", "roles", NewRole(object_id=object_id, scope=scope, role=named))
+
+    def plant_resource(self, resource_id: str, *, location: str = "norwayeast", **properties: Any) -> None:
+        """Have a virtual network, a private DNS zone, a link of one, a workspace or an action group.
+
+        `properties` are those of its PUT, in camelCase.
+        """
+        self._send("POST", "resources", NewResource(id=resource_id, location=location, properties=properties))
+
+    def forget_resource(self, resource_id: str) -> None:
+        """Make what is no HSM disappear, with what is in it."""
+        parameters = {"id": resource_id}
+        self._session.delete(f"{self._url}/resources", params=parameters, timeout=10).raise_for_status()
+
+    def integrate(self, object_id: str, subnet_id: str | None) -> None:
+        """Let all requests of a principal come from a subnet, or (None) from the internet."""
+        self._send("PUT", f"network/integrations/{object_id}", Integration(subnet_id=subnet_id))
 
     def replace_transfer_key(self, hsm: str) -> None:
         """Have an HSM that waits for a security domain make another transfer key."""

@@ -31,7 +31,10 @@ def make_directory_routes(world: World) -> list[Route]:
 
     async def post_person(request: Request) -> Response:
         new = models.NewPerson.model_validate_json(await request.body())
-        made = directory.add_person(Person(new.display_name, new.user_principal_name, new.groups, new.app_roles))
+        person = Person(
+            new.display_name, new.user_principal_name, new.groups, new.app_roles, account_enabled=new.account_enabled
+        )
+        made = directory.add_person(person)
         return _created(_describe_person(made))
 
     async def get_people(request: Request) -> Response:  # noqa: ARG001 - a handler's signature
@@ -40,8 +43,8 @@ def make_directory_routes(world: World) -> list[Route]:
 
     async def post_group(request: Request) -> Response:
         new = models.NewGroup.model_validate_json(await request.body())
-        made = directory.add_group(Group(new.display_name))
-        return _created(models.MadeGroup(display_name=made.display_name, object_id=made.object_id))
+        made = directory.add_group(Group(new.display_name, new.groups))
+        return _created(models.MadeGroup(display_name=made.display_name, groups=made.groups, object_id=made.object_id))
 
     async def post_token(request: Request) -> Response:
         new = models.NewToken.model_validate_json(await request.body())
@@ -64,6 +67,7 @@ def _describe_person(person: Person) -> models.MadePerson:
         user_principal_name=person.user_principal_name,
         app_roles=person.app_roles,
         groups=person.groups,
+        account_enabled=person.account_enabled,
         object_id=person.object_id,
     )
 

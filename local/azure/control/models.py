@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from local.azure.core.claims import Version
@@ -11,6 +11,7 @@ from local.azure.core.faults import Effect
 from local.azure.core.tokens import KEY_ID
 from local.azure.entra.models import DEFAULT_SCOPE
 from local.azure.resource_manager.locks import LockLevel
+from local.azure.resource_manager.roles import BUILT_IN_ROLES
 from local.azure.resource_manager.subscriptions import SubscriptionState
 
 ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage", "event_grid"]
@@ -45,6 +46,8 @@ class TimingChange(ControlModel):
     upload_seconds: float | None = Field(default=None, ge=0)
     backup_seconds: float | None = Field(default=None, ge=0)
     registration_seconds: float | None = Field(default=None, ge=0)
+    role_seconds: float | None = Field(default=None, ge=0)
+    network_seconds: float | None = Field(default=None, ge=0)
 
 
 class ClockChange(ControlModel):
@@ -106,6 +109,7 @@ class NewPerson(ControlModel):
     user_principal_name: str
     app_roles: dict[str, list[str]] = Field(default_factory=dict)
     groups: list[str] = Field(default_factory=list)
+    account_enabled: bool = True
 
 
 class MadePerson(NewPerson):
@@ -115,9 +119,10 @@ class MadePerson(NewPerson):
 
 
 class NewGroup(ControlModel):
-    """A group, which has members as soon as people are made that are in it."""
+    """A group, and the object ids of those that it is in; it has members as soon as somebody is made that is in it."""
 
     display_name: str
+    groups: list[str] = Field(default_factory=list)
 
 
 class MadeGroup(NewGroup):
@@ -289,9 +294,48 @@ class PlantedHsms(ControlModel):
 
 
 class PrivateCallers(ControlModel):
-    """Who reaches an HSM over an approved private endpoint: principals by their object ids."""
+    """Who reaches an HSM over an approved private endpoint that is not modelled: principals by their object ids."""
 
     object_ids: list[str]
+
+
+class NewRole(ControlModel):
+    """A role of a principal on a subscription, a resource group or a resource: a built-in one, or the actions of one.
+
+    It takes the place of the principal's role there; null takes that away.
+    """
+
+    object_id: str
+    scope: str
+    role: str | list[str] | None
+
+    @field_validator("role")
+    @classmethod
+    def check_role(cls, role: str | list[str] | None) -> str | list[str] | None:
+        """Refuse the name of a role that is not built in."""
+        if isinstance(role, str) and role not in BUILT_IN_ROLES:
+            message = f"no built-in role: there are {', '.join(BUILT_IN_ROLES)}"
+            raise ValueError(message)
+        return role
+
+
+class NewResource(ControlModel):
+    """A resource that is there at once, by its id, in a resource group that is made if need be.
+
+    It is a virtual network with its subnets, a private DNS zone, a link of a zone, a Log Analytics workspace or an
+    action group; `properties` are those of its PUT.
+    """
+
+    id: str
+    location: str = "norwayeast"
+    tags: dict[str, str] = Field(default_factory=dict)
+    properties: dict[str, Any] = Field(default_factory=dict)
+
+
+class Integration(ControlModel):
+    """The subnet that all requests of a principal come from; null for the internet."""
+
+    subnet_id: str | None
 
 
 class ResourceManagerChange(ControlModel):
@@ -299,7 +343,8 @@ class ResourceManagerChange(ControlModel):
 
     `quota` is how many HSMs a subscription may have in a region. The next `lostPurges` purges are accepted and never
     done. `deletionEndStatus` is what the last poll of a deletion says that succeeds. `graphQuota` is how many queries
-    of Resource Graph a caller has in 5 seconds, and `graphLagSeconds` how long ago it is what they tell of.
+    of Resource Graph a caller has in 5 seconds, and `graphLagSeconds` how long ago it is what they tell of. The next
+    `networkFailures` private endpoints and zone groups that are put end `Failed`.
     """
 
     quota: int | None = Field(default=None, ge=0)
@@ -310,6 +355,7 @@ class ResourceManagerChange(ControlModel):
     page_size: int | None = Field(default=None, ge=1)
     graph_quota: int | None = Field(default=None, ge=0)
     graph_lag_seconds: float | None = Field(default=None, ge=0)
+    network_failures: int | None = Field(default=None, ge=0)
 
 
 class ProvisioningFailures(ControlModel):

@@ -1,16 +1,24 @@
 """The control API's routes that change what ARM has, and what it refuses."""
 
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.azure.control import models
+from local.azure.control.neighbour_planting import plant_resource
 from local.azure.control.planting import add_hits, plant
 from local.azure.core.errors import ServiceFault
 from local.azure.resource_manager.hsm_resource import HsmResource
 from local.azure.resource_manager.locks import Lock
+from local.azure.resource_manager.network.virtual_networks import Subnet
+from local.azure.resource_manager.roles import Role
 from local.azure.resource_manager.subscriptions import ManagementGroup, Subscription
 from local.azure.world import World
+
+# In an id /subscriptions/S.
+_SLASHES_OF_SUBSCRIPTION: Final = 2
 
 
 def make_resource_manager_routes(world: World) -> list[Route]:
@@ -20,6 +28,7 @@ def make_resource_manager_routes(world: World) -> list[Route]:
         *_make_hsm_routes(world),
         *_make_hsm_change_routes(world),
         *_make_rule_routes(world),
+        *_make_neighbour_routes(world),
     ]
 
 
@@ -132,6 +141,8 @@ def _make_rule_routes(world: World) -> list[Route]:
         for name in ("quota", "lost_purges", "deletion_end_status", "page_size", "graph_quota"):
             if getattr(change, name) is not None:
                 setattr(manager, name, getattr(change, name))
+        if change.network_failures is not None:
+            manager.network_failures_to_come = change.network_failures
         if change.graph_lag_seconds is not None:
             manager.graph.change_lag(change.graph_lag_seconds)
         if change.regions_without_capacity is not None:
@@ -141,6 +152,48 @@ def _make_rule_routes(world: World) -> list[Route]:
         return _json(change)
 
     return [Route("/resource-manager", put_resource_manager, methods=["PUT"])]
+
+
+def _make_neighbour_routes(world: World) -> list[Route]:
+    async def post_role(request: Request) -> Response:
+        new = models.NewRole.model_validate_json(await request.body())
+        subscription = world.find_subscription(f"{new.scope}//".split("/")[2])
+        if new.scope.count("/") == _SLASHES_OF_SUBSCRIPTION:
+            _change_role(subscription.roles, new.object_id, new.role)
+        else:
+            _change_role(subscription.resource_roles, (new.scope, new.object_id), new.role)
+        return _json(new, 201)
+
+    async def post_resource(request: Request) -> Response:
+        new = models.NewResource.model_validate_json(await request.body())
+        plant_resource(world, new)
+        return _json(new, 201)
+
+    async def delete_resource(request: Request) -> Response:
+        world.manager.forget_neighbours(request.query_params["id"])
+        return Response(status_code=204)
+
+    async def put_integration(request: Request) -> Response:
+        change = models.Integration.model_validate_json(await request.body())
+        principal = request.path_params["principal"].lower()
+        world.manager.integrations.pop(principal, None)
+        if change.subnet_id is not None:
+            subnet = world.manager.neighbours.require(Subnet, change.subnet_id)
+            world.manager.integrations[principal] = subnet.id
+        return _json(change)
+
+    return [
+        Route("/roles", post_role, methods=["POST"]),
+        Route("/resources", post_resource, methods=["POST"]),
+        Route("/resources", delete_resource, methods=["DELETE"]),
+        Route("/network/integrations/{principal}", put_integration, methods=["PUT"]),
+    ]
+
+
+def _change_role[Key](roles: dict[Key, Role], key: Key, role: Role | None) -> None:
+    roles.pop(key, None)
+    if role is not None:
+        roles[key] = role
 
 
 def _change_subscription(subscription: Subscription, change: models.SubscriptionChange) -> None:

@@ -22,7 +22,7 @@ HOST_NAMES: Final = (
     # A wildcard stands for one label.
     *(f"*.{plain_location(location)}-1.eventgrid.azure.net" for location in LOCATIONS),
 )
-_LIFE: Final = timedelta(days=30)
+_LIFE: Final = timedelta(days=400)
 
 
 class TlsFiles(NamedTuple):

@@ -2,8 +2,10 @@
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
+from typing import Final, Literal
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +25,7 @@ from local.azure.core.faults import (
 from local.azure.core.journal import Entry, begin_entry, end_entry
 
 Phase = Literal["before", "after"]
+_UNREACHABLE: Final = "local_azure.unreachable"
 
 
 @dataclass
@@ -102,13 +105,23 @@ class InterferenceMiddleware:
             await asyncio.sleep(effect.seconds)
         app = make_answer(self._service, effect) if isinstance(effect, Answer) else self._app
         outgoing = AnswerBreaker(send, effect).send if isinstance(effect, Reset | BrokenBody) else send
-        await app(scope, receive, _observe(request, entry, hold, outgoing))
+        await app(scope, receive, _observe(request, entry, hold, outgoing, partial(break_connection, send)))
 
 
-def _observe(request: Request, entry: Entry, hold: Hold | None, send: Send) -> Send:
+def note_unreachable(request: Request) -> None:
+    """Say of a request that, in Azure, it would reach nobody: whatever it is answered, its connection breaks."""
+    request.scope[_UNREACHABLE] = True
+
+
+def _observe(request: Request, entry: Entry, hold: Hold | None, send: Send, hang_up: Callable[[], None]) -> Send:
     """Give what a service answers by: it is written down, and kept back where a hold wants that."""
 
     async def observed(message: Message) -> None:
+        if request.scope.get(_UNREACHABLE):
+            if message["type"] == "http.response.start":
+                entry["fault"] = "unreachable"
+                hang_up()
+            return
         if message["type"] == "http.response.start":
             end_entry(entry, request, message["status"])
             if hold is not None and hold.phase == "after":

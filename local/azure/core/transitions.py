@@ -49,6 +49,8 @@ class Timing:
     upload_seconds: float = 0
     backup_seconds: float = 0
     registration_seconds: float = 0
+    role_seconds: float = 0
+    network_seconds: float = 0
     clock: Clock = field(default_factory=Clock)
 
     def begin(self, stages: Sequence[tuple[str, float]], final: str) -> Transition:

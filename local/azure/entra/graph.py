@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from functools import wraps
+from functools import partial, wraps
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.azure.core.errors import ServiceFault, no_such_endpoint, respond_to_fault
-from local.azure.entra.models import Application, Directory, Group, Person
+from local.azure.entra.graph_pages import respond_with_page, select
+from local.azure.entra.models import Application, Directory, Group, Person, Principal
 
 AUDIENCE: Final = "https://graph.microsoft.com"
 _FILTER: Final = re.compile(r"(?P<member>[\w/]+)(?:\(\w:\w)? eq '(?P<value>[^']*)'\)?")
@@ -26,25 +27,29 @@ class IdsQuestion(BaseModel):
 
 def make_graph_app(directory: Directory) -> Starlette:
     """Make the web app of Graph; every principal of the tenant may read all of it."""
-
-    def open_to_all(handler: Callable[[Request, dict[str, Any]], Any]) -> Callable[[Request], Any]:
-        @wraps(handler)
-        async def handle(request: Request) -> Response:
-            answer: Response = await handler(request, _read_claims(directory, request))
-            return answer
-
-        return handle
+    open_to_all = partial(_open_to_all, directory)
 
     async def get_by_ids(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001 - a handler's signature
-        """Give the principals with these object ids; unknown ids are passed over.
+        """Give the principals with these object ids, with `$select`; unknown ids are passed over.
 
         Leaves out: the filter by `types`.
+
+        Assumes: a selected property that a kind of principal does not have is left out of it.
         """
         try:
             ids = {identifier.lower() for identifier in IdsQuestion.model_validate_json(await request.body()).ids}
         except ValidationError:
             raise ServiceFault(400, "Request_BadRequest", "The body has no valid 'ids'.") from None
-        return _list(item for item in _describe_all(directory) if item["id"] in ids)
+        return _list(select(request, _describe(item)) for item in directory.principals() if item.object_id in ids)
+
+    async def list_transitive_members(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
+        """List who is in a group, by itself or through groups in it, in pages of `$top`, with `$select`.
+
+        Leaves out: casts to one kind of member, `$count`, `$filter` and `$search`; groups of hidden membership.
+
+        Assumes: a selected property that a kind of member does not have is left out of it.
+        """
+        return _list_members(directory, request)
 
     async def list_service_principals(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
         """List applications, all or the one with a name or an `appId`.
@@ -53,7 +58,7 @@ def make_graph_app(directory: Directory) -> Starlette:
         """
         member, value = _read_filter(request, ("servicePrincipalNames/any", "appId"))
         matching = (item for item in directory.applications.values() if not member or item.client_id == value)
-        return _list(_describe_application(item) for item in matching)
+        return _list(select(request, _describe(item)) for item in matching)
 
     async def list_users(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
         """List persons, all or the one with a `userPrincipalName`.
@@ -62,15 +67,15 @@ def make_graph_app(directory: Directory) -> Starlette:
         """
         member, value = _read_filter(request, ("userPrincipalName",))
         matching = (item for item in directory.people.values() if not member or item.user_principal_name == value)
-        return _list(_describe_person(item) for item in matching)
+        return _list(select(request, _describe(item)) for item in matching)
 
-    async def get_me(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
+    async def get_me(request: Request, claims: dict[str, Any]) -> Response:
         """Give the person who calls."""
         person = directory.people.get(str(claims["oid"]))
         if person is None:
             message = "/me request is only valid with delegated authentication flow."
             raise ServiceFault(400, "BadRequest", message)
-        return JSONResponse(_describe_person(person))
+        return JSONResponse(select(request, _describe(person)))
 
     async def find_nothing(request: Request, claims: dict[str, Any]) -> Response:  # noqa: ARG001
         """Answer 404 `NotInLocalAzure`: there is nothing else here."""
@@ -79,6 +84,7 @@ def make_graph_app(directory: Directory) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1.0/directoryObjects/getByIds", open_to_all(get_by_ids), methods=["POST"]),
+            Route("/v1.0/groups/{group}/transitiveMembers", open_to_all(list_transitive_members)),
             Route("/v1.0/servicePrincipals", open_to_all(list_service_principals)),
             Route("/v1.0/users", open_to_all(list_users)),
             Route("/v1.0/me", open_to_all(get_me)),
@@ -86,6 +92,15 @@ def make_graph_app(directory: Directory) -> Starlette:
         ],
         exception_handlers={ServiceFault: respond_to_fault},
     )
+
+
+def _open_to_all(directory: Directory, handler: Callable[[Request, dict[str, Any]], Any]) -> Callable[[Request], Any]:
+    @wraps(handler)
+    async def handle(request: Request) -> Response:
+        answer: Response = await handler(request, _read_claims(directory, request))
+        return answer
+
+    return handle
 
 
 def _read_filter(request: Request, members: tuple[str, ...]) -> tuple[str, str]:
@@ -99,39 +114,41 @@ def _read_filter(request: Request, members: tuple[str, ...]) -> tuple[str, str]:
     return match["member"], match["value"]
 
 
+def _list_members(directory: Directory, request: Request) -> Response:
+    named = request.path_params["group"]
+    group = directory.groups.get(named.lower())
+    if group is None:
+        message = f"Resource '{named}' does not exist or one of its queried reference-property objects are not present."
+        raise ServiceFault(404, "Request_ResourceNotFound", message)
+    members = directory.list_transitive_members(group)
+    return respond_with_page(request, [select(request, _describe(member)) for member in members])
+
+
 def _list(items: Iterable[dict[str, Any]]) -> Response:
     return JSONResponse({"value": list(items)})
 
 
-def _describe_all(directory: Directory) -> list[dict[str, Any]]:
-    return [
-        *map(_describe_application, directory.applications.values()),
-        *map(_describe_person, directory.people.values()),
-        *map(_describe_group, directory.groups.values()),
-    ]
-
-
-def _describe_application(application: Application) -> dict[str, Any]:
-    return {
-        "@odata.type": "#microsoft.graph.servicePrincipal",
-        "id": application.object_id,
-        "appId": application.client_id,
-        "displayName": application.display_name,
-        "servicePrincipalNames": [application.client_id],
-    }
-
-
-def _describe_person(person: Person) -> dict[str, Any]:
-    return {
-        "@odata.type": "#microsoft.graph.user",
-        "id": person.object_id,
-        "displayName": person.display_name,
-        "userPrincipalName": person.user_principal_name,
-    }
-
-
-def _describe_group(group: Group) -> dict[str, Any]:
-    return {"@odata.type": "#microsoft.graph.group", "id": group.object_id, "displayName": group.display_name}
+def _describe(principal: Principal) -> dict[str, Any]:
+    """Give all that is known of a principal."""
+    common = {"id": principal.object_id, "displayName": principal.display_name}
+    match principal:
+        case Application():
+            return {
+                "@odata.type": "#microsoft.graph.servicePrincipal",
+                **common,
+                "accountEnabled": principal.account_enabled,
+                "appId": principal.client_id,
+                "servicePrincipalNames": [principal.client_id],
+            }
+        case Person():
+            return {
+                "@odata.type": "#microsoft.graph.user",
+                **common,
+                "accountEnabled": principal.account_enabled,
+                "userPrincipalName": principal.user_principal_name,
+            }
+        case Group():
+            return {"@odata.type": "#microsoft.graph.group", **common}
 
 
 def _read_claims(directory: Directory, request: Request) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Application:
     # Federated credentials and certificates: what it can sign in with instead of its secret.
     assertion_credentials: list[AssertionCredential] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    account_enabled: bool = True
     # Where a single-page application, which keeps no secret, may be answered.
     spa_redirect_uris: list[str] = field(default_factory=list)
 
@@ -65,6 +66,7 @@ class Person:
     user_principal_name: str
     groups: list[str] = field(default_factory=list)
     app_roles: dict[str, list[str]] = field(default_factory=dict)
+    account_enabled: bool = True
     object_id: str = field(default_factory=_new_id)
 
     @property
@@ -88,10 +90,14 @@ class Api:
 
 @dataclass
 class Group:
-    """A security group."""
+    """A security group, and the object ids of the groups that it is in."""
 
     display_name: str
+    groups: list[str] = field(default_factory=list)
     object_id: str = field(default_factory=_new_id)
+
+
+Principal = Application | Person | Group
 
 
 class Directory:
@@ -131,6 +137,24 @@ class Directory:
         """Register a group."""
         self.groups[group.object_id] = group
         return group
+
+    def principals(self) -> Iterator[Principal]:
+        """Go through all applications, persons and groups."""
+        yield from self.applications.values()
+        yield from self.people.values()
+        yield from self.groups.values()
+
+    def list_transitive_members(self, group: Group) -> list[Principal]:
+        """List who is in a group, by itself or through groups that are in it; each once."""
+        found: dict[str, Principal] = {}
+        waiting = [group.object_id]
+        while waiting:
+            parent = waiting.pop()
+            for member in self.principals():
+                if parent in member.groups and member.object_id not in found:
+                    found[member.object_id] = member
+                    waiting.append(member.object_id)
+        return list(found.values())
 
     def find_identity(self, resource_id: str) -> ManagedIdentity | None:
         """Find a user-assigned identity by its resource id, whatever its case."""

@@ -7,5 +7,8 @@ Assumes:
 - All but the security domain is 403 `HsmNotActivated` before activation.
 - During a full restore every other call than for its status is 409 `Conflict`.
 - A wrong token is refused with the code `Unauthorized`; that the answer says why is the service's.
+- Who comes from a virtual network to a private endpoint that is not approved, or to a name without a record, meets a
+  connection that breaks; in reality it is refused or times out, or the name does not resolve. All virtual networks
+  reach each other, and what makes an HSM's public name an alias into the private link's zone is any connection.
 - The firewall refuses with the code `Forbidden`; the text is the service's.
 """

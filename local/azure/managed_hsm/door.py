@@ -8,12 +8,15 @@ from starlette.requests import Request
 
 from local.azure.core.challenge import Challenge
 from local.azure.core.errors import ServiceFault
+from local.azure.core.interference import note_unreachable
 from local.azure.core.journal import note_action
 from local.azure.core.tokens import TokenAuthority
 from local.azure.managed_hsm.faults import conflict, refusal
 from local.azure.managed_hsm.models import ManagedHsm
 from local.azure.managed_hsm.roles import full_name
+from local.azure.resource_manager.hsm_resource import HsmResource
 from local.azure.resource_manager.models import ResourceManager
+from local.azure.resource_manager.network.reaching import Way, find_way, is_admitted_by_subnet
 
 RESOURCE: Final = "https://managedhsm.azure.net"
 BACKUP_STATUS: Final = "backup/status/action"
@@ -54,20 +57,29 @@ class Door:
             raise ServiceFault(404, "ResourceNotFound", "There is no Managed HSM at this address.")
         caller = str(claims["oid"]).lower()
         if caller not in hsm.private_callers:
-            _check_network(hsm, request)
+            self._check_network(hsm, request, caller)
         if not hsm.active and not request.url.path.startswith("/securitydomain/"):
             message = "The Managed HSM is not activated: download its security domain."
             raise ServiceFault(403, "HsmNotActivated", message)
         groups = claims.get("groups", [])
         return Visit(hsm, {caller, *(str(group).lower() for group in groups)})
 
+    def _check_network(self, hsm: HsmResource, request: Request, caller: str) -> None:
+        """Refuse who comes over the internet and may not; who comes to an address of nobody gets no answer at all."""
+        way = find_way(self._manager, hsm, caller)
+        if way is Way.NONE:
+            note_unreachable(request)
+            raise ServiceFault(403, "Forbidden", "Nobody answers there.")
+        if way is Way.PUBLIC:
+            _check_rules(hsm, request, by_subnet=is_admitted_by_subnet(self._manager, hsm, caller))
 
-def _check_network(hsm: ManagedHsm, request: Request) -> None:
+
+def _check_rules(hsm: ManagedHsm, request: Request, *, by_subnet: bool) -> None:
     address = request.client.host if request.client else ""
     rules = hsm.properties.get("networkAcls") or {}
     public = str(hsm.properties.get("publicNetworkAccess") or "Enabled").lower() == "enabled"
     allowed = str(rules.get("defaultAction") or "Allow").lower() == "allow"
-    if public and (allowed or _is_in_rules(address, rules.get("ipRules") or [])):
+    if public and (allowed or by_subnet or _is_in_rules(address, rules.get("ipRules") or [])):
         return
     message = f"Client address ({address}) is not authorized and caller is not a trusted service."
     raise ServiceFault(403, "Forbidden", message)

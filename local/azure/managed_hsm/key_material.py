@@ -36,6 +36,16 @@ def make_material(kind: str, size: int | None, curve: str | None) -> bytes:
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
+def make_another(kind: str, material: bytes) -> bytes:
+    """Make a key of the size or the curve of another."""
+    if kind == "oct-HSM":
+        return secrets.token_bytes(len(material))
+    key = load_private_key(material)
+    if isinstance(key, rsa.RSAPrivateKey):
+        return make_material(kind, key.key_size, None)
+    return make_material(kind, None, _curve_of(key))
+
+
 def load_private_key(material: bytes) -> PrivateKey:
     """Read a private key that was made here."""
     key = load_der_private_key(material, None, unsafe_skip_rsa_key_validation=True)
@@ -54,8 +64,11 @@ def describe_public(kind: str, material: bytes) -> dict[str, Any]:
         return {"n": encode(numbers.n.to_bytes(key.key_size // 8)), "e": encode(numbers.e.to_bytes(3))}
     size = (key.key_size + 7) // 8
     point = key.public_key().public_numbers()
-    curve = next(name for name, known in CURVES.items() if known.name == key.curve.name)
-    return {"crv": curve, "x": encode(point.x.to_bytes(size)), "y": encode(point.y.to_bytes(size))}
+    return {"crv": _curve_of(key), "x": encode(point.x.to_bytes(size)), "y": encode(point.y.to_bytes(size))}
+
+
+def _curve_of(key: ec.EllipticCurvePrivateKey) -> str:
+    return next(name for name, known in CURVES.items() if known.name == key.curve.name)
 
 
 def _make_rsa(size: int) -> rsa.RSAPrivateKey:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from local.azure.managed_hsm.bodies import UrlBytes, encode, read_body
 from local.azure.managed_hsm.door import Door
 from local.azure.managed_hsm.faults import bad_parameter
+from local.azure.managed_hsm.key_policies import RotationPolicy
 from local.azure.managed_hsm.key_use import (
     Parameters,
     Result,
@@ -61,16 +62,56 @@ class RandomBytes(BaseModel):
 
 def make_key_routes(door: Door, clock: Clock) -> list[Route]:
     """Make the routes."""
-    return [*_life_routes(door, clock), *_deleted_routes(door, clock), *_use_routes(door, clock)]
+    makers = (_rotation_routes, _life_routes, _deleted_routes, _use_routes)
+    return [route for make in makers for route in make(door, clock)]
+
+
+def _rotation_routes(door: Door, clock: Clock) -> list[Route]:
+    async def get_rotation(request: Request) -> Response:
+        """Give when a key is rotated.
+
+        Assumes: the role that reads keys; a policy without actions where none was set; 404 `KeyNotFound`.
+        """
+        hsm = door.enter(request, "keys/read/action", _scope(request))
+        key = hsm.keys.find(_name(request))
+        return JSONResponse(key.rotation.describe(_base(hsm), key.name))
+
+    async def put_rotation(request: Request) -> Response:
+        """Change when a key is rotated.
+
+        Leaves out: that a key is rotated by itself once its time has come.
+
+        Assumes: 400 `BadParameter` for less than 28 days; 404 `KeyNotFound`.
+        """
+        hsm = door.enter(request, "keys/write/action", _scope(request))
+        asked = read_body(RotationPolicy, await request.body())
+        policy = hsm.keys.change_rotation(_name(request), asked, int(clock.now()))
+        return JSONResponse(policy.describe(_base(hsm), hsm.keys.find(_name(request)).name))
+
+    async def rotate(request: Request) -> Response:
+        """Make a new version of a key that has a rotation policy.
+
+        Assumes: 400 `BadParameter` without one; 404 `KeyNotFound`.
+        """
+        hsm = door.enter(request, "keys/rotate/action", _scope(request))
+        version = await run_in_threadpool(hsm.keys.rotate, _name(request), int(clock.now()))
+        return _bundle(hsm, hsm.keys.find(_name(request)), version)
+
+    return [
+        Route("/keys/{name}/rotationpolicy", get_rotation),
+        Route("/keys/{name}/rotationpolicy", put_rotation, methods=["PUT"]),
+        Route("/keys/{name}/rotate", rotate, methods=["POST"]),
+    ]
 
 
 def _life_routes(door: Door, clock: Clock) -> list[Route]:
     async def create(request: Request) -> Response:
-        """Create a key, RSA, EC or symmetric, or a new version of it.
+        """Create a key, RSA, EC or symmetric, or a new version of it; an exportable one with its release policy.
 
-        Leaves out: exportable keys and release policies.
+        Leaves out: the conditions of a release policy, which are kept as they come.
 
-        Assumes: 409 `Conflict` for the name of a deleted key; 409 `QuotaExceeded` for one key or version too many.
+        Assumes: 400 `BadParameter` for an exportable key without a release policy, and for the policy of another;
+        409 `Conflict` for the name of a deleted key; 409 `QuotaExceeded` for one key or version too many.
         """
         hsm = door.enter(request, "keys/create", _scope(request))
         asked = read_body(KeyCreation, await request.body())
@@ -87,7 +128,7 @@ def _life_routes(door: Door, clock: Clock) -> list[Route]:
         return _bundle(hsm, hsm.keys.find(_name(request)), version)
 
     async def patch_key(request: Request) -> Response:
-        """Change a version's attributes, operations and tags; what the body does not name stays.
+        """Change a version's attributes, operations, tags and release policy; what the body does not name stays.
 
         Assumes: 404 `KeyNotFound`.
         """

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from local.azure.managed_hsm.faults import bad_parameter, conflict, refusal
-from local.azure.managed_hsm.key_material import describe_public, make_material
+from local.azure.managed_hsm.key_material import describe_public, make_another, make_material
+from local.azure.managed_hsm.key_policies import ReleasePolicy, RotationPolicy
 
 # Source: MicrosoftDocs, key-vault-limits.md.
 KEYS: Final = 5000
@@ -45,6 +46,14 @@ class KeyCreation(BaseModel):
     key_ops: list[Operation] | None = None
     attributes: KeyAttributes = Field(default_factory=KeyAttributes)
     tags: dict[str, str] = Field(default_factory=dict)
+    release_policy: ReleasePolicy | None = None
+
+    def check(self) -> None:
+        """Refuse what Azure refuses of an exportable key; raises ServiceFault 400."""
+        if bool(self.attributes.exportable) != (self.release_policy is not None):
+            raise bad_parameter("An exportable key has a release policy, and no other has one.")
+        if self.release_policy is not None:
+            self.release_policy.check()
 
 
 class KeyUpdate(BaseModel):
@@ -53,6 +62,7 @@ class KeyUpdate(BaseModel):
     key_ops: list[Operation] | None = None
     attributes: KeyAttributes = Field(default_factory=KeyAttributes)
     tags: dict[str, str] | None = None
+    release_policy: ReleasePolicy | None = None
 
 
 class KeyVersion(BaseModel):
@@ -68,6 +78,7 @@ class KeyVersion(BaseModel):
     tags: dict[str, str]
     created: int
     updated: int
+    release_policy: ReleasePolicy | None = None
 
 
 class StoredKey(BaseModel):
@@ -75,6 +86,7 @@ class StoredKey(BaseModel):
 
     name: str
     versions: Annotated[list[KeyVersion], Field(min_length=1)]
+    rotation: RotationPolicy = Field(default_factory=RotationPolicy)
 
 
 class DeletedKey(BaseModel):
@@ -108,6 +120,7 @@ class KeyRing:
     def create(self, name: str, asked: KeyCreation, now: int) -> KeyVersion:
         """Make a key, or a new version of it; raises ServiceFault 400 or 409."""
         self.check_name(name, now)
+        asked.check()
         kind = asked.kty.removesuffix("-HSM") + "-HSM"
         version = KeyVersion(
             id=uuid.uuid4().hex,
@@ -118,15 +131,34 @@ class KeyRing:
             tags=asked.tags,
             created=now,
             updated=now,
+            release_policy=asked.release_policy,
         )
         existing = self.live.get(name.lower())
         if existing is None:
             self.live[name.lower()] = StoredKey(name=name, versions=[version])
-        elif len(existing.versions) >= VERSIONS:
-            raise refusal(409, "QuotaExceeded", f"A key has at most {VERSIONS} versions.")
         else:
-            existing.versions.append(version)
+            _add(existing, version)
         return version
+
+    def rotate(self, name: str, now: int) -> KeyVersion:
+        """Make a new version as the newest is; raises ServiceFault 400, 404 or 409."""
+        key = self.find(name)
+        newest = key.versions[-1]
+        if not key.rotation.lifetime_actions:
+            raise bad_parameter("The key has no rotation policy.")
+        material = make_another(newest.kind, newest.material)
+        changes = {"id": uuid.uuid4().hex, "material": material, "created": now, "updated": now}
+        version = newest.model_copy(update=changes)
+        _add(key, version)
+        return version
+
+    def change_rotation(self, name: str, asked: RotationPolicy, now: int) -> RotationPolicy:
+        """Change when a key is rotated; raises ServiceFault 400 or 404."""
+        key = self.find(name)
+        asked.check()
+        times = {"created": key.rotation.attributes.created or now, "updated": now}
+        key.rotation = asked.model_copy(update={"attributes": asked.attributes.model_copy(update=times)})
+        return key.rotation
 
     def check_name(self, name: str, now: int) -> None:
         """Refuse a name that no key may have now; raises ServiceFault 400 or 409."""
@@ -159,6 +191,8 @@ class KeyRing:
             version.operations = [*asked.key_ops]
         if asked.tags is not None:
             version.tags = asked.tags
+        if asked.release_policy is not None:
+            _change_release(version, asked.release_policy)
         version.updated = now
 
     def delete(self, name: str, now: int, days: int) -> DeletedKey:
@@ -212,6 +246,19 @@ class KeyRing:
         self._deleted = {}
 
 
+def _add(key: StoredKey, version: KeyVersion) -> None:
+    if len(key.versions) >= VERSIONS:
+        raise refusal(409, "QuotaExceeded", f"A key has at most {VERSIONS} versions.")
+    key.versions.append(version)
+
+
+def _change_release(version: KeyVersion, asked: ReleasePolicy) -> None:
+    if version.release_policy is None or version.release_policy.immutable:
+        raise bad_parameter("The release policy of this key cannot be changed.")
+    asked.check()
+    version.release_policy = asked
+
+
 def _not_found(name: str) -> Exception:
     return refusal(404, "KeyNotFound", f"Key not found: {name}")
 
@@ -221,7 +268,9 @@ def describe_key(base: str, key: StoredKey, version: KeyVersion, recovery: Recov
     public = describe_public(version.kind, version.material)
     identifier = f"{base}/keys/{key.name}/{version.id}"
     jwk = {"kid": identifier, "kty": version.kind, "key_ops": version.operations, **public}
-    return {"key": jwk, "attributes": _describe_attributes(version, recovery), "tags": version.tags}
+    described = {"key": jwk, "attributes": _describe_attributes(version, recovery), "tags": version.tags}
+    policy = version.release_policy
+    return described | ({"release_policy": policy.model_dump(mode="json", by_alias=True)} if policy else {})
 
 
 def describe_item(base: str, key: StoredKey, version: KeyVersion, recovery: Recovery, *, named: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.azure.core.transitions import Timing
 from local.azure.managed_hsm.bodies import read_body
 from local.azure.managed_hsm.door import Door
 from local.azure.managed_hsm.faults import bad_parameter
@@ -23,9 +24,9 @@ _SCOPES: Final = ("", "/keys", "/keys/{key}")
 _BY_PRINCIPAL: Final = re.compile(r"principalId eq '?([0-9a-fA-F-]{36})'?")
 
 
-def make_role_routes(door: Door) -> list[Route]:
+def make_role_routes(door: Door, timing: Timing) -> list[Route]:
     """Make the routes, at each scope."""
-    return [route for scope in _SCOPES for make in (_definitions, _assignments) for route in make(door, scope)]
+    return [route for scope in _SCOPES for route in (*_definitions(door, scope), *_assignments(door, scope, timing))]
 
 
 def _definitions(door: Door, prefix: str) -> list[Route]:
@@ -76,7 +77,7 @@ def _definitions(door: Door, prefix: str) -> list[Route]:
     ]
 
 
-def _assignments(door: Door, prefix: str) -> list[Route]:
+def _assignments(door: Door, prefix: str, timing: Timing) -> list[Route]:
     path = f"{prefix}/{ASSIGNMENTS_PATH}"
 
     async def list_assignments(request: Request) -> Response:
@@ -103,15 +104,18 @@ def _assignments(door: Door, prefix: str) -> list[Route]:
         return JSONResponse(hsm.roles.assignment(_scope(request), _name(request)))
 
     async def put_assignment(request: Request) -> Response:
-        """Give somebody a role at a scope; the same again changes nothing.
+        """Give somebody a role at a scope, which it permits after the timing's `roleSeconds`; again changes nothing.
 
         Leaves out: a look whether the principal exists.
 
         Assumes: 409 `RoleAssignmentExists`, 409 `RoleAssignmentLimitExceeded`, 400 `RoleDefinitionDoesNotExist`.
         """
         hsm = door.enter(request, "roleAssignments/write/action", _scope(request))
-        asked = read_body(AssignmentBody, await request.body())
-        return JSONResponse(hsm.roles.put_assignment(_scope(request), _name(request), asked.properties), 201)
+        asked, name = read_body(AssignmentBody, await request.body()), _name(request)
+        made, described = hsm.roles.put_assignment(_scope(request), name, asked.properties)
+        if made and timing.role_seconds:
+            hsm.roles.delay(name, timing.begin([("OnItsWay", timing.role_seconds)], "HeardOf"))
+        return JSONResponse(described, 201)
 
     async def delete_assignment(request: Request) -> Response:
         """Take a role from somebody.

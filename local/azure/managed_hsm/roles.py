@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import Field
 
+from local.azure.core.transitions import Transition
 from local.azure.managed_hsm.bodies import Body
 from local.azure.managed_hsm.faults import bad_parameter, refusal
 
@@ -193,6 +194,7 @@ class LocalRoles:
 
     def __init__(self, administrators: Collection[str]) -> None:
         self._custom: dict[str, RoleProperties] = {}
+        self._delays: dict[str, Transition] = {}
         self._assignments = {
             str(uuid.uuid4()): Assignment(
                 principal_id=administrator, role_definition_id=_definition_id(ADMINISTRATOR), scope="/"
@@ -200,14 +202,22 @@ class LocalRoles:
             for administrator in administrators
         }
 
+    def delay(self, name: str, transition: Transition) -> None:
+        """Have an assignment permit something only once a transition has ended."""
+        self._delays[name] = transition
+
     def permits(self, principals: Collection[str], action: str, scope: str) -> bool:
         """Say whether one of the principals may do this at the scope, by an assignment there or above."""
         return any(
             permission.allows(full_name(action))
-            for assignment in self._assignments.values()
-            if assignment.principal_id in principals and is_within(scope, assignment.scope)
+            for name, assignment in self._assignments.items()
+            if assignment.principal_id in principals and is_within(scope, assignment.scope) and self._is_heard_of(name)
             for permission in self._definitions().get(assignment.role, RoleProperties()).permissions
         )
+
+    def _is_heard_of(self, name: str) -> bool:
+        delay = self._delays.get(name)
+        return delay is None or delay.ended
 
     def list_definitions(self) -> list[dict[str, Any]]:
         """List all roles, the built-in ones first."""
@@ -258,8 +268,11 @@ class LocalRoles:
             raise refusal(404, "RoleAssignmentNotFound", f"There is no role assignment {name} at {scope}.")
         return _describe_assignment(name, found)
 
-    def put_assignment(self, scope: str, name: str, asked: AssignmentProperties) -> dict[str, Any]:
-        """Give somebody a role; the same again changes nothing; raises ServiceFault 400 or 409."""
+    def put_assignment(self, scope: str, name: str, asked: AssignmentProperties) -> tuple[bool, dict[str, Any]]:
+        """Give somebody a role; the same again changes nothing; raises ServiceFault 400 or 409.
+
+        Gives whether it was made, and what it is.
+        """
         role = asked.role_definition_id.rpartition("/")[2].lower()
         if role not in self._definitions():
             raise refusal(400, "RoleDefinitionDoesNotExist", f"There is no role definition {role}.")
@@ -271,12 +284,13 @@ class LocalRoles:
         if not taken and sum(item.scope == scope for item in self._assignments.values()) >= limit:
             raise refusal(409, "RoleAssignmentLimitExceeded", f"There are at most {limit} role assignments at {scope}.")
         self._assignments[name] = new
-        return _describe_assignment(name, new)
+        return not taken, _describe_assignment(name, new)
 
     def delete_assignment(self, scope: str, name: str) -> dict[str, Any]:
         """Take a role from somebody; raises ServiceFault 404."""
         described = self.assignment(scope, name)
         del self._assignments[name]
+        self._delays.pop(name, None)
         return described
 
     def backup(self) -> CustomRoles:

@@ -42,7 +42,7 @@ def make_managed_hsm_app(
     return Starlette(
         routes=[
             *make_security_domain_routes(door, rules, timing),
-            *make_role_routes(door),
+            *make_role_routes(door, timing),
             *make_settings_routes(door),
             *make_backup_routes(door, storage, timing),
             *make_key_routes(door, timing.clock),

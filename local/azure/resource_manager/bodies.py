@@ -31,7 +31,10 @@ def _address_range(value: str) -> str:
     return value
 
 
-def _spelled_as(*words: str) -> BeforeValidator:
+type AddressRange = Annotated[str, AfterValidator(_address_range)]
+
+
+def spelled_as(*words: str) -> BeforeValidator:
     """Take a word of a list in whatever case, and spell it as Azure does."""
 
     def spell(value: object) -> object:
@@ -49,14 +52,14 @@ class Body(BaseModel):
 class HsmSku(Body):
     """The SKU."""
 
-    family: Annotated[Literal["B", "C"], _spelled_as("B", "C")]
+    family: Annotated[Literal["B", "C"], spelled_as("B", "C")]
     name: Annotated[str, AfterValidator(_known_sku)]
 
 
 class IpRule(Body):
     """An address, or a range of addresses, that may call."""
 
-    value: Annotated[str, AfterValidator(_address_range)]
+    value: AddressRange
 
 
 class VirtualNetworkRule(Body):
@@ -74,8 +77,8 @@ class ServiceTagRule(Body):
 class NetworkAcls(Body):
     """Who may call the data plane over the public endpoint."""
 
-    bypass: Annotated[Literal["AzureServices", "None"], _spelled_as("AzureServices", "None")] = "AzureServices"
-    default_action: Annotated[Literal["Allow", "Deny"], _spelled_as("Allow", "Deny")] = "Allow"
+    bypass: Annotated[Literal["AzureServices", "None"], spelled_as("AzureServices", "None")] = "AzureServices"
+    default_action: Annotated[Literal["Allow", "Deny"], spelled_as("Allow", "Deny")] = "Allow"
     ip_rules: list[IpRule] = Field(default_factory=list)
     virtual_network_rules: list[VirtualNetworkRule] = Field(default_factory=list)
     service_tags: list[ServiceTagRule] = Field(default_factory=list)
@@ -92,7 +95,7 @@ class HsmIdentity(Body):
 
     type: Annotated[
         Literal["None", "SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned"],
-        _spelled_as("None", "SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned"),
+        spelled_as("None", "SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned"),
     ]
     user_assigned_identities: dict[str, dict[str, Any] | None] | None = None
 
@@ -103,9 +106,9 @@ class HsmProperties(Body):
     tenant_id: str | None = None
     initial_admin_object_ids: Annotated[list[str], Field(min_length=1)] | None = None
     soft_delete_retention_in_days: Annotated[int, Field(ge=7, le=90)] | None = None
-    create_mode: Annotated[Literal["default", "recover"], _spelled_as("default", "recover")] | None = None
+    create_mode: Annotated[Literal["default", "recover"], spelled_as("default", "recover")] | None = None
     network_acls: NetworkAcls | None = None
-    public_network_access: Annotated[Literal["Enabled", "Disabled"], _spelled_as("Enabled", "Disabled")] | None = None
+    public_network_access: Annotated[Literal["Enabled", "Disabled"], spelled_as("Enabled", "Disabled")] | None = None
     enable_purge_protection: bool | None = None
     regions: list[HsmRegion] | None = None
 
@@ -133,7 +136,7 @@ class ConnectionState(Body):
 
     status: Annotated[
         Literal["Pending", "Approved", "Rejected", "Disconnected"],
-        _spelled_as("Pending", "Approved", "Rejected", "Disconnected"),
+        spelled_as("Pending", "Approved", "Rejected", "Disconnected"),
     ] = "Pending"
     description: str = ""
     actions_required: Literal["None"] = "None"
@@ -174,7 +177,7 @@ class GroupUpdate(Body):
 class LockProperties(Body):
     """The properties of a lock."""
 
-    level: Annotated[LockLevel, _spelled_as("CanNotDelete", "ReadOnly")]
+    level: Annotated[LockLevel, spelled_as("CanNotDelete", "ReadOnly")]
     notes: Annotated[str, Field(max_length=512)] | None = None
 
 
@@ -192,7 +195,7 @@ class GraphOptions(Body):
     top: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, alias="$top")
     skip: Annotated[int, Field(ge=0)] | None = Field(default=None, alias="$skip")
     skip_token: str | None = Field(default=None, alias="$skipToken")
-    result_format: Annotated[Literal["objectArray"], _spelled_as("objectArray")] = "objectArray"
+    result_format: Annotated[Literal["objectArray"], spelled_as("objectArray")] = "objectArray"
 
 
 class GraphQuestion(Body):

@@ -10,6 +10,7 @@ from local.azure.resource_manager.calls import GROUP, HSM, KEY_VAULT, SUBSCRIPTI
 from local.azure.resource_manager.descriptions import describe_deleted, describe_hsm, describe_regions
 from local.azure.resource_manager.hsm_resource import DeletedHsm, HsmResource, Operation
 from local.azure.resource_manager.locations import plain_location
+from local.azure.resource_manager.network.rules import check_subnet_rules
 from local.azure.resource_manager.provisioning import change_hsm, put_hsm
 
 _DELETED: Final = SUBSCRIPTION + KEY_VAULT + "/locations/{location}/deletedManagedHSMs/{name}"
@@ -19,15 +20,18 @@ _HSMS: Final = "Microsoft.KeyVault/managedHSMs"
 async def put(call: Call) -> Response:
     """Create an HSM, recover a deleted one (`createMode`), or change one.
 
-    Assumes: a new HSM under a soft-deleted or foreign name is 409 `ConflictError`, one over the quota 409
-    `QuotaExceeded`. A change of what only a creation can say is 400 `PropertyChangeNotAllowed`. While an HSM is being
-    provisioned, changed or deleted a change is 409 `ConflictError`, but a PUT that changes nothing is accepted at any
-    time except during a deletion. An identity that does not exist is 400 `FailedIdentityOperation`. A second region
-    before activation, or a third, is 400 `400`. A recovery takes as long as a creation, in the state `Provisioning`; it
-    must name the region and the resource group that the HSM was deleted from (404 `DeletedManagedHsmNotFound`, 409
-    `ConflictError`), and is 409 `ConflictError` during a purge. After a failed creation the same PUT begins anew.
+    Assumes: a subnet among its network rules that is not there is 400 `VirtualNetworkNotFound`, and who may not join it
+    is 403 `LinkedAuthorizationFailed`; that 400 `SubnetsHaveNoServiceEndpointsConfigured` is the same as for vaults. A
+    new HSM under a soft-deleted or foreign name is 409 `ConflictError`, one over the quota 409 `QuotaExceeded`. A
+    change of what only a creation can say is 400 `PropertyChangeNotAllowed`. While an HSM is being provisioned, changed
+    or deleted a change is 409 `ConflictError`, but a PUT that changes nothing is accepted at any time except during a
+    deletion. An identity that does not exist is 400 `FailedIdentityOperation`. A second region before activation, or a
+    third, is 400 `400`. A recovery takes as long as a creation, in the state `Provisioning`; it must name the region
+    and the resource group that the HSM was deleted from (404 `DeletedManagedHsmNotFound`, 409 `ConflictError`), and is
+    409 `ConflictError` during a purge. After a failed creation the same PUT begins anew.
     """
     body = await call.read(HsmBody)
+    check_subnet_rules(call, body)
     operation = put_hsm(call.manager, call.subscription, call.path("group"), call.path("name"), body, call.caller)
     return accept(call, operation)
 
@@ -38,7 +42,9 @@ async def patch(call: Call) -> Response:
     Assumes: the refusals of a change by PUT.
     """
     hsm = call.find_hsm()
-    return accept(call, change_hsm(call.manager, hsm, await call.read(HsmUpdate), call.caller))
+    body = await call.read(HsmUpdate)
+    check_subnet_rules(call, body)
+    return accept(call, change_hsm(call.manager, hsm, body, call.caller))
 
 
 async def get(call: Call) -> Response:

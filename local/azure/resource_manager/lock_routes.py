@@ -6,8 +6,9 @@ from starlette.responses import JSONResponse, Response
 
 from local.azure.core.errors import ServiceFault
 from local.azure.resource_manager.bodies import LockBody
-from local.azure.resource_manager.calls import GROUP, HSM, SUBSCRIPTION, Call, Handler, perform
+from local.azure.resource_manager.calls import GROUP, HSM, RESOURCE, SUBSCRIPTION, Call, HandlerRoute, at, perform
 from local.azure.resource_manager.locks import Lock
+from local.azure.resource_manager.neighbours import Neighbour
 
 _LOCKS: Final = "/providers/Microsoft.Authorization/locks"
 _ACTION: Final = "Microsoft.Authorization/locks"
@@ -59,10 +60,17 @@ async def delete_lock(call: Call) -> Response:
 
 def _require_scope(call: Call) -> None:
     """Refuse a scope that is not there; raises ServiceFault 404."""
-    if "name" in call.request.path_params:
+    if "resource" in call.request.path_params:
+        _require_resource(call)
+    elif "name" in call.request.path_params:
         call.find_hsm()
     elif "group" in call.request.path_params:
         call.find_group()
+
+
+def _require_resource(call: Call) -> None:
+    if call.manager.directory.find_identity(resource_id=call.scope) is None:
+        call.manager.neighbours.require(Neighbour, call.scope)
 
 
 def _describe(lock: Lock) -> dict[str, Any]:
@@ -70,13 +78,14 @@ def _describe(lock: Lock) -> dict[str, Any]:
     return {"properties": properties, "id": f"{lock.scope}{_LOCKS}/{lock.name}", "type": _ACTION, "name": lock.name}
 
 
-ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = tuple(
-    (method, scope + path, perform(f"{_ACTION}/{verb}", handler))
-    for method, path, verb, handler in (
-        ("GET", _LOCKS, "read", list_locks),
-        ("PUT", _LOCKS + "/{lock}", "write", put_lock),
-        ("GET", _LOCKS + "/{lock}", "read", get_lock),
-        ("DELETE", _LOCKS + "/{lock}", "delete", delete_lock),
-    )
-    for scope in (SUBSCRIPTION, GROUP, HSM)
+_HANDLERS: Final[tuple[HandlerRoute, ...]] = (
+    ("GET", _LOCKS, perform(f"{_ACTION}/read", list_locks)),
+    ("PUT", _LOCKS + "/{lock}", perform(f"{_ACTION}/write", put_lock)),
+    ("GET", _LOCKS + "/{lock}", perform(f"{_ACTION}/read", get_lock)),
+    ("DELETE", _LOCKS + "/{lock}", perform(f"{_ACTION}/delete", delete_lock)),
+)
+ROUTES: Final[tuple[HandlerRoute, ...]] = (
+    *((method, scope + path, handler) for method, path, handler in _HANDLERS for scope in (SUBSCRIPTION, GROUP, HSM)),
+    # After HSMs, which are resources, too.
+    *((method, RESOURCE + path, at(RESOURCE, handler)) for method, path, handler in _HANDLERS),
 )

@@ -10,8 +10,11 @@ from local.azure.core.errors import ServiceFault
 from local.azure.core.transitions import NEVER, Timing, Transition
 from local.azure.entra.models import Directory
 from local.azure.resource_manager.agenda import Agenda
+from local.azure.resource_manager.callers import Caller
 from local.azure.resource_manager.graph_tables import Graph, make_tables
 from local.azure.resource_manager.hsm_resource import DeletedHsm, HsmResource, Operation
+from local.azure.resource_manager.locks import is_inside
+from local.azure.resource_manager.neighbours import Neighbours
 from local.azure.resource_manager.subscriptions import ResourceGroup, Subscription
 
 QUOTA: Final = 5
@@ -34,6 +37,8 @@ class ResourceManager:
         self.subscriptions: dict[str, Subscription] = {}
         self.operations: dict[str, Operation] = {}
         self.failures_to_come = 0
+        # How many of the next private endpoints and zone groups end Failed.
+        self.network_failures_to_come = 0
         # Purges that are accepted and never done: their polls stay 202, and only another request purges.
         self.lost_purges = 0
         self.deletion_end_status = 200
@@ -44,7 +49,10 @@ class ResourceManager:
         self.never_ending: set[str] = set()
         self.regions_without_capacity: set[str] = set()
         self.quota = QUOTA
+        # The subnets that principals come from, by their object ids; who is not named comes from the internet.
+        self.integrations: dict[str, str] = {}
         self._agenda = Agenda(timing.clock)
+        self._neighbours = Neighbours()
         self._hsms: dict[str, HsmResource] = {}
         self._deleted: dict[str, DeletedHsm] = {}
 
@@ -59,6 +67,24 @@ class ResourceManager:
         """The soft-deleted HSMs, by their names."""
         self._agenda.settle()
         return self._deleted
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """The resources that are no HSMs."""
+        self._agenda.settle()
+        return self._neighbours
+
+    def permits(self, caller: Caller, action: str, scope: str) -> bool:
+        """Say whether a caller is granted an action at a scope, in whatever subscription that is."""
+        subscription = self.subscriptions.get(scope.split("/")[2].lower()) if scope.count("/") > 1 else None
+        if subscription is None or subscription.tenant_id != caller.tenant_id:
+            return False
+        return any(grant.allows(action) for grant in subscription.find_grants(caller.principals, scope))
+
+    def find_by_id(self, resource_id: str) -> HsmResource | None:
+        """Find an HSM that is not deleted by its id in ARM."""
+        hsm = self.find_live(resource_id.rpartition("/")[2])
+        return hsm if hsm is not None and hsm.resource_id.lower() == resource_id.lower() else None
 
     def find_subscription(self, subscription_id: str, tenant_id: str) -> Subscription:
         """Find a subscription of the caller's tenant; raises ServiceFault as ARM does."""
@@ -85,7 +111,7 @@ class ResourceManager:
             if subscription.registration is progress:
                 subscription.registered = True
 
-        progress = self._begin("Registering", self.timing.registration_seconds, end)
+        progress = self.begin("Registering", self.timing.registration_seconds, end)
         subscription.registration = progress
         self._agenda.settle()
 
@@ -145,7 +171,7 @@ class ResourceManager:
             raise ServiceFault(409, "ConflictError", f"Remove the other regions of '{hsm.name}' first.")
         if hsm.deletion is None:
             seconds = self._duration("delete", self.timing.deletion_seconds)
-            hsm.deletion = self._begin("Deleting", seconds, lambda: self._soft_delete(hsm))
+            hsm.deletion = self.begin("Deleting", seconds, lambda: self._soft_delete(hsm))
         operation = self.begin_operation(hsm.subscription_id, hsm.location, hsm.deletion)
         operation.end_status = self.deletion_end_status
         return operation
@@ -161,11 +187,12 @@ class ResourceManager:
         def end() -> None:
             if subscription.groups.get(group.name.lower()) is group:
                 del subscription.groups[group.name.lower()]
+                self.forget_neighbours(f"/subscriptions/{subscription.id}/resourceGroups/{group.name}")
 
         if group.deletion is None:
             for hsm in hsms:
                 self.begin_deletion(hsm)
-            group.deletion = self._begin("Deleting", self._duration("delete", self.timing.deletion_seconds), end)
+            group.deletion = self.begin("Deleting", self._duration("delete", self.timing.deletion_seconds), end)
         return self.begin_operation(subscription.id, group.location, group.deletion)
 
     def begin_purge(self, deleted: DeletedHsm) -> Operation:
@@ -179,7 +206,7 @@ class ResourceManager:
             self.lost_purges -= 1
         else:
             if deleted.purge is None:
-                deleted.purge = self._begin("InProgress", self.timing.purge_seconds, lambda: self._purge(deleted))
+                deleted.purge = self.begin("InProgress", self.timing.purge_seconds, lambda: self._purge(deleted))
             progress = never if "purge" in self.never_ending else deleted.purge
         return self.begin_operation(hsm.subscription_id, hsm.location, progress)
 
@@ -199,6 +226,13 @@ class ResourceManager:
         seconds = self._duration("create", self.timing.provisioning_seconds)
         return self.timing.begin([("Provisioning", seconds)], "Failed" if fails else "Succeeded")
 
+    def begin_connecting(self) -> Transition:
+        """Begin to bring a private endpoint or a zone group up."""
+        fails = self.network_failures_to_come > 0
+        if fails:
+            self.network_failures_to_come -= 1
+        return self.timing.begin([("Updating", self.timing.network_seconds)], "Failed" if fails else "Succeeded")
+
     def begin_update(self) -> Transition:
         """Begin to change an HSM."""
         return self.timing.begin([("Updating", self.update_duration)], "Succeeded")
@@ -211,10 +245,19 @@ class ResourceManager:
     def _duration(self, kind: str, seconds: float) -> float:
         return NEVER if kind in self.never_ending else seconds
 
-    def _begin(self, state: str, seconds: float, effect: Callable[[], None]) -> Transition:
+    def begin(self, state: str, seconds: float, effect: Callable[[], None]) -> Transition:
+        """Begin something that has an effect at its end."""
         progress = self.timing.begin([(state, seconds)], "Succeeded")
         self._agenda.plan(self.timing.clock.now() + seconds, effect)
         return progress
+
+    def forget_neighbours(self, scope: str) -> None:
+        """Have no more what is in a scope; what endpoints in it were connected to has no connection any more."""
+        self._neighbours.forget_inside(scope)
+        for hsm in self._hsms.values():
+            gone = [name for name, item in hsm.connections.items() if is_inside(item.private_endpoint_id, scope)]
+            for name in gone:
+                del hsm.connections[name]
 
     def _soft_delete(self, hsm: HsmResource) -> None:
         if self._hsms.get(hsm.name) is not hsm:

@@ -29,8 +29,8 @@ async def get_connection(call: Call) -> Response:
 async def put_connection(call: Call) -> Response:
     """Approve or reject a private endpoint connection.
 
-    Leaves out: private endpoints themselves: in Azure, Microsoft.Network makes connections; here a PUT of one that is
-    not there makes it.
+    Leaves out: private endpoints that are not here, as those of another tenant: a PUT of a connection that is not there
+    makes one of such an endpoint.
     """
     hsm, name = call.find_hsm(), call.path("connection")
     body = (await call.read(ConnectionBody)).properties

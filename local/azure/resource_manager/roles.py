@@ -31,6 +31,36 @@ BUILT_IN_ROLES: Final = {
         ),
     ),
     "Reader": Grant(("*/read",)),
+    "Network Contributor": Grant(
+        (
+            "Microsoft.Authorization/*/read",
+            "Microsoft.Network/*",
+            "Microsoft.Resources/subscriptions/resourceGroups/read",
+        )
+    ),
+    "Private DNS Zone Contributor": Grant(
+        (
+            "Microsoft.Authorization/*/read",
+            "Microsoft.Network/privateDnsZones/*",
+            "Microsoft.Network/privateDnsOperationResults/*",
+            "Microsoft.Network/privateDnsOperationStatuses/*",
+            "Microsoft.Network/virtualNetworks/read",
+            "Microsoft.Network/virtualNetworks/join/action",
+            "Microsoft.Resources/subscriptions/resourceGroups/read",
+        )
+    ),
+    "Monitoring Contributor": Grant(
+        (
+            "*/read",
+            "Microsoft.Insights/actionGroups/*",
+            "Microsoft.Insights/activityLogAlerts/*",
+            "Microsoft.Insights/diagnosticSettings/*",
+            "Microsoft.Insights/metricAlerts/*",
+            "Microsoft.Insights/scheduledQueryRules/*",
+            "Microsoft.OperationalInsights/workspaces/write",
+            "Microsoft.OperationalInsights/workspaces/sharedKeys/action",
+        )
+    ),
     "Managed HSM contributor": Grant(
         (
             "Microsoft.KeyVault/managedHSMs/*",

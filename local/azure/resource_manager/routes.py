@@ -25,6 +25,8 @@ from local.azure.resource_manager.calls import Call, Handler
 from local.azure.resource_manager.descriptions import describe_subscription
 from local.azure.resource_manager.graph_routes import make_graph_route
 from local.azure.resource_manager.models import ResourceManager, challenge
+from local.azure.resource_manager.monitor import routes as monitor_routes
+from local.azure.resource_manager.network import routes as network_routes
 from local.azure.resource_manager.pages import respond_with_page
 
 AUDIENCES: Final = ["https://management.azure.com", "https://management.core.windows.net"]
@@ -36,6 +38,8 @@ ROUTES: Final = (
     *lock_routes.ROUTES,
     *metric_routes.ROUTES,
     *activity_routes.ROUTES,
+    *network_routes.ROUTES,
+    *monitor_routes.ROUTES,
 )
 
 
@@ -93,6 +97,9 @@ def make_resource_manager_app(manager: ResourceManager, authority: TokenAuthorit
 
 
 def _any_case(route: Route) -> Route:
-    """Match a path whatever its case: ARM's clients do not agree on it."""
-    route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
+    """Match a path whatever its case, as ARM's clients do not agree on it, and with empty parts.
+
+    The Azure CLI names a resource without a parent by two slashes (`az lock`).
+    """
+    route.path_regex = re.compile(re.sub(r"/(?!\])", "/+", route.path_regex.pattern), re.IGNORECASE)
     return route

@@ -7,7 +7,18 @@ from starlette.responses import JSONResponse, Response
 
 from local.azure.core.errors import ServiceFault
 from local.azure.resource_manager.bodies import GroupBody, GroupUpdate
-from local.azure.resource_manager.calls import GROUP, HSM, KEY_VAULT, SUBSCRIPTION, Call, Handler, perform
+from local.azure.resource_manager.calls import (
+    GROUP,
+    HSM,
+    KEY_VAULT,
+    PART,
+    RESOURCE,
+    SUBSCRIPTION,
+    Call,
+    Handler,
+    at,
+    perform,
+)
 from local.azure.resource_manager.descriptions import (
     describe_group,
     describe_identity_resource,
@@ -15,6 +26,7 @@ from local.azure.resource_manager.descriptions import (
     describe_resource,
     describe_subscription,
 )
+from local.azure.resource_manager.neighbours import Neighbour
 from local.azure.resource_manager.subscriptions import ResourceGroup
 
 _PERMISSIONS: Final = "/providers/Microsoft.Authorization/permissions"
@@ -80,7 +92,7 @@ async def list_groups(call: Call) -> Response:
 
 
 async def list_resources(call: Call) -> Response:
-    """List what is in a resource group: HSMs, and user-assigned identities.
+    """List what is in a resource group: HSMs, user-assigned identities, and what there is of networks and monitoring.
 
     Leaves out: `$filter` and `$expand`, which are 400.
     """
@@ -94,7 +106,10 @@ async def list_resources(call: Call) -> Response:
     identities = [
         identity for identity in call.manager.directory.identities() if identity.resource_id.lower().startswith(inside)
     ]
-    return call.respond_with_page([*map(describe_resource, hsms), *map(describe_identity_resource, identities)])
+    others = [item.describe_head() for item in call.manager.neighbours.list(Neighbour, call.scope) if item.is_listed]
+    return call.respond_with_page(
+        [*map(describe_resource, hsms), *map(describe_identity_resource, identities), *others]
+    )
 
 
 async def put_group(call: Call) -> Response:
@@ -139,7 +154,7 @@ async def head_group(call: Call) -> Response:
 async def delete_group(call: Call) -> Response:
     """Delete a resource group, unless it or what is in it is locked, and soft-delete its HSMs; it may end at once.
 
-    Leaves out: resources of other kinds.
+    Leaves out: user-assigned identities, and what Azure does not delete because something elsewhere uses it.
 
     Assumes: 409 `ResourceGroupDeletionBlocked` where one of the HSMs has another region; `Retry-After` is 15 seconds as
     in reality, but no more than the deletion takes.
@@ -173,6 +188,9 @@ ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", SUBSCRIPTION + _PERMISSIONS, get_permissions),
     ("GET", GROUP + _PERMISSIONS, get_permissions),
     ("GET", HSM + _PERMISSIONS, get_permissions),
+    # After HSMs, which are resources, too.
+    ("GET", RESOURCE + _PERMISSIONS, at(RESOURCE, get_permissions)),
+    ("GET", PART + _PERMISSIONS, at(PART, get_permissions)),
     ("GET", SUBSCRIPTION + "/providers", perform(_PROVIDERS, list_providers)),
     ("GET", SUBSCRIPTION + KEY_VAULT, perform(_PROVIDERS, get_provider)),
     ("POST", SUBSCRIPTION + KEY_VAULT + "/register", perform("Microsoft.KeyVault/register/action", register)),

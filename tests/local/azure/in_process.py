@@ -106,7 +106,7 @@ def running_in_process(directory: Path) -> Iterator[InProcess]:
 def _make_services(world: World) -> ASGIApp:
     apps: dict[str, ASGIApp] = {
         "login.microsoftonline.com": make_login_app(world.sign_ins),
-        "graph.microsoft.com": make_graph_app(world.directory),
+        "graph.microsoft.com": InterferenceMiddleware(make_graph_app(world.directory), "entra", world.interference),
         "management.azure.com": InterferenceMiddleware(
             make_resource_manager_app(world.manager, world.directory.authority), "resource_manager", world.interference
         ),

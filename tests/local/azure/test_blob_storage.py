@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import itertools
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,6 +24,7 @@ from azure.identity.aio import ClientSecretCredential as AsyncClientSecretCreden
 from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContainerClient, ContentSettings
 from azure.storage.blob.aio import BlobServiceClient as AsyncBlobServiceClient
 
+from local.azure.blob_storage.azurite import NEVER_COLLECT, find_node
 from local.azure.control.client import ControlClient
 from local.azure.control.models import MadeApplication, NewToken
 from local.azure.launch import LocalAzure
@@ -333,3 +335,13 @@ def test_asynchronous_clients_do_the_same(
             assert code_of(raised) == IMMUTABLE
 
     asyncio.run(run())
+
+
+def test_azurite_does_not_begin_to_collect_after_some_minutes() -> None:
+    show = """
+    const Manager = require("azurite/dist/src/blob/gc/BlobGCManager").default;
+    console.log(new Manager(null, null, null, () => {}, null).gcIntervalInMS / 86_400_000);
+    """
+    command = [find_node(), "--require", str(NEVER_COLLECT), "--eval", show]
+    days = subprocess.run(command, cwd=NEVER_COLLECT.parent, capture_output=True, text=True, check=True).stdout
+    assert float(days) > 20

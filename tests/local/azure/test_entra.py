@@ -208,3 +208,40 @@ def test_graph_tells_who_somebody_is(here: InProcess, ada: Person) -> None:
     for wrong in ("", here.world.directory.issue(own, ARM)):
         refused = send(wrong, "GET", f"{GRAPH}/me")
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, "InvalidAuthenticationToken")
+
+
+def test_graph_tells_who_is_in_a_group(here: InProcess, ada: Person) -> None:
+    directory = here.world.directory
+    outer = directory.add_group(Group("administrators"))
+    inner = directory.add_group(Group("of the night", [outer.object_id]))
+    application = directory.add(Application("application", groups=[outer.object_id]))
+    bob = directory.add_person(Person("Bob", "bob@contoso.example", [inner.object_id], account_enabled=False))
+
+    def ask(url: str) -> requests.Response:
+        return send(credential, "GET", url, scope="https://graph.microsoft.com/.default")
+
+    members = f"{GRAPH}/groups/{outer.object_id}/transitiveMembers"
+    credential: TokenCredential
+    with here.sign_in() as credential:
+        found = ask(members).json()
+        assert found["@odata.context"] == f"{GRAPH}/$metadata#directoryObjects"
+        assert {item["id"]: item.get("accountEnabled") for item in found["value"]} == {
+            inner.object_id: None,
+            application.object_id: True,
+            bob.object_id: None,
+        }
+        url, pages = f"{members}?$select=id,accountEnabled&$top=2", list[int]()
+        items: list[dict[str, Any]] = []
+        while url:
+            page = ask(url).json()
+            pages.append(len(page["value"]))
+            items += page["value"]
+            url = page.get("@odata.nextLink", "")
+            assert url.startswith(members) or not url
+        assert pages == [2, 1]
+        assert {"@odata.type": "#microsoft.graph.group", "id": inner.object_id} in items
+        disabled = {"@odata.type": "#microsoft.graph.user", "id": bob.object_id, "accountEnabled": False}
+        assert disabled in items
+        refusals = {f"{members}?$top={top}": 400 for top in ("0", "1000", "x")}
+        refusals |= {f"{members}?$skiptoken=x": 400, f"{GRAPH}/groups/{ada.object_id}/transitiveMembers": 404}
+        assert {url: ask(url).status_code for url in refusals} == refusals

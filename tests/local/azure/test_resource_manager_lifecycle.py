@@ -13,11 +13,21 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 
 from local.azure.core.transitions import Timing
 from local.azure.entra.models import Person
+from local.azure.resource_manager.network.bodies import VirtualNetworkBody
+from local.azure.resource_manager.network.virtual_networks import put_network
 from local.azure.resource_manager.subscriptions import ResourceGroup, Subscription
 from tests.local.azure.conftest import ARM, GROUP, send
 from tests.local.azure.in_process import InProcess, running_in_process
 
 NAME = "lifecycle-hsm"
+NETWORK = "providers/Microsoft.Network/virtualNetworks/x"
+NETWORK_BODY = {
+    "location": "norwayeast",
+    "properties": {
+        "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
+        "subnets": [{"name": "y", "properties": {"serviceEndpoints": [{"service": "Microsoft.KeyVault"}]}}],
+    },
+}
 PATH = f"resourceGroups/{GROUP}/providers/Microsoft.KeyVault/managedHSMs/{NAME}"
 
 
@@ -378,11 +388,13 @@ def test_a_new_subscription_must_be_registered_first(here: InProcess) -> None:
 
 
 def test_network_rules_and_a_replay_of_what_a_get_gave(here: InProcess, hsm: str, hsms: Any) -> None:
+    network = f"/subscriptions/{here.world.subscription.id}/resourceGroups/{GROUP}/{NETWORK}"
+    put_network(here.world.manager.neighbours, network, VirtualNetworkBody.model_validate(NETWORK_BODY))
     rules = models.MHSMNetworkRuleSet(
         bypass="None",
         default_action="Deny",
         ip_rules=[models.MHSMIPRule(value="1.2.3.4/32")],
-        virtual_network_rules=[models.MHSMVirtualNetworkRule(id="/subscriptions/x/subnets/y")],
+        virtual_network_rules=[models.MHSMVirtualNetworkRule(id=f"{network}/subnets/y")],
         service_tags=[models.MHSMServiceTagRule(tag="AzureBackup")],
     )
     changed = models.ManagedHsmProperties(network_acls=rules, public_network_access="Disabled")

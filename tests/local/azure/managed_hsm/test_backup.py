@@ -21,7 +21,7 @@ from local.azure.control.client import ControlClient
 from local.azure.control.models import MadeApplication
 from local.azure.launch import LocalAzure
 from tests.custodians import Custodian
-from tests.local.azure.conftest import MANAGED_HSM, SECONDS, send
+from tests.local.azure.conftest import MANAGED_HSM, send
 from tests.local.azure.managed_hsm.conftest import CRYPTO_USER, activate, grant, open_domain, url
 from tests.local.azure.managed_hsm.restore_blob import make_restore_blob
 
@@ -172,7 +172,7 @@ def test_one_job_at_a_time_and_a_full_restore_closes_the_hsm(
     keys.create_ec_key("k1")
     folder = back_up(backups, container)
     control.change_clock(advance_seconds=HALF_AN_HOUR)
-    control.change_timing(backup_seconds=SECONDS)
+    control.change_timing(backup_seconds=HALF_AN_HOUR)
     poller = backups.begin_backup(container, use_managed_identity=True, _polling_interval=0.1)
     assert poller.status() == "InProgress"
     for call in (
@@ -182,10 +182,12 @@ def test_one_job_at_a_time_and_a_full_restore_closes_the_hsm(
         with pytest.raises(ResourceExistsError, match="already in progress"):
             call()
     assert keys.get_key("k1").name == "k1"
+    control.change_clock(advance_seconds=HALF_AN_HOUR)
     poller.wait()
     restoring = backups.begin_restore(folder, use_managed_identity=True, _polling_interval=0.1)
     with pytest.raises(ResourceExistsError, match="is being restored"):
         keys.get_key("k1")
+    control.change_clock(advance_seconds=HALF_AN_HOUR)
     restoring.wait()
     assert keys.get_key("k1").name == "k1"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,7 +14,15 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.core.pipeline.transport import AsyncioRequestsTransport
 from azure.identity.aio import ClientSecretCredential as AsyncClientSecretCredential
 from azure.keyvault.administration import KeyVaultAccessControlClient, KeyVaultDataAction, KeyVaultPermission
-from azure.keyvault.keys import KeyClient, KeyVaultKey
+from azure.keyvault.keys import (
+    KeyClient,
+    KeyCurveName,
+    KeyReleasePolicy,
+    KeyRotationLifetimeAction,
+    KeyRotationPolicy,
+    KeyRotationPolicyAction,
+    KeyVaultKey,
+)
 from azure.keyvault.keys.aio import KeyClient as AsyncKeyClient
 from azure.keyvault.keys.crypto import CryptographyClient, EncryptionAlgorithm, KeyWrapAlgorithm, SignatureAlgorithm
 from azure.keyvault.keys.crypto.aio import CryptographyClient as AsyncCryptographyClient
@@ -32,6 +41,7 @@ USES = [
     KeyVaultDataAction.SIGN_HSM_KEY,
     KeyVaultDataAction.VERIFY_HSM_KEY,
 ]
+RELEASE = {"version": "1.0.0", "anyOf": [{"authority": "https://a.attest.azure.net", "allOf": []}]}
 DIGEST = hashlib.sha256(b"message").digest()
 
 
@@ -331,3 +341,38 @@ def test_the_asynchronous_clients_do_the_same(active_hsm: str, azure: LocalAzure
             await client.purge_deleted_key("k1")
 
     asyncio.run(work())
+
+
+def test_an_exportable_key_has_its_release_policy(keys: KeyClient) -> None:
+    policy = KeyReleasePolicy(json.dumps(RELEASE).encode())
+    made = keys.create_rsa_key("k1", exportable=True, release_policy=policy)
+    assert made.properties.exportable
+    found = keys.get_key("k1").properties.release_policy
+    assert found is not None
+    assert json.loads(found.encoded_policy) == RELEASE
+    restored = keys.backup_key("k1")
+    assert restored
+    for exportable, given in ((True, None), (False, policy), (True, KeyReleasePolicy(b"{}"))):
+        with pytest.raises(HttpResponseError, match="BadParameter"):
+            keys.create_rsa_key("k2", exportable=exportable, release_policy=given)
+
+
+def test_a_key_is_rotated_by_its_policy(keys: KeyClient) -> None:
+    first = keys.create_ec_key("k1", curve=KeyCurveName.p_384)
+    assert keys.get_key_rotation_policy("k1").lifetime_actions == []
+    with pytest.raises(HttpResponseError, match="no rotation policy"):
+        keys.rotate_key("k1")
+    for wrong in ("P27D", "soon"):
+        with pytest.raises(HttpResponseError, match="BadParameter"):
+            keys.update_key_rotation_policy("k1", KeyRotationPolicy(), lifetime_actions=[rotation(wrong)])
+    keys.update_key_rotation_policy("k1", KeyRotationPolicy(), lifetime_actions=[rotation("P90D")])
+    (action,) = keys.get_key_rotation_policy("k1").lifetime_actions
+    assert (action.action, action.time_after_create) == (KeyRotationPolicyAction.rotate, "P90D")
+    second = keys.rotate_key("k1")
+    assert (second.key_type, vars(second.key)["crv"]) == (first.key_type, "P-384")
+    assert vars(second.key)["x"] != vars(first.key)["x"]
+    assert keys.get_key("k1").id == second.id
+
+
+def rotation(duration: str) -> KeyRotationLifetimeAction:
+    return KeyRotationLifetimeAction(KeyRotationPolicyAction.rotate, time_after_create=duration)

@@ -284,3 +284,23 @@ def test_the_asynchronous_client_does_the_same(
                 await client.get_role_assignment("/keys", str(made.name))
 
     asyncio.run(work())
+
+
+def test_an_assignment_takes_its_time(
+    roles: KeyVaultAccessControlClient,
+    active_hsm: str,
+    credential: TokenCredential,
+    application: MadeApplication,
+    control: ControlClient,
+) -> None:
+    control.change_timing(role_seconds=3600)
+    try:
+        grant(active_hsm, credential, application.object_id, CRYPTO_USER, scope="/keys")
+        assert len([*roles.list_role_assignments("/keys")]) == 2
+        with KeyClient(url(active_hsm), credential) as keys:
+            with pytest.raises(HttpResponseError, match="Not authorized"):
+                keys.create_oct_key("k1")
+            control.change_clock(advance_seconds=3600)
+            assert keys.create_oct_key("k1").name == "k1"
+    finally:
+        control.change_timing(role_seconds=0)
