@@ -69,6 +69,8 @@ def specify(hsm: Hsm, asked: AdoptionRequest | HsmSpecification) -> HsmSpecifica
             purge_protection=hsm.purge_protection,
             public_network_access=hsm.public_network_access,
             network=hsm.network,
+            # Identities are left out: what others attached was never asked for, and is never detached.
+            additional_regions=hsm.additional_regions,
             tags=hsm.tags,
             environment=asked.environment,
             expires_at=asked.expires_at,

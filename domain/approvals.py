@@ -44,6 +44,11 @@ class Decision(Model):
     comment: Comment | None = None
 
 
+def is_approved(plan_sha256: str, decision: Decision | None) -> bool:
+    """Say whether somebody approved exactly this plan."""
+    return decision is not None and decision.decision == "approved" and decision.plan_sha256 == plan_sha256
+
+
 def require_approved(plan_sha256: str, reasons: list[str], decision: Decision | None) -> None:
     """Raise ServiceError `approval_missing` unless a plan needs no approval, or exactly this one was approved.
 
@@ -51,7 +56,7 @@ def require_approved(plan_sha256: str, reasons: list[str], decision: Decision | 
     """
     if not reasons and decision is None:
         return
-    if decision is None or decision.decision != "approved" or decision.plan_sha256 != plan_sha256:
+    if not is_approved(plan_sha256, decision):
         raise service_error(
             "approval_missing",
             "Nobody approved exactly this plan, so it is not carried out.",

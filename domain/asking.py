@@ -60,10 +60,11 @@ def require_person(
     kind: OperationKind,
     *,
     reason: str | None = None,
+    extends: bool = False,
 ) -> None:
     """Require to know the person who asks, where approval is needed: nobody may approve what they asked for.
 
-    `reason` is as in `find_approval_reasons`. Raises ServiceError `requested_by_not_you` or
+    `reason` and `extends` are as in `find_approval_reasons`. Raises ServiceError `requested_by_not_you` or
     `requested_by_missing`.
     """
     if requester.kind == "person":
@@ -71,7 +72,15 @@ def require_person(
             message = "A person asks for themselves: leave requestedBy out."
             raise refused_fields([FieldError(field="requestedBy", message=message, code="requested_by_not_you")])
         return
-    reasons = find_approval_reasons(policy, request.environment, request.sku, kind, reason=reason)
+    reasons = find_approval_reasons(
+        policy,
+        request.environment,
+        request.sku,
+        kind,
+        reason=reason,
+        additional_regions=request.additional_regions,
+        extends=extends,
+    )
     if request.requested_by is None and reasons:
         message = "This needs approval, so name the person who asks, by object id: they cannot approve it themselves."
         raise refused_fields([FieldError(field="requestedBy", message=message, code="requested_by_missing")])
@@ -92,6 +101,9 @@ def _describe(
         purge_protection=request.purge_protection,
         network_denies_by_default=request.network.default_action == "Deny",
         network_ranges=request.network.ip_rules,
+        network_service_tags=request.network.service_tags,
+        additional_regions=request.additional_regions,
+        identities=request.identities,
         administrators=request.administrators,
         tags=request.tags,
         expires_at=request.expires_at,
@@ -100,6 +112,7 @@ def _describe(
             for index, key in enumerate(keys)
         ],
         now=now,
+        handover=request.handover,
     )
 
 

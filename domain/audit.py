@@ -1,8 +1,8 @@
 """The audit log: who did what to which HSM, each record written once and tied to the one before it.
 
 Container `audit`. `operations/{operation}/{number}.json` is the chain of an operation: each record holds the SHA-256 of
-the bytes of the one before. `refusals/{day}/{ULID}.json` is a request that was refused before there was an operation;
-refusals stand alone.
+the bytes of the one before. `refusals/{day}/{ULID}.json` is a request that was refused before there was an operation,
+or a new subscription for which none is begun; these stand alone.
 """
 
 import re
@@ -29,9 +29,14 @@ Kind = Literal[
     "share_check",
     "hold",
     "group_deletion",
+    "scheduled_backup",
+    "closing",
+    "onboarding",
 ]
 OPERATIONS: Final = "operations/"
 REFUSALS: Final = "refusals/"
+ALONE: Final[tuple[Kind, ...]] = ("refused", "onboarding")
+"""What may be of no operation."""
 LARGEST_RECORD: Final = 32_768
 _LONGEST_TEXT: Final = 256
 _ULID: Final = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
@@ -63,7 +68,7 @@ class AuditEvent(Model):
     """Something to be recorded: who did what, and what came of it. It never holds anything secret."""
 
     operation_id: Annotated[str, Field(pattern=f"^{OPERATION_ID.pattern}$")] | None = None
-    """The operation that it belongs to. Absent for a request that was refused, which became none."""
+    """The operation that it belongs to. Absent for a request that was refused, and a decision to begin none."""
     at: AwareDatetime
     """When it happened."""
     kind: Kind
@@ -89,8 +94,8 @@ class AuditEvent(Model):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        if self.operation_id is None and self.kind != "refused":
-            message = "only a refusal is of no operation"
+        if self.operation_id is None and self.kind not in ALONE:
+            message = "only a refusal, and a decision to begin none, is of no operation"
             raise ValueError(message)
         if self.kind in ("intent", "result") and self.step is None:
             message = "an intent and a result are of a step"
@@ -183,7 +188,7 @@ def check_refusal(day: str, content: bytes) -> list[str]:
         record = unseal(content)
     except ValueError as error:
         return [str(error)]
-    alone = record.kind == "refused" and record.operation_id is None
+    alone = record.kind in ALONE and record.operation_id is None
     alone = alone and record.number == 1 and record.previous_sha256 is None
     faults = [] if alone else ["it belongs into a chain"]
     if f"{record.at.astimezone(UTC):%Y-%m-%d}" != day:

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
@@ -16,6 +16,8 @@ from domain.names import parse_container_url
 RESTORABLE_AFTER: Final = timedelta(minutes=30)
 
 JobKind = Literal["backup", "restore"]
+NotedJob = Literal["prebackup", "backup", "restore"]
+"""What is written down of what an HSM was asked for."""
 
 
 def _container(text: str) -> str:
@@ -48,6 +50,15 @@ class FullBackup(Model):
         return f"{self.container}/{self.folder}"
 
 
+class BackupTarget(Model):
+    """Where a full backup of an HSM is to be made, and how the HSM reaches it."""
+
+    container: ContainerUrl
+    """The address of the container."""
+    identity: str
+    """The Azure resource id of the user-assigned identity with which the HSM writes into the container."""
+
+
 class PinnedBackup(FullBackup):
     """A full backup that is to be restored, and how the HSM reaches it."""
 
@@ -73,8 +84,23 @@ class RestoredBackup(FullBackup):
 class HsmJob(Model):
     """A full backup or restore for which an operation asked its HSM.
 
-    Without `job_id` nobody knows whether the HSM began: it is written before the HSM is asked.
+    Without `job_id` nobody knows whether the HSM began: it is written before the HSM is asked. `folder` is where a
+    backup lies that was seen to end well, and that something depends on. Of a look whether a backup would do
+    (`prebackup`) none says that the HSM was busy with another backup or restore at `asked_at`. `looks` counts how often
+    the HSM was asked how a backup goes that is made before it is deleted: that is no use of it by anybody else.
     """
 
     asked_at: AwareDatetime
     job_id: str | None = None
+    folder: FolderName | None = None
+    looks: int = 0
+
+
+def read_backup_url(url: str, container: str) -> FullBackup | None:
+    """Read the address of a full backup; None unless it is a folder of an HSM's in this container."""
+    place, _, folder = url.rstrip("/").rpartition("/")
+    try:
+        backup = FullBackup(container=place, folder=folder)
+    except ValidationError:
+        return None
+    return backup if backup.container == container else None

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from domain.cleanup import PLAIN, Action, Due, Reason, Warned
 from domain.model import Model
 from domain.summaries import Summary
-
-KEPT_REPORTS: Final = 100
-"""So many reports are kept; older ones are deleted."""
 
 Burning = Literal["never_activated", "expired", "soft_deleted"]
 """Why an HSM costs money for nothing."""
@@ -63,6 +60,8 @@ class CleanupRun(Model):
     resource_groups: list[str] = Field(default_factory=list)
     forgotten_instances: int = 0
     forgotten_events: int = 0
+    forgotten_answers: int = 0
+    forgotten_onboardings: int = 0
 
 
 class MoneyBurnt(Model):
@@ -105,6 +104,10 @@ class CleanupReport(Model):
     """How many ended orchestration instances were forgotten."""
     forgotten_events: int
     """How many records of old events were deleted."""
+    forgotten_answers: int = 0
+    """How many answers were deleted that were kept under old Idempotency-Keys."""
+    forgotten_onboardings: int = 0
+    """How many records of old looks at new subscriptions were deleted."""
 
 
 class CleanupProgress(Model):
@@ -154,6 +157,8 @@ def make_report(
         burning=_sum_burning(own.values()),
         forgotten_instances=run.forgotten_instances,
         forgotten_events=run.forgotten_events,
+        forgotten_answers=run.forgotten_answers,
+        forgotten_onboardings=run.forgotten_onboardings,
     )
 
 

@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
+from domain.backups import BackupTarget, FullBackup
 from domain.model import Model
 
 EVIDENCE: Final = timedelta(days=30)
@@ -12,6 +13,10 @@ EVIDENCE: Final = timedelta(days=30)
 PURGES_USED: Final = "The HSM was active. What it encrypted is lost with it, unless it is restored elsewhere first."
 """Why a purge needs approval, whatever the policy says."""
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
+# So many requests are no use: Azure counts late, and whoever looks at an HSM makes some.
+_LOOKS: Final = 20
+# What goes on as it was shown is nothing new; no use is so even that it doubles for no reason.
+_GROWTH: Final = 2
 _FIRST_PATIENCE: Final = timedelta(minutes=1)
 _LONGEST_PATIENCE: Final = timedelta(minutes=15)
 
@@ -43,8 +48,18 @@ class PlannedDeletion(Model):
     """Whether it may hold keys that somebody needs: it was active, or taken over, or given a security domain."""
     kept_until: AwareDatetime | None = None
     """When Azure purges it by itself, where it is deleted already. Absent where it is not, and nobody knows yet."""
+    removes_regions: list[str] = Field(default_factory=list)
+    """The additional regions that it is taken out of before: Azure deletes none that is in another region."""
     usage: UsageEvidence | None = None
     """Whether anybody used it lately. Absent where it is deleted already: then nobody can."""
+    backup: BackupTarget | None = None
+    """Where it is backed up to before it is deleted. Absent where it is not."""
+    lock: str | None = None
+    """The Azure resource id of the service's own lock on it, which is removed right before. Absent without one."""
+    private_endpoints: list[str] = Field(default_factory=list)
+    """The Azure resource ids of the private endpoints that the service made, which are deleted once the HSM is."""
+    backed_up: FullBackup | None = None
+    """The full backup that was made before it was deleted. Absent where it is not deleted yet, and where none was."""
 
 
 class PlannedRecovery(Model):
@@ -65,6 +80,8 @@ class Decommissioned(Model):
     """When Azure was about to be asked to delete it."""
     was_active: bool
     """Whether it may have held keys that somebody needs."""
+    backup: FullBackup | None = None
+    """The full backup that was made before, as a restore names it. Absent where none was asked for."""
     deleted_at: AwareDatetime | None = None
     """When Azure says that it was deleted, which tells it from another deleted one of its name. Absent before."""
     kept_until: AwareDatetime | None = None
@@ -79,6 +96,23 @@ class Decommissioned(Model):
     """Since when it is neither there nor among the deleted ones, as far as Azure shows. Absent while it is seen."""
     purged_at: AwareDatetime | None = None
     """When it was found to be purged: nothing is billed from then on. Absent before."""
+
+
+def find_unseen_requests(shown: UsageEvidence, now: UsageEvidence) -> int:
+    """Give how many requests an HSM answered that whoever approved its deletion was not shown; 0 where nobody knows.
+
+    `now` counts from when `shown` does, or where that says nothing from when it ends.
+    """
+    return max(0, (now.requests or 0) - (shown.requests or 0))
+
+
+def is_new_use(shown: UsageEvidence, now: UsageEvidence, own_requests: float = 0) -> bool:
+    """Say whether an HSM was used clearly more than whoever approved its deletion was shown.
+
+    What was shown may go on as it was. `own_requests` of them are this service's own.
+    """
+    expected = (shown.requests or 0) * (now.until - shown.until) / (shown.until - shown.since)
+    return find_unseen_requests(shown, now) > own_requests + max(_LOOKS, _GROWTH * expected)
 
 
 def state_without_hsm(ended: Decommissioned | None) -> str:

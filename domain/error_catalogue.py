@@ -63,10 +63,12 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         advice="Send Content-Type: application/json, or application/merge-patch+json with a PATCH.",
     ),
     "invalid_field": _field("A field is unknown, missing, or has a wrong value."),
+    "alert_without_workspace": _field("There are to be alerts on an audit log that is sent to no workspace."),
     "hsm_name_invalid": _field("The name is not one that an HSM can have."),
     "quorum_out_of_range": _field("The quorum is not 2 to the number of wrapping keys."),
     "retention_out_of_range": _field("Deleted HSMs are kept 7 to 90 days."),
-    "public_network_access_unsupported": _field("Without public access this version could not activate the HSM."),
+    "property_immutable": _field("Azure, or this service, never changes this of an HSM that is there."),
+    "identity_not_found": _field("There is no such user-assigned identity."),
     "wrapping_key_count": _field("There are not 3 to 10 wrapping keys."),
     "wrapping_key_source": _field("A wrapping key has not exactly one of certificateId and pem."),
     "certificate_id_invalid": _field("A certificate id is not the URL of a Key Vault certificate of this cloud."),
@@ -84,11 +86,41 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "wrapping_key_duplicated": _field("A public key comes twice: whoever holds it would hold two shares."),
     "wrapping_key_not_found": _field("Key Vault has no such certificate."),
     "wrapping_key_disabled": _field("The certificate is disabled in its Key Vault."),
+    "administrator_required": _failure(
+        "The service gave its administration of the HSM up, and the operation needs it.",
+        "An administrator of the HSM runs the command that the error names; then send the request again.",
+    ),
+    "no_other_administrator": _failure(
+        "Nobody else is known to administer the HSM, so the service stays its administrator.",
+        "Give Managed HSM Administrator to an enabled account or a group with one in it, then send the request again.",
+    ),
+    "still_administrator": _failure(
+        "The service's roles are removed, and it still administers the HSM.",
+        "Take the service out of the group that administers the HSM, then send the request again.",
+    ),
+    "key_differs": _failure(
+        "The HSM has a key of that name that is not as it was asked for: it was left as it is.",
+        "Ask for a key of another name, or for what is there.",
+    ),
+    "key_deleted": _failure(
+        "The HSM has a deleted key of that name.",
+        "Have a Managed HSM Crypto Officer recover or purge it, or ask for a key of another name.",
+    ),
+    "local_role_differs": _failure(
+        "The HSM has a local role of that name, made by somebody else, that is not as it was asked for.",
+        "Ask for a role of another name, or have that one deleted.",
+    ),
     "wrapping_key_withdrawn": _failure("A pinned certificate was deleted or disabled after it was pinned."),
     "wrapping_key_changed": _failure("Key Vault gives another certificate than the pinned one."),
     "subscription_not_ours": _field("The subscription is not one of the tenant that the service can read."),
     "provider_not_registered": _field("The subscription is not registered for Microsoft.KeyVault."),
     "location_unsupported": _field("Azure has no Managed HSMs in this region."),
+    "handover_alone": _field("The hand-over of a finished HSM is changed by a request that changes nothing else."),
+    "administrator_not_found": _field("The tenant has nobody with this object id, and the HSM would be left to them."),
+    "administrator_without_account": _field(
+        "The HSM would be left to nobody: to a disabled account, or a group that has no enabled one but the service's."
+    ),
+    "local_role_unknown": _field("The hand-over assigns a local role that there is not."),
     "requested_by_missing": _field("This needs approval, so the application must name the person who asks."),
     "requested_by_not_you": _field("A person asks for themselves: requestedBy names somebody else."),
     # Who is calling.
@@ -109,6 +141,17 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "team_not_yours": _policy("The caller is not of that team, or of no team at all."),
     "environment_unknown": _policy("The policy has no such environment."),
     "subscription_not_allowed": _policy("The caller may not use this subscription."),
+    "resource_not_allowed": _policy("The hand-over names a resource that the policy does not list."),
+    "linked_resource_missing": ErrorKind(
+        400,
+        retryable=False,
+        meaning="The hand-over names a resource that does not exist.",
+        advice="Name one that exists. Nothing was made.",
+    ),
+    "local_role_not_allowed": _policy(
+        "The hand-over assigns a local role that the policy does not let a request assign, or defines one that allows "
+        "too much."
+    ),
     "location_not_allowed": _policy("HSMs may not be made in this region."),
     "sku_not_allowed": _policy("HSMs of this SKU may not be made."),
     "name_not_allowed": _policy("The name does not follow the deployment's pattern."),
@@ -116,14 +159,18 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "tag_not_allowed": _policy("A tag's value does not follow the deployment's pattern."),
     "retention_too_short": _policy("Deleted HSMs must be kept longer."),
     "purge_protection_required": _policy("HSMs of this environment must have purge protection."),
+    "temporary_opening_not_allowed": _policy("HSMs of this environment may not be opened for a while."),
     "network_must_deny": _policy("HSMs of this environment must deny by default who may reach them."),
-    "network_too_open": _policy("HSMs of this environment may let in no more addresses than a /8 has."),
+    "network_too_open": _policy(
+        "HSMs of this environment may let in no more addresses than a /8 has, and no service tag that holds everybody."
+    ),
+    "identity_not_allowed": _policy("This user-assigned identity may not be attached to an HSM."),
     "administrator_not_allowed": _policy("The caller may not name this administrator."),
     "expiry_required": _policy("HSMs of this environment must say when they expire."),
     "expiry_too_far": _policy("HSMs of this environment must expire sooner."),
     "expiry_in_past": _field("The HSM would have expired already."),
     "wrapping_key_not_allowed": _policy("The caller may not use this wrapping key."),
-    "backup_place_not_allowed": _policy("Full backups in this container may not be restored."),
+    "backup_place_not_allowed": _policy("Full backups may not lie in this container."),
     "hsm_limit_reached": _policy("There are as many HSMs as the policy allows."),
     "creation_stopped": _policy("The operators have stopped the creation of HSMs."),
     "destruction_and_export_stopped": _policy("The operators have stopped destruction and export."),
@@ -145,6 +192,12 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "operation_not_found": ErrorKind(
         404, retryable=False, meaning="There is no such operation, or it is another team's.", advice="Check the id."
+    ),
+    "handover_not_found": ErrorKind(
+        404,
+        retryable=False,
+        meaning="No hand-over of this HSM is recorded.",
+        advice="It is once an operation that makes the HSM has ended. An HSM that was taken over has none.",
     ),
     "security_domain_not_found": ErrorKind(
         404,
@@ -193,6 +246,10 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     ),
     "purge_protected": _conflict(
         "The HSM has purge protection: nobody can purge it.", "Leave purge out: Azure purges it by itself one day."
+    ),
+    "backup_not_possible": _conflict(
+        "The HSM cannot back itself up before it is deleted: it is not active, or deleted already.",
+        "Leave backupTo out; or activate or recover the HSM first.",
     ),
     "purge_not_allowed": _policy("HSMs of this environment may not be purged by request."),
     "hsm_lives_again": _failure(
@@ -269,6 +326,35 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "record_changed": _unavailable("A record was changed by somebody else meanwhile."),
     "audit_unavailable": _unavailable("What was to be done could not be recorded, so it was not done."),
     # How operations end.
+    "diagnostics_elsewhere": _failure(
+        "Another diagnostic setting of the HSM sends the same to the same place, and Azure allows one.",
+        "Delete the other setting, or leave that place out of diagnostics, then send the request again.",
+    ),
+    "private_endpoint_differs": _failure(
+        "A private endpoint of that name is in another subnet, of another resource, or of others: in another zone, or "
+        "connected to nothing any more.",
+        "Give the private endpoint another name, then send the request again.",
+    ),
+    "private_endpoint_failed": _failure(
+        "Azure could not make a private endpoint of the HSM, or enter its name in the zone.",
+        "See in Azure what is wrong with the subnet and the zone, then send the request again: it tries anew.",
+    ),
+    "private_endpoint_replaced": _failure(
+        "A private endpoint connects to nothing any more, and was not deleted in time to be made anew.",
+        "See in Azure what keeps the endpoint from being deleted, then send the request again.",
+    ),
+    "private_endpoint_not_approved": _failure(
+        "Nobody approved the connection of a private endpoint in time, or somebody rejected it.",
+        "Have the connection approved on the HSM, by the commands of the error; then send the request again.",
+    ),
+    "data_plane_unreachable": _failure(
+        "The service cannot reach the HSM, which is made and not activated.",
+        "Make a way to it, as the error says; then send the request again: it goes on with the same HSM.",
+    ),
+    "temporary_opening_over": _failure(
+        "The time was over for which the HSM's firewall could be opened.",
+        "It is closed, and what was done stays. Send the request again, with more minutes where they were too few.",
+    ),
     "permission_missing": _failure("The service's identity lacks permissions on the subscription."),
     "quota_exceeded": _failure("Azure allows no more HSMs in this subscription and region."),
     "region_without_capacity": _failure("Azure makes no new HSMs in this region for now."),
@@ -279,8 +365,14 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
     "update_failed": _failure(
         "Azure could not change the HSM.", "See in Azure what is wrong with it, then send the request again."
     ),
+    "region_failed": _failure(
+        "Azure could not extend the HSM to another region.",
+        "The HSM is there in its own region. Change additionalRegions to [] with a PATCH, then try again.",
+    ),
     "hsm_gone": _failure("The HSM does not exist, or not any more."),
-    "hsm_not_active": _failure("The HSM is not active, so nothing of it can be exported again."),
+    "hsm_not_active": _failure(
+        "The HSM is not active, so that it is neither exported again nor extended to another region."
+    ),
     "rewrap_changes_nothing": _failure(
         "The stored security domain is encrypted to exactly these certificates already.", "Nothing is to be done."
     ),
@@ -321,8 +413,12 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         "The user-assigned identity that the policy names for full backups does not exist.", _OPERATORS
     ),
     "backup_failed": _failure(
-        "The HSM could not back itself up, which Azure wants before a full restore.",
+        "The HSM could not back itself up: Azure wants that before a full restore, a request before a deletion.",
         "See that the container exists and that the policy's identity has its role there. Send the request again.",
+    ),
+    "backup_not_permitted": _failure(
+        "The service has no role on the HSM with which it may have it back itself up.",
+        "An administrator of the HSM runs the command that the error names.",
     ),
     "backup_restore_failed": _failure(
         "The HSM did not restore the full backup.",
@@ -340,12 +436,16 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         409, retryable=False, meaning="Nobody approved it in time.", advice="Nothing was made. Send the request again."
     ),
     "not_due": _failure(
-        "The clean-up would not delete this HSM any more: it is needed, not as it was, or none is enforced.",
-        "Nothing was deleted. The next run judges it again.",
+        "What a schedule began is not due any more: the HSM is needed, on hold, not as it was, or the policy says so.",
+        "Nothing was deleted or changed. The next run judges it again.",
     ),
     "approval_needed": _failure(
         "The policy wants approval by now, and the operation was planned without.",
         "Send the request again: its plan then waits for approval.",
+    ),
+    "hsm_used_meanwhile": _failure(
+        "The HSM was used clearly more than whoever approved its deletion was shown.",
+        "Nothing was deleted. Find out who uses it; the same request again shows the use by now.",
     ),
     "approval_missing": _failure("The plan needs approval, and nobody approved exactly this one."),
     "operation_canceled": _failure("The operation was canceled."),

@@ -1,7 +1,7 @@
 """An HSM as Azure describes it, and whether it is still what a request asks for."""
 
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -13,11 +13,24 @@ from domain.requests import HsmSpecification, NetworkRequest
 APPEARS_WITHIN: Final = timedelta(minutes=5)
 
 
+class ExtendedRegion(Model):
+    """A region beside the first one, in which an HSM is, is coming, or is going."""
+
+    name: str
+    state: str
+
+    @property
+    def going(self) -> bool:
+        """Whether it is being taken away."""
+        return self.state in ("Deleting", "Cleanup")
+
+
 class Hsm(Model):
     """The parts of a `Microsoft.KeyVault/managedHSMs` resource that we decide by.
 
     `made_at` and `made_by` are ARM's own, from `systemData`, which nobody else can write; `made_by` is an id of a
-    principal or of its application. `identities` are the resource ids of its user-assigned identities.
+    principal or of its application. `identities` are the resource ids of its user-assigned identities, `regions` those
+    beside its `location`.
     """
 
     name: str
@@ -37,10 +50,21 @@ class Hsm(Model):
     made_by: str
     identities: list[str] = Field(default_factory=list)
     has_system_identity: bool = False
+    regions: list[ExtendedRegion] = Field(default_factory=list)
 
     def has_identity(self, resource_id: str) -> bool:
         """Say whether a user-assigned identity is attached to it."""
         return resource_id.lower() in {identity.lower() for identity in self.identities}
+
+    @property
+    def additional_regions(self) -> list[str]:
+        """The regions beside the first one in which it is, or is to be."""
+        return [region.name for region in self.regions if not region.going]
+
+    @property
+    def regions_settled(self) -> bool:
+        """Whether no region is coming or going."""
+        return all(region.state in ("Succeeded", "Failed") for region in self.regions)
 
     @property
     def active(self) -> bool:
@@ -57,7 +81,8 @@ def find_differences(hsm: Hsm, request: HsmSpecification, own_object_id: str) ->
     """Name what the request wants other than it is and Azure does not change.
 
     `own_object_id` is an administrator besides those of the request. What Azure changes in place is no difference
-    (`domain/changes.py`): tags, network rules, public network access, purge protection that is put on.
+    (`domain/changes.py`): tags, network rules, public network access, purge protection that is put on, identities and
+    additional regions.
     """
     asked: dict[str, tuple[object, object]] = {
         "location": (hsm.location.replace(" ", "").lower(), request.location),
@@ -85,6 +110,6 @@ def find_environment_difference(before: HsmSpecification, request: HsmSpecificat
     return [FieldError(field="environment", message=message, code="hsm_differs")]
 
 
-def reach(network: NetworkRequest) -> tuple[str, frozenset[str]]:
+def reach(network: NetworkRequest) -> dict[str, Any]:
     """Give what network rules let in: two that give the same are the same to Azure."""
-    return network.default_action, frozenset(network.ip_rules)
+    return network.canonical()

@@ -126,8 +126,12 @@ def hsm_of_operation(operation_id: str) -> str | None:
     return matched[1] if matched and HSM_NAME.fullmatch(matched[1]) else None
 
 
+BACKUP_INSTANCE: Final = "fleet-backup"
+"""The one orchestration instance that has HSMs back themselves up by schedule."""
 CLEANUP_INSTANCE: Final = "fleet-cleanup"
 """The one orchestration instance that cleans up."""
+RECONCILIATION_INSTANCE: Final = "fleet-reconciliation"
+"""The one orchestration instance that holds records against Azure."""
 
 
 def instance_id(name: str) -> str:

@@ -19,14 +19,24 @@ from domain.wording import explain
 _PLACE: Final = ("newSubscriptions", "request")
 _ELSEWHERE: Final = {"name": "newSubscriptions.namePrefix", "expiresAt": "newSubscriptions.lifetimeDays"}
 _OWN: Final = ("subscriptionId", "team", "requestedBy", "expiresAt")
-# A certificate that expires later must not make the policy invalid, which would stop all else: preflight finds it.
-_OF_TIME: Final = frozenset({"wrapping_key_expired", "wrapping_key_not_yet_valid"})
+# What the longest prefix, of 11 characters, and a hyphen leave.
+_SHORTEST_HASH: Final = 12
 _ANY_SUBSCRIPTION: Final = "00000000-0000-4000-8000-000000000000"
 
 
 def hsm_name_for(prefix: str, subscription_id: str) -> str:
     """Name the HSM of a subscription: always the same, so that all events of one meet at one claim."""
-    return f"{prefix}-{hashlib.sha256(subscription_id.lower().encode()).hexdigest()}"[:LONGEST_NAME]
+    return f"{prefix}-{_hash(subscription_id)}"[:LONGEST_NAME]
+
+
+def is_named_for(hsm: str, subscription_id: str) -> bool:
+    """Say whether a subscription's HSM is named so, or was when the policy had another prefix."""
+    own = hsm.rpartition("-")[2]
+    return len(hsm) == LONGEST_NAME and len(own) >= _SHORTEST_HASH and _hash(subscription_id).startswith(own)
+
+
+def _hash(subscription_id: str) -> str:
+    return hashlib.sha256(subscription_id.lower().encode()).hexdigest()
 
 
 def request_for(new: NewSubscriptions, subscription_id: str, now: datetime) -> HsmRequest:
@@ -63,7 +73,7 @@ def find_mistakes(policy: Policy, new: NewSubscriptions) -> list[str]:
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         return [f"{name_place((*_PLACE, *detail['loc']))}: {explain(detail)}" for detail in details]
-    errors = [*_find_faults(request, now), *find_refusals_of(policy, new, subscription, request, now)]
+    errors = [*_find_faults(request), *find_refusals_of(policy, new, subscription, request, now)]
     return [f"{_name_field(error.field)}: {error.message}" for error in errors]
 
 
@@ -76,11 +86,12 @@ def find_refusals_of(
     return find_refusals(policy, grant, name, new.team, request, now, by_operator=False)
 
 
-def _find_faults(request: HsmRequest, now: datetime) -> list[FieldError]:
+def _find_faults(request: HsmRequest) -> list[FieldError]:
     try:
-        check_request(request, now)
+        # A certificate that expires must not make the policy invalid, which would stop all else: preflight finds it.
+        check_request(request)
     except ServiceError as error:
-        return [fault for fault in error.detail.errors if fault.code not in _OF_TIME]
+        return error.detail.errors
     return []
 
 

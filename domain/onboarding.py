@@ -1,6 +1,6 @@
 """What becomes of a subscription that appeared, and what is kept of the event that said so."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -12,6 +12,9 @@ from domain.subscription_events.model import RefusedEvent, SubscriptionEvent
 Decision = Literal[
     "wanted", "started", "not_configured", "not_ours", "not_enabled", "not_opted_in", "begun_before", "failed"
 ]
+
+
+_BEGUN: Final = ("started", "begun_before")
 
 
 class NewSubscription(Model):
@@ -46,12 +49,29 @@ class Conclusion(Model):
 
 
 class Onboarding(Model):
-    """The last look at a subscription; without a conclusion it has yet to be looked at, since `asked_at`."""
+    """The last look at a subscription; without a conclusion it has yet to be looked at, since `asked_at`.
+
+    `before` is what the look before it came to.
+    """
 
     subscription_id: str
     asked_at: AwareDatetime
     concluded_at: AwareDatetime | None = None
     conclusion: Conclusion | None = None
+    before: Conclusion | None = None
+
+
+def is_news(conclusion: Conclusion, before: Conclusion | None) -> bool:
+    """Say whether a conclusion tells more than the one before it: events of one subscription come again and again."""
+    if conclusion.decision == "begun_before" and before is not None and before.decision in _BEGUN:
+        return False
+    return before is None or _tell(conclusion) != _tell(before)
+
+
+def _tell(conclusion: Conclusion) -> tuple[str, str, str | None]:
+    # What Azure answers to a failure differs each time, by its request's id.
+    code = conclusion.error.code if conclusion.error else None
+    return conclusion.decision, "" if code else conclusion.why, code
 
 
 class ConcludedOnboarding(NewSubscription):

@@ -120,6 +120,11 @@ class Operation(Model):
         return any(mine.name == step and mine.status not in ("NotStarted", "Skipped") for mine in self.steps)
 
     @property
+    def verified_domain(self) -> bool:
+        """Whether it stored the HSM's security domain and verified it: what failed then came after that."""
+        return any(step.name == "verify_security_domain" and step.status == "Succeeded" for step in self.steps)
+
+    @property
     def current_step(self) -> CurrentStep | None:
         """The step that it is at; None where it has not begun, is over, or is between two tries."""
         return None if self.ended else find_current_step((step.name, step.status) for step in self.steps)

@@ -37,6 +37,12 @@ class Nothing(Model):
     """What the orchestrator tells an activity that finds all it needs in what we recorded."""
 
 
+class AskedHsm(Model):
+    """Which HSM the orchestrator asks an activity about."""
+
+    hsm: str
+
+
 def done(**result: Any) -> Outcome:
     """Say that the step's effect exists."""
     return Outcome(status="done", result=result)

@@ -22,7 +22,9 @@ from pydantic_core import PydanticCustomError
 
 from domain.backups import ContainerUrl
 from domain.cost import KNOWN_MONTHLY_COST_USD
-from domain.fields import Guid, Location, OperationKind, Sku
+from domain.fields import IDENTITY_PATTERN, Guid, Healable, Location, OperationKind, Sku
+from domain.handover.request import Handover, lacks_workspace
+from domain.handover.role_rules import names_unknown_role
 from domain.model import Model
 from domain.patterns import find_fault
 from domain.policy_mistakes import describe_mistakes, find_contradictions, read_members
@@ -89,6 +91,13 @@ def _pattern_for(longest: int) -> Callable[[str], str]:
     return check
 
 
+def _with_known_roles(handover: Handover) -> Handover:
+    if names_unknown_role(handover):
+        message = "A local role that is assigned here is neither a built-in one nor defined here."
+        raise _mistake(message)
+    return handover
+
+
 def _with_known_costs(costs: dict[Sku, float]) -> dict[Sku, float]:
     return {**KNOWN_MONTHLY_COST_USD, **costs}
 
@@ -122,6 +131,7 @@ _NAME_OF_MANAGEMENT_GROUP: Final = (
     "This is a management group's name (not its display name, nor its path): 1 to 90 letters, digits and - _ ( ) ."
 )
 _PREFIX: Final = r"(?=.{1,11}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
+_NAME_OF_ROLE: Final = "This is the name of a role, or its GUID, of 1 to 128 characters."
 _NAME_OF_TAG: Final = "A tag's name has 1 to 512 characters, none of them < > % & \\ ? /."
 
 EnvironmentName = Annotated[str, AfterValidator(_written_as(r"[a-z][a-z0-9-]{0,39}", _NAME_OF_ENVIRONMENT))]
@@ -136,8 +146,7 @@ _IdentityId = Annotated[
     str,
     AfterValidator(
         _written_as(
-            r"(?i:/subscriptions/[0-9a-f-]{36}/resourceGroups/[-\w.()]{1,90}"
-            r"/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[-\w]{3,128})",
+            IDENTITY_PATTERN,
             _ID_OF_IDENTITY,
         )
     ),
@@ -148,6 +157,8 @@ _Subscriptions = Annotated[list[_ListedGuid], WrapValidator(_all_or_listed)]
 _Administrators = Annotated[list[_ListedGuid], WrapValidator(_all_or_listed)]
 _Vaults = Annotated[list[Annotated[_VaultName, BeforeValidator(_not_everything)]], WrapValidator(_all_or_listed)]
 _Thumbprints = Annotated[list[Annotated[_Thumbprint, BeforeValidator(_not_everything)]], WrapValidator(_all_or_listed)]
+_LocalRole = Annotated[str, AfterValidator(_written_as(r"[^\x00-\x1f]{1,128}", _NAME_OF_ROLE))]
+_Identities = Annotated[list[Annotated[_IdentityId, BeforeValidator(_not_everything)]], WrapValidator(_all_or_listed)]
 _Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -155,6 +166,13 @@ class _Part(Model):
     """A part of the policy: values have their own types, and nothing is turned into another."""
 
     model_config = ConfigDict(strict=True)
+
+
+def _whose_alerts_have_a_log(handover: Handover) -> Handover:
+    if lacks_workspace(handover):
+        code, message = "invalid_field", "alerts.auditLog needs diagnostics.workspace: name one, or say false."
+        raise PydanticCustomError(code, message)
+    return handover
 
 
 class EnvironmentRules(_Part):
@@ -188,6 +206,23 @@ class EnvironmentRules(_Part):
             "The kinds of operations that need approval here: `provision`, `update`, `decommission`, `recover`; the "
             "others always do, and in `production` so do the last two."
         ),
+    )
+    temporary_opening_allowed: bool = Field(
+        default=False,
+        description="`handover.temporaryOpening` may have an HSM's firewall opened to the service for a while, where "
+        "it cannot be reached otherwise. That always needs approval.",
+    )
+    handover: Annotated[Handover, AfterValidator(_whose_alerts_have_a_log), AfterValidator(_with_known_roles)] = Field(
+        default_factory=Handover,
+        description="What HSMs have around them when they are handed over, where a request does not say: "
+        "docs/handover.md.",
+    )
+    local_roles: list[_LocalRole] | None = Field(
+        default=None,
+        description="The local roles of an HSM that a request may assign, by name or GUID; those of the request's own "
+        "as well. Without it: all but *Managed HSM Administrator*, *Managed HSM Crypto Officer* and *Managed HSM "
+        "Policy Administrator*, with which somebody can give themselves all others, and *Managed HSM Restore User*, "
+        "with which somebody can replace all keys and roles by those of a backup.",
     )
 
 
@@ -268,6 +303,24 @@ class CleanupRules(_Part):
     maximum_purges: int = Field(default=5, ge=0, le=50, description="How many HSMs one run purges at most.")
 
 
+class ReconciliationRules(_Part):
+    """What is done where HSMs are not as they are recorded."""
+
+    heal: list[Healable] = Field(
+        default_factory=list,
+        description="The kinds of drift that are put right by an update of this service: `public_access_opened`, "
+        "`network_differs`, `purge_protection_off`, `tags_differ`. The others are only reported.",
+    )
+    maximum_heals: int = Field(default=5, ge=0, le=50, description="How many HSMs one run puts right at most.")
+    verified_within_days: int = Field(
+        default=3,
+        ge=1,
+        le=365,
+        description="A stored security domain that was not verified for longer is reported: three times the schedule "
+        "of the verification.",
+    )
+
+
 class CallerEntry(_Part):
     """What one application, or one group of people or applications, may ask for."""
 
@@ -339,6 +392,14 @@ class NewSubscriptions(_Part):
         le=3650,
         description="After how many days the HSMs expire, in place of `expiresAt`; never where it is absent.",
     )
+    maximum_per_run: int = Field(
+        default=5,
+        ge=0,
+        le=100,
+        description=(
+            "How many subscriptions whose event was lost a reconciliation begins with at most; 0: it only reports them."
+        ),
+    )
     request: dict[str, Any] = Field(
         description=(
             "What the HSMs are to be: the body of `PUT /api/hsms/{name}` without `subscriptionId`, `team`, "
@@ -376,7 +437,21 @@ class Policy(_Part):
         description="What an HSM of a SKU costs in a month, in US dollars; unknown for a SKU that is not here.",
     )
     backup_places: Annotated[list[BackupPlace], AfterValidator(_each_container_once)] = Field(
-        default_factory=list, description="Where full backups may lie that a restore brings back; see below."
+        default_factory=list,
+        description="Where full backups may lie, that are made or that a restore brings back; see below.",
+    )
+    linked_resources: list[Annotated[str, Field(max_length=1024)]] = Field(
+        default_factory=list,
+        description=(
+            "The resource ids of what others own and a hand-over may name: subnets, private DNS zones, workspaces, "
+            "storage accounts, rules of Event Hubs namespaces, action groups. Those of `environments.*.handover` need "
+            "not be listed."
+        ),
+    )
+    identities: _Identities = Field(
+        default_factory=list,
+        description="Which user-assigned identities may be attached to HSMs, by resource id, besides those of "
+        '`backupPlaces`; `["*"]` for any.',
     )
     approval: ApprovalRules = Field(default_factory=ApprovalRules, description="What needs approval; see below.")
     environments: Annotated[dict[EnvironmentName, EnvironmentRules], AfterValidator(_with_what_is_always_required)] = (
@@ -388,6 +463,10 @@ class Policy(_Part):
     cleanup: CleanupRules = Field(
         default_factory=CleanupRules, description="What is cleaned up by schedule; see below."
     )
+    reconciliation: ReconciliationRules = Field(
+        default_factory=ReconciliationRules,
+        description="What is done where HSMs are not as they are recorded; see below.",
+    )
     requests_per_minute: int = Field(
         default=60, ge=1, description="How many changing requests a caller may send in a minute."
     )
@@ -398,6 +477,11 @@ class Policy(_Part):
     callers: list[CallerEntry] = Field(
         description="Who may ask, each with what for; see below. Who has no entry may not."
     )
+
+    @property
+    def attachable_identities(self) -> list[str]:
+        """The user-assigned identities that may be attached to HSMs, those of the places of backups first."""
+        return list(dict.fromkeys([*(place.identity for place in self.backup_places), *self.identities]))
 
 
 def parse_policy(text: str) -> Policy:
@@ -416,6 +500,9 @@ def parse_policy(text: str) -> Policy:
         from domain.new_subscriptions import find_mistakes
 
         mistakes += find_mistakes(policy, policy.new_subscriptions)
+    from domain.handover.rules import find_handover_mistakes
+
+    mistakes += find_handover_mistakes(policy)
     if mistakes:
         raise PolicyInvalid(mistakes)
     return policy

@@ -6,8 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from domain.cost import in_all_regions
 from domain.errors import FieldError, refused_fields
 from domain.fields import OperationKind, Origin, Sku
+from domain.handover.request import Handover, resolve
+from domain.handover.role_rules import find_crowded_scopes
+from domain.handover.rules import find_handover_violations
 from domain.model import Model
 from domain.patterns import matches
 from domain.policy import (
@@ -24,6 +28,8 @@ from domain.wrapping_keys import wrapping_key_field
 
 # What denies by default and then lets in more than this denies nothing that matters.
 _WIDEST: Final = ipaddress.IPv4Network("0.0.0.0/8")
+# Service tags that hold everybody's addresses: those of the internet, or of whatever anybody runs in Azure.
+OPEN_TAGS: Final = frozenset({"internet", "azurecloud"})
 _SEE_POLICY: Final = "GET /api/policy lists what you may name."
 
 
@@ -84,6 +90,10 @@ class Asked(NamedTuple):
     expires_at: datetime | None
     wrapping_keys: Sequence[AskedKey]
     now: datetime
+    handover: Handover | None = None
+    network_service_tags: Sequence[str] = ()
+    additional_regions: Sequence[str] = ()
+    identities: Sequence[str] = ()
 
 
 class PolicyDescription(Model):
@@ -115,8 +125,12 @@ class PolicyDescription(Model):
     """How many HSMs there may be at most, of all teams together. Absent: any number."""
     monthly_cost_usd: dict[Sku, float]
     """What an HSM costs in a month, in US dollars, by its SKU; unknown for a SKU that is not here."""
+    identities: list[str]
+    """The resource ids of the user-assigned identities that may be attached to HSMs."""
     backup_containers: list[str]
-    """The addresses of the containers whose full backups a restore may bring back."""
+    """The addresses of the containers in which full backups may lie: that are made, and that a restore brings back."""
+    linked_resources: list[str]
+    """The Azure resource ids of what others own and a hand-over may name, besides those of an environment's default."""
     approval: ApprovalRules
     """What needs approval by the policy, besides what an environment says."""
     requests_per_minute: int
@@ -154,9 +168,12 @@ def find_violations(policy: Policy, grant: Grant, asked: Asked, kind: OperationK
         *_check_tags(policy, asked),
         *_check_deletion(policy, rules, asked),
         *_check_network(rules, asked),
+        *_check_identities(policy, asked),
         *_check_expiry(rules, asked),
         *_check_administrators(grant, asked),
         *_check_wrapping_keys(grant, asked),
+        *find_handover_violations(policy, rules, asked.name, asked.handover),
+        *find_crowded_scopes(resolve(asked.handover, rules.handover), asked.administrators),
     ]
     decided = _DECIDED.get(kind)
     return [error for error in errors if decided is None or re.split(r"[.\[]", error.field)[0] in decided]
@@ -166,11 +183,16 @@ def find_violations(policy: Policy, grant: Grant, asked: Asked, kind: OperationK
 # a re-wrap the wrapping keys, an adoption what it takes over. An adoption's approver sees the administrators; its tags
 # and name are as they are.
 _DECIDED: Final[dict[OperationKind, frozenset[str]]] = {
-    "update": frozenset({"team", "environment", "subscriptionId", "tags", "purgeProtection", "network", "expiresAt"}),
+    "update": frozenset(
+        {
+            *("team", "environment", "subscriptionId", "tags", "purgeProtection", "network", "expiresAt"),
+            *("identities", "additionalRegions"),
+        }
+    ),
     "adopt": frozenset(
         {
             *("team", "environment", "subscriptionId", "location", "sku"),
-            *("softDeleteRetentionDays", "purgeProtection", "network", "expiresAt"),
+            *("softDeleteRetentionDays", "purgeProtection", "network", "expiresAt", "additionalRegions"),
         }
     ),
     "rewrap": frozenset({"team", "environment", "subscriptionId", "securityDomain"}),
@@ -219,6 +241,10 @@ def _check_kind(policy: Policy, asked: Asked) -> list[FieldError]:
     if asked.location not in policy.locations:
         message = f"The policy allows no HSM in this region, but in: {_join(policy.locations)}."
         errors += _refuse("location", "location_not_allowed", message)
+    for index, region in enumerate(asked.additional_regions):
+        if region not in policy.locations:
+            message = f"The policy allows no HSM in this region, but in: {_join(policy.locations)}."
+            errors += _refuse(f"additionalRegions[{index}]", "location_not_allowed", message)
     if asked.sku not in policy.skus:
         message = f"The policy allows no HSM of this SKU, but of: {_join(policy.skus)}."
         errors += _refuse("sku", "sku_not_allowed", message)
@@ -270,7 +296,22 @@ def _check_network(rules: EnvironmentRules, asked: Asked) -> list[FieldError]:
             f"In this environment the ranges together may hold no more addresses than a /{_WIDEST.prefixlen} does."
         )
         return _refuse("network.ipRules", "network_too_open", message)
-    return []
+    message = "This service tag holds addresses of everybody, and in this environment the network must not be so open."
+    return [
+        FieldError(field=f"network.serviceTags[{index}]", message=message, code="network_too_open")
+        for index, tag in enumerate(asked.network_service_tags)
+        if tag.lower().partition(".")[0] in OPEN_TAGS
+    ]
+
+
+def _check_identities(policy: Policy, asked: Asked) -> list[FieldError]:
+    allowed = {identity.lower() for identity in policy.attachable_identities}
+    message = f"The policy does not let this identity be attached to an HSM. {_SEE_POLICY}"
+    return [
+        FieldError(field=f"identities[{index}]", message=message, code="identity_not_allowed")
+        for index, identity in enumerate(asked.identities)
+        if not _includes(allowed, identity.lower())
+    ]
 
 
 def _check_expiry(rules: EnvironmentRules, asked: Asked) -> list[FieldError]:
@@ -324,12 +365,14 @@ def find_approval_reasons(
     *,
     origin: Origin = "request",
     reason: str | None = None,
+    additional_regions: Collection[str] = (),
+    extends: bool = False,
 ) -> list[str]:
     """Say why an operation needs approval, a sentence for each reason; none if it needs none.
 
     What it costs is a reason to approve what begins to cost, not a change of what is there. `reason` says why it needs
     approval by what is there, whatever the policy says: `domain.export_approval` finds it of the export of a provision,
-    `domain.decommissioning` of a purge.
+    `domain.decommissioning` of a purge. An update that `extends` the HSM to another region begins to cost, too.
     """
     reasons = _find_reasons_of_origin(policy, origin)
     rules = policy.environments.get(environment, EnvironmentRules())
@@ -343,12 +386,12 @@ def find_approval_reasons(
         reasons.append(f"The policy wants approval of every {kind}.")
     if environment == PRODUCTION and kind in _IN_PRODUCTION:
         reasons.append(f"{_IN_PRODUCTION[kind]} an HSM of production always needs approval.")
-    if kind in ("provision", "decommission") and reason is not None:
+    if kind in ("provision", "rewrap", "restore", "decommission") and reason is not None:
         reasons.append(reason)
     if kind in rules.approval:
         reasons.append(f"The policy wants approval of every {kind} in the environment {environment}.")
-    if kind not in ("update", "rewrap", "decommission", "recover"):
-        reasons += _find_reasons_of_cost(policy, sku)
+    if kind not in ("update", "rewrap", "decommission", "recover") or extends:
+        reasons += _find_reasons_of_cost(policy, sku, additional_regions)
     return reasons
 
 
@@ -358,8 +401,8 @@ def _find_reasons_of_origin(policy: Policy, origin: Origin) -> list[str]:
     return ["Nobody asked for this HSM: a subscription appeared."]
 
 
-def _find_reasons_of_cost(policy: Policy, sku: str) -> list[str]:
-    limit, cost = policy.approval.above_monthly_cost_usd, monthly_cost(policy, sku)
+def _find_reasons_of_cost(policy: Policy, sku: str, additional_regions: Collection[str]) -> list[str]:
+    limit, cost = policy.approval.above_monthly_cost_usd, monthly_cost(policy, sku, additional_regions)
     if limit is None:
         return []
     if cost is None:
@@ -376,9 +419,10 @@ def require_purge_allowed(policy: Policy, environment: str) -> None:
         raise refused_fields([FieldError(field="purge", message=message, code="purge_not_allowed")])
 
 
-def monthly_cost(policy: Policy, sku: str) -> float | None:
-    """Give what an HSM of this SKU costs in a month, in US dollars; None if nobody said."""
-    return next((cost for known, cost in policy.monthly_cost_usd.items() if known == sku), None)
+def monthly_cost(policy: Policy, sku: str, additional_regions: Collection[str] = ()) -> float | None:
+    """Give what an HSM of this SKU costs in a month, in US dollars, in all its regions; None if nobody said."""
+    cost = next((cost for known, cost in policy.monthly_cost_usd.items() if known == sku), None)
+    return None if cost is None else in_all_regions(cost, len(additional_regions))
 
 
 def is_within_limit(limit: int | None, name: str, begun: Mapping[str, datetime]) -> bool:
@@ -393,12 +437,12 @@ def is_within_limit(limit: int | None, name: str, begun: Mapping[str, datetime])
     return sum((when, other) < own for other, when in begun.items()) < limit
 
 
-def require_backup_place(policy: Policy, container: str) -> BackupPlace:
-    """Find the place of backups that a container is; raises ServiceError `backup_place_not_allowed`."""
+def require_backup_place(policy: Policy, container: str, field: str = "backup.container") -> BackupPlace:
+    """Find the place of backups that a container is; raises ServiceError `backup_place_not_allowed` for the field."""
     place = next((place for place in policy.backup_places if place.container == container), None)
     if place is None:
         message = f"The policy allows no full backups in this container. {_SEE_POLICY}"
-        raise refused_fields(_refuse("backup.container", "backup_place_not_allowed", message))
+        raise refused_fields(_refuse(field, "backup_place_not_allowed", message))
     return place
 
 
@@ -418,7 +462,9 @@ def describe_policy(policy: Policy, grant: Grant) -> PolicyDescription:
         environments=policy.environments,
         maximum_hsms=policy.maximum_hsms,
         monthly_cost_usd=policy.monthly_cost_usd,
+        identities=policy.attachable_identities,
         backup_containers=[place.container for place in policy.backup_places],
+        linked_resources=policy.linked_resources,
         approval=policy.approval,
         requests_per_minute=grant.requests_per_minute,
     )

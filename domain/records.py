@@ -7,13 +7,15 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field
 
 from domain.adoption import FoundHsm
-from domain.backups import FullBackup, PinnedBackup, RestoredBackup
+from domain.backups import BackupTarget, ContainerUrl, FullBackup, PinnedBackup, RestoredBackup
 from domain.caller import Principal
 from domain.changes import InPlaceChange
 from domain.decommissioning import Decommissioned, PlannedDeletion, PlannedRecovery
 from domain.fields import OperationKind, Origin
+from domain.handover.administration import GivenUp
+from domain.handover.request import Handover
 from domain.model import Model
-from domain.names import hsm_of_operation
+from domain.names import hsm_of_operation, resource_id
 from domain.requests import HsmRequest, HsmSpecification
 from domain.trace import Trace
 
@@ -46,10 +48,11 @@ class Claim(Model):
     `request` is what the HSM is to be: of an adoption what it was found to be, of an update all of it, with `change`,
     which Azure makes in place; of a restore `source` is the HSM whose security domain it is to be given,
     `source_operation_id` the operation that made that one, which tells it from others of its name, and `backup` what it
-    restores then; a decommission that `purges` ends in a purge. `replaced` is the record, as JSON, of the operation
+    restores then; a decommission that `purges` ends in a purge, and the HSM is backed up into the container `backup_to`
+    before. `replaced` is the record, as JSON, of the operation
     that gave way to this one before it could be recorded: whoever wins the claim writes it then, and where they die
-    before that it is known from here. `committed_at` is when the operation came to what cannot be left alone: it is
-    written under the claim's ETag, as `cancel` is, and never both.
+    before that it is known from here, as is the HSM that it was of (`replaced_resource_id`). `committed_at` is when the
+    operation came to what cannot be left alone: it is written under the claim's ETag, as `cancel` is, and never both.
     """
 
     hsm: str
@@ -67,6 +70,7 @@ class Claim(Model):
     backup: FullBackup | None = None
     source_operation_id: str | None = None
     purges: bool = False
+    backup_to: ContainerUrl | None = None
     digest: str
     claimed_at: AwareDatetime
     state: Literal["running", "ended"] = "running"
@@ -74,7 +78,13 @@ class Claim(Model):
     cancel: Cancellation | None = None
     committed_at: AwareDatetime | None = None
     replaced: dict[str, Any] | None = None
+    replaced_resource_id: str | None = None
     trace: Trace = Trace()
+
+    @property
+    def resource_id(self) -> str:
+        """The ARM id of the HSM."""
+        return resource_id(self.request.subscription_id, self.request.resource_group, self.hsm)
 
     @property
     def whole_request(self) -> HsmRequest:
@@ -112,9 +122,11 @@ class Plan(Model):
     `approval_reasons` say why it needs approval; without any it needs none. Undecided, it is refused at
     `approval_expires_at`. `change` is what an update changes in Azure, `found` the HSM that an adoption takes over,
     `replaces` the security domain in whose place a re-wrap or a provision puts another one, `source` the one that a
-    restore brings into the HSM, `backup` the full backup that it restores then, `deletion` what a decommission does to
-    the HSM, `recovery` which deleted HSM is brought back. `confirmed_uploads` are the numbers of earlier uploads into
-    it that were never answered: whoever approves the plan says that one of them is what it has.
+    restore brings into the HSM, `backup` the full backup that it restores then, `backup_target` where a provision backs
+    the HSM up to, `handover` what the HSM is to have around it when it is handed over, `confirmed_administrators` are
+    those by whom somebody can act as its approver says, `deletion` what a decommission does to the HSM, `recovery`
+    which deleted HSM is brought back. `confirmed_uploads` are the numbers of earlier uploads into it that were never
+    answered: whoever approves the plan says that one of them is what it has.
     """
 
     hsm: str
@@ -132,6 +144,9 @@ class Plan(Model):
     source: "PinnedSource | None" = None
     confirmed_uploads: list[int] = Field(default_factory=list)
     backup: PinnedBackup | None = None
+    backup_target: BackupTarget | None = None
+    handover: Handover | None = None
+    confirmed_administrators: list[str] = Field(default_factory=list)
     deletion: PlannedDeletion | None = None
     recovery: PlannedRecovery | None = None
     monthly_cost_usd: float | None
@@ -140,6 +155,21 @@ class Plan(Model):
     wrapping_keys: list[PinnedKey]
     warnings: list[Notice]
     pinned_at: AwareDatetime
+
+    @property
+    def identities(self) -> list[str]:
+        """The user-assigned identities that the HSM is to have: those asked for, and the one that backups need."""
+        reached = self.backup or self.backup_target
+        backup = [reached.identity] if reached else []
+        return list({name.lower(): name for name in [*self.request.identities, *backup]}.values())
+
+    @property
+    def wants(self) -> list[str]:
+        """The steps that not every operation of its kind has, and this one has."""
+        if self.deletion is not None:
+            return ["remove_regions"] if self.deletion.removes_regions else []
+        extends = self.request.additional_regions and self.kind in ("provision", "restore")
+        return ["add_regions", "await_regions"] if extends else []
 
     @property
     def thumbprints(self) -> list[str]:
@@ -265,7 +295,11 @@ class HsmRecord(Model):
     verified, `security_domain` is the receipt of the other HSM's. `restored_backup` is written before the HSM is asked
     to restore a full backup, `decommissioned` before it is deleted, and it is gone once it was recovered. `earlier`
     are the operations that made the HSMs which had the name before it, the oldest first: the records of those are
-    kept.
+    kept. `given_up` is written before the service gives its administration up, and again when it has none.
+    `makes_keys` is written before the service takes the local role with which it makes keys, and gone once it gave
+    that up. `diagnostics`, `lock`, `alerts` and `private_endpoints` are the Azure resource ids of the diagnostic
+    setting, the lock, the alert rules and the private endpoints that the service made for it, written before these are
+    made: what is not named there is somebody else's.
     """
 
     hsm: str
@@ -283,6 +317,12 @@ class HsmRecord(Model):
     restored_backup: RestoredBackup | None = None
     earlier: list[str] = Field(default_factory=list)
     decommissioned: Decommissioned | None = None
+    given_up: GivenUp | None = None
+    makes_keys: bool = False
+    diagnostics: str | None = None
+    lock: str | None = None
+    alerts: list[str] = Field(default_factory=list)
+    private_endpoints: list[str] = Field(default_factory=list)
 
     @property
     def subscription_id(self) -> str:
@@ -298,6 +338,11 @@ class HsmRecord(Model):
     def billed(self) -> bool:
         """Whether it costs something, for all that we know: until it is purged it does."""
         return self.decommissioned is None or self.decommissioned.purged_at is None
+
+    @property
+    def purged(self) -> bool:
+        """Whether it was found to be gone for good."""
+        return self.decommissioned is not None and self.decommissioned.purged_at is not None
 
     @property
     def may_hold_keys(self) -> bool:

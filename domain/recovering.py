@@ -10,7 +10,10 @@ from domain.requests import HsmSpecification, parse_body
 
 PRIVATE_ENDPOINTS_GONE: Final = Notice(
     code="private_endpoints_gone",
-    message="Azure cut the HSM's private endpoint connections when it was deleted: make its private endpoints again.",
+    message=(
+        "Azure cut the HSM's private endpoint connections when it was deleted, and the service deleted the private "
+        "endpoints that it had made: the HSM's PUT makes these again. Whoever made others makes them again."
+    ),
 )
 EXPIRED: Final = Notice(
     code="hsm_expired",

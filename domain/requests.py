@@ -1,7 +1,6 @@
 """The request for an HSM, its rules, and its canonical form."""
 
 import hashlib
-import ipaddress
 import json
 import re
 from datetime import datetime
@@ -10,20 +9,22 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
     StrictInt,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
+from domain.addresses import AddressRange
 from domain.cloud import VAULT_SUFFIX
 from domain.errors import FieldError, ServiceError, refused_fields
-from domain.fields import Guid, Location, Sku
+from domain.fields import Guid, IdentityId, Location, Sku, SubnetId
+from domain.handover.request import Handover
 from domain.model import Model
 from domain.names import parse_certificate_id
 from domain.wording import explain
@@ -42,7 +43,7 @@ _OWN_CODES: Final = frozenset(
         "certificate_id_invalid",
         "quorum_out_of_range",
         "retention_out_of_range",
-        "public_network_access_unsupported",
+        "property_immutable",
         "invalid_field",
     }
 )
@@ -64,19 +65,6 @@ def _retention(days: int) -> int:
     return days
 
 
-def _public_network_access(value: str) -> str:
-    if value == "Disabled":
-        code, message = (
-            "public_network_access_unsupported",
-            (
-                "Without public network access the HSM can be reached through a private endpoint only, "
-                "which this version does not make: it could not be activated."
-            ),
-        )
-        raise PydanticCustomError(code, message)
-    return value
-
-
 def check_tag_names[Value](tags: dict[str, Value]) -> dict[str, Value]:
     """Give tags whose names Azure takes; raises PydanticCustomError."""
     if len({name.lower() for name in tags}) < len(tags) or any(re.search(r"[<>%&\\?/]", name) for name in tags):
@@ -85,20 +73,14 @@ def check_tag_names[Value](tags: dict[str, Value]) -> dict[str, Value]:
     return tags
 
 
-def _address_range(text: object) -> str:
-    try:
-        network = ipaddress.ip_network(text if isinstance(text, str) else "", strict=False)
-    except ValueError:
-        network = None
-    if network is None or network.version != 4:
-        code, message = "invalid_field", "This is an IPv4 address or range such as 203.0.113.0/24."
+def _elsewhere(regions: list[str], info: ValidationInfo) -> list[str]:
+    if info.data.get("location") in regions:
+        code, message = "invalid_field", "This is the region that the HSM is in: name another one, or none."
         raise PydanticCustomError(code, message)
-    return str(network)
+    return regions
 
 
 # What functions check, said for who reads the JSON schema as well.
-_BYTE: Final = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_ADDRESS_SCHEMA: Final = {"pattern": rf"^{_BYTE}(\.{_BYTE}){{3}}(/([12]?[0-9]|3[0-2]))?$"}
 _CERTIFICATE_SCHEMA: Final = {
     "pattern": rf"^https://[A-Za-z0-9-]{{3,24}}\.{re.escape(VAULT_SUFFIX)}/certificates/[0-9A-Za-z-]{{1,127}}"
     r"(/[0-9A-Za-z]{32})?/?$"
@@ -107,7 +89,6 @@ _ONE_SOURCE_SCHEMA: Final[JsonDict] = {"oneOf": [{"required": ["certificateId"]}
 _KEYS_SCHEMA: Final[JsonDict] = {"minItems": MINIMUM_KEYS, "maxItems": MAXIMUM_KEYS}
 _QUORUM_SCHEMA: Final[JsonDict] = {"minimum": MINIMUM_QUORUM, "maximum": MAXIMUM_KEYS}
 _RETENTION_SCHEMA: Final[JsonDict] = {"minimum": MINIMUM_RETENTION, "maximum": MAXIMUM_RETENTION}
-_PUBLIC_SCHEMA: Final[JsonDict] = {"enum": ["Enabled"]}
 _TAG_NAME_SCHEMA: Final = {"pattern": r"^[^<>%&\\?/]+$"}
 
 TagName = Annotated[str, Field(min_length=1, max_length=512, json_schema_extra=_TAG_NAME_SCHEMA)]
@@ -117,16 +98,18 @@ Tags = Annotated[
     Field(max_length=50),
     AfterValidator(check_tag_names),
 ]
-AddressRange = Annotated[str, BeforeValidator(_address_range), Field(json_schema_extra=_ADDRESS_SCHEMA)]
 CertificateIdText = Annotated[
     str, Field(max_length=400, json_schema_extra=_CERTIFICATE_SCHEMA), AfterValidator(_certificate_id)
 ]
 RetentionDays = Annotated[StrictInt, AfterValidator(_retention), Field(json_schema_extra=_RETENTION_SCHEMA)]
-PublicNetworkAccess = Annotated[
-    Literal["Enabled", "Disabled"], AfterValidator(_public_network_access), Field(json_schema_extra=_PUBLIC_SCHEMA)
-]
+PublicNetworkAccess = Literal["Enabled", "Disabled"]
 IpRules = Annotated[list[AddressRange], Field(max_length=1000)]
-
+VirtualNetworkRules = Annotated[list[SubnetId], Field(max_length=200)]
+ServiceTags = Annotated[list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9.]{0,79}$")]], Field(max_length=100)]
+Bypass = Literal["AzureServices", "None"]
+Identities = Annotated[list[IdentityId], Field(max_length=20)]
+# Azure extends an HSM to one other region (source: Microsoft, Managed HSM, multi-region-replication.md).
+AdditionalRegions = Annotated[list[Location], Field(max_length=1)]
 
 ResourceGroup = Annotated[str, Field(max_length=90, pattern=r"^[-\w.()]*[-\w()]$")]
 EnvironmentField = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
@@ -134,12 +117,32 @@ TeamField = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 
 
 class NetworkRequest(Model):
-    """From where the HSM can be reached publicly: from everywhere, or from some IPv4 ranges only."""
+    """From where the HSM can be reached publicly: from everywhere, or from some addresses and subnets only."""
 
     default_action: Literal["Allow", "Deny"] = "Allow"
-    """What happens to a caller whose address is in none of the ranges."""
+    """What happens to a caller whom none of the rules lets in."""
     ip_rules: IpRules = Field(default_factory=list)
     """The IPv4 addresses and ranges that are let in; none where it is empty."""
+    virtual_network_rules: VirtualNetworkRules = Field(default_factory=list)
+    """The resource ids of the subnets that are let in; none where it is empty."""
+    service_tags: ServiceTags = Field(default_factory=list)
+    """The service tags of Azure whose addresses are let in; none where it is empty."""
+    bypass: Bypass = "AzureServices"
+    """Whether the services that Microsoft trusts are let in whatever the rules say."""
+
+    def canonical(self) -> dict[str, Any]:
+        """Give the rules with what Azure does not tell apart written in one way.
+
+        Earlier versions knew of no more than the first two members: the others are left out where they have their
+        defaults, so that a request that was accepted then has the same digest now.
+        """
+        later: dict[str, Any] = {
+            "virtualNetworkRules": sorted({rule.lower() for rule in self.virtual_network_rules}),
+            "serviceTags": sorted({tag.lower() for tag in self.service_tags}),
+            "bypass": None if self.bypass == "AzureServices" else self.bypass,
+        }
+        first = {"defaultAction": self.default_action, "ipRules": sorted(set(self.ip_rules))}
+        return first | {name: value for name, value in later.items() if value}
 
 
 class WrappingKeyRequest(Model):
@@ -191,16 +194,22 @@ class HsmSpecification(Model):
     """How many days the HSM is kept after it was deleted. It cannot be changed once it is made."""
     purge_protection: StrictBool = False
     """Whether nobody can purge the HSM before its retention has passed. Once on, it cannot be put off."""
-    public_network_access: Literal["Enabled", "Disabled"] = "Enabled"
+    public_network_access: PublicNetworkAccess = "Enabled"
     """Whether the HSM can be reached from the internet, within its network rules."""
     network: NetworkRequest = Field(default_factory=NetworkRequest)
     """From where the HSM can be reached; from everywhere where it is absent."""
+    identities: Identities = Field(default_factory=list)
+    """The resource ids of the user-assigned identities that are attached to the HSM. Others that it has stay."""
+    additional_regions: Annotated[AdditionalRegions, AfterValidator(_elsewhere)] = Field(default_factory=list)
+    """The other region to which the HSM is extended once it is active; it then costs twice as much."""
     tags: Tags = Field(default_factory=dict)
     """Labels for people, on the Azure resource."""
     environment: EnvironmentField
     """The environment of the deployment's policy whose rules the HSM follows. It never changes."""
     expires_at: AwareDatetime | None = None
     """Until when the HSM is needed. Absent: no end is known."""
+    handover: Handover | None = None
+    """What the HSM is to have around it when it is handed over. Absent: what the policy has for its environment."""
     requested_by: Guid | None = None
     """The Entra object id of the person for whom an application asks. A person leaves it out."""
 
@@ -214,10 +223,21 @@ class HsmSpecification(Model):
         Who asked, and for which team, is left out: that stands beside the request.
         """
         document = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"team", "requested_by"})
-        document["network"]["ipRules"] = sorted(set(self.network.ip_rules))
+        document["network"] = self.network.canonical()
+        document["identities"] = sorted({identity.lower() for identity in self.identities})
+        for name in ("identities", "additionalRegions"):
+            # An earlier version knew none of them, and its digests count.
+            if not document[name]:
+                del document[name]
         document["resourceGroup"] = self.resource_group.lower()
         document["administrators"] = sorted(set(self.administrators))
         return document
+
+    def differs_in_handover_only(self, other: "HsmSpecification") -> bool:
+        """Say whether another request asks for the same HSM, whatever is to be around it."""
+        return (
+            self.model_copy(update={"handover": None}).digest() == other.model_copy(update={"handover": None}).digest()
+        )
 
     def digest(self) -> str:
         """Give the SHA-256 of the canonical form: two requests are the same if and only if this is."""
@@ -227,8 +247,6 @@ class HsmSpecification(Model):
 class HsmRequest(HsmSpecification):
     """All that a caller decides about an HSM; the body of `PUT /api/hsms/{name}`."""
 
-    public_network_access: PublicNetworkAccess = "Enabled"
-    """Whether the HSM can be reached from the internet, within its network rules; this version needs that."""
     security_domain: SecurityDomainRequest
     """To whom the security domain is encrypted."""
     team: TeamField | None = None
@@ -255,13 +273,13 @@ def digest_of(document: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def parse_request(body: bytes, now: datetime) -> HsmRequest:
-    """Read a request and check all that it shows by itself.
+def parse_request(body: bytes) -> HsmRequest:
+    """Read a request and check all that it shows by itself, but not the dates of its certificates: see `check_request`.
 
     Raises ServiceError that names each field which cannot be accepted.
     """
     request = parse_body(HsmRequest, body)
-    check_request(request, now)
+    check_request(request)
     return request
 
 
@@ -281,8 +299,11 @@ def parse_body[Body: Model](kind: type[Body], body: bytes) -> Body:
         raise refused_by_model(error) from None
 
 
-def check_request(request: HsmRequest, now: datetime) -> None:
-    """Check the rules that span fields; raises ServiceError that names the fields."""
+def check_request(request: HsmRequest, now: datetime | None = None) -> None:
+    """Check the rules that span fields; raises ServiceError that names the fields.
+
+    Without `now` certificates need not be valid: their dates matter only where something is encrypted to them.
+    """
     counts = _check_counts(request)
     if counts:
         # Of thousands of keys none is read.

@@ -10,7 +10,7 @@ from domain.backups import FullBackup
 from domain.errors import ErrorDetail, FieldError, ServiceError, refused_fields, service_error
 from domain.model import Model
 from domain.names import OPERATION_ID, hsm_of_operation, normalise_hsm_name
-from domain.requests import HsmSpecification, PublicNetworkAccess, TeamField, parse_body
+from domain.requests import HsmSpecification, TeamField, parse_body
 from domain.security_domain.documents import LARGEST, read_document
 from domain.security_domain.errors import SecurityDomainError
 from domain.security_domain.restoring import TransferKey, check_restore_blob, read_transfer_key
@@ -40,10 +40,11 @@ class RestoreSource(Model):
 
 
 class RestoreRequest(HsmSpecification):
-    """The body of `POST /api/hsms/{name}/restore`: the new HSM as a PUT describes it, and what is restored into it."""
+    """The body of `POST /api/hsms/{name}/restore`: the new HSM as a PUT describes it, and what is restored into it.
 
-    public_network_access: PublicNetworkAccess = "Enabled"
-    """How the HSM can be reached: `Enabled` is all that this version can restore into."""
+    Of `handover` a restore does what is about its network and the service's administration; nothing else is built.
+    """
+
     source: RestoreSource
     """What is restored."""
     backup: FullBackup | None = None

@@ -13,6 +13,8 @@ from domain.policy import Policy, PolicyInvalid, parse_policy
 _PREFIX = "HSM_PROVISIONER_"
 DAILY: Final = "0 0 3 * * *"
 DAILY_CLEANUP: Final = "0 0 4 * * *"
+HOURLY: Final = "0 37 * * * *"
+HOURLY_BACKUP: Final = "0 17 * * * *"
 _NCRONTAB: Final = r"^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){5}$"
 # Our token goes there: the whole address is parsed, with one host label for the topic and one for its region.
 _TOPIC: Final = rf"^https://[a-z0-9-]{{3,50}}\.[a-z0-9]{{3,40}}-[0-9]\.{re.escape(EVENT_GRID_SUFFIX)}/api/events$"
@@ -25,12 +27,17 @@ class Settings(BaseModel):
     access token must be for. `storage_account_url`: where security domains and records are kept. `identity_client_id`:
     the user-assigned managed identity; empty for the system-assigned one. `poll_seconds`: the first pause between two
     looks at Azure's long work. `hsm_quota`: how many HSMs Azure allows for each subscription and region.
-    `deadline_minutes`: how long an operation may take before it ends Failed, whatever it waits for. `policy`: who may
-    ask for what, as JSON (`domain/policy.py`). `restore_blob_days`: how many days a restore waits for its custodians.
-    `stop_creation` and `stop_destruction_and_export`: switches that end these at once, running operations included.
+    `deadline_minutes`: how long an operation may take before it ends Failed, whatever it waits for.
+    `connection_minutes`: how long the approval of a private endpoint, and a way to the HSM, are waited for. `policy`:
+    who may ask for what, as JSON (`domain/policy.py`). `restore_blob_days`: how many days a restore waits for its
+    custodians. `stop_creation` and `stop_destruction_and_export`: switches that end these at once, running operations
+    included.
     `console_client_id`: the app registration that the console signs people in with. `verification_schedule`: when all
-    stored security domains are verified, an NCRONTAB expression of six fields in UTC, and `cleanup_schedule` when what
-    costs money for nothing is cleaned up. `history_days`: how long what ended is kept in the engine, and events.
+    stored security domains are verified, an NCRONTAB expression of six fields in UTC, `cleanup_schedule` when what
+    costs money for nothing is cleaned up, `reconciliation_schedule` when records are held against Azure,
+    `backup_schedule` when HSMs are looked at whose next full backup may be due.
+    `history_days`: how long what ended is kept in the engine, and events,
+    looks at subscriptions and answers under Idempotency-Keys in the records.
     `share_check_valid_days`: for how long the answer of a custodian whose key lies in no vault counts.
     `share_check_answer_days`: how long a custodian may take for it. `events_topic`: the endpoint of the Event Grid
     topic that events are published to; without it none are.
@@ -45,6 +52,7 @@ class Settings(BaseModel):
     poll_seconds: float = Field(default=15, gt=0)
     hsm_quota: int = Field(default=5, ge=1)
     deadline_minutes: float = Field(default=180, gt=0)
+    connection_minutes: float = Field(default=10, ge=0)
     restore_blob_days: float = Field(default=14, gt=0, le=90)
     policy: str = Field(min_length=1)
     stop_creation: bool = False
@@ -52,6 +60,8 @@ class Settings(BaseModel):
     console_client_id: str | None = None
     verification_schedule: str = Field(default=DAILY, pattern=_NCRONTAB)
     cleanup_schedule: str = Field(default=DAILY_CLEANUP, pattern=_NCRONTAB)
+    reconciliation_schedule: str = Field(default=HOURLY, pattern=_NCRONTAB)
+    backup_schedule: str = Field(default=HOURLY_BACKUP, pattern=_NCRONTAB)
     history_days: float = Field(default=30, ge=1, le=3650)
     share_check_valid_days: float = Field(default=180, gt=0, le=3650)
     share_check_answer_days: float = Field(default=14, gt=0, le=3650)
@@ -96,6 +106,22 @@ def cleanup_schedule() -> str:
         return settings().cleanup_schedule
     except SettingsInvalid:
         return DAILY_CLEANUP
+
+
+def reconciliation_schedule() -> str:
+    """Give the schedule; where the settings are wrong the usual one."""
+    try:
+        return settings().reconciliation_schedule
+    except SettingsInvalid:
+        return HOURLY
+
+
+def backup_schedule() -> str:
+    """Give the schedule; where the settings are wrong the usual one."""
+    try:
+        return settings().backup_schedule
+    except SettingsInvalid:
+        return HOURLY_BACKUP
 
 
 @lru_cache(maxsize=1)

@@ -10,10 +10,26 @@ STEP_TITLES: Final = {
     "create_resource_group": "Create the resource group",
     "provision_hsm": "Ask Azure for the HSM",
     "await_ready": "Wait until Azure has made it",
+    "create_private_endpoints": "Create the private endpoints",
+    "await_private_endpoints": "Wait until they are connected",
+    "reach_data_plane": "See that the HSM can be reached",
+    "open_temporarily": "Open the HSM's firewall for a while",
     "fetch_wrapping_keys": "Fetch the wrapping keys",
     "download_security_domain": "Download and store the security domain",
     "await_activation": "Wait until the HSM confirms",
     "verify_security_domain": "Verify what is stored",
+    "add_regions": "Ask Azure for the additional region",
+    "await_regions": "Wait until the HSM is in all its regions",
+    "change_settings": "Change the HSM's settings",
+    "create_keys": "Create the first keys",
+    "leave_keys": "Give up the role that made the keys",
+    "define_local_roles": "Define local roles",
+    "assign_local_roles": "Assign local roles",
+    "send_diagnostics": "Send its logs where they belong",
+    "create_alerts": "Create the alerts",
+    "lock_hsm": "Lock the HSM",
+    "close_opening": "Close the HSM's firewall again",
+    "give_up_administration": "Give up administration",
     "preflight_update": "Check and pin the change",
     "update_hsm": "Ask Azure for the change",
     "await_updated": "Wait until Azure has made it",
@@ -31,10 +47,20 @@ STEP_TITLES: Final = {
     "restore_backup": "Ask the HSM to restore the full backup",
     "await_backup_restored": "Wait until the keys are back",
     "preflight_decommission": "Check and pin what is deleted",
+    "attach_backup_identity": "Let the HSM reach the container for its backup",
+    "await_backup_identity": "Wait until Azure has let it",
+    "back_up": "Have the HSM back itself up",
+    "await_backed_up": "Wait until the backup is made",
+    "remove_regions": "Take the HSM out of its additional region",
+    "await_regions_removed": "Wait until it is in its own region only",
+    "unlock_hsm": "Take the service's own lock away",
     "delete_hsm": "Ask Azure to delete the HSM",
     "await_deleted": "Wait until Azure has deleted it",
     "purge_hsm": "Ask Azure to purge it",
     "await_purged": "Wait until Azure has purged it",
+    "delete_private_endpoints": "Delete the private endpoints that the service made",
+    "await_private_endpoints_deleted": "Wait until Azure has deleted them",
+    "delete_alerts": "Delete the alerts that the service made",
     "delete_resource_group": "Delete the resource group, if it is ours and empty",
     "preflight_recover": "Check and pin what is recovered",
     "recover_hsm": "Ask Azure to recover the HSM",
@@ -48,10 +74,28 @@ PROVISION_STEPS: Final = (
     "create_resource_group",
     "provision_hsm",
     "await_ready",
+    "create_private_endpoints",
+    "await_private_endpoints",
+    "reach_data_plane",
+    "open_temporarily",
     "fetch_wrapping_keys",
     "download_security_domain",
     "await_activation",
     "verify_security_domain",
+    "add_regions",
+    "await_regions",
+    "change_settings",
+    "create_keys",
+    "leave_keys",
+    "define_local_roles",
+    "assign_local_roles",
+    "send_diagnostics",
+    "create_alerts",
+    "back_up",
+    "await_backed_up",
+    "lock_hsm",
+    "give_up_administration",
+    "close_opening",
     "record_operation",
 )
 
@@ -66,6 +110,7 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
         "download_security_domain",
         "await_activation",
         "verify_security_domain",
+        "give_up_administration",
         "record_operation",
     ),
     "restore": (
@@ -74,6 +119,10 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
         "create_resource_group",
         "provision_hsm",
         "await_ready",
+        "create_private_endpoints",
+        "await_private_endpoints",
+        "reach_data_plane",
+        "open_temporarily",
         "fetch_transfer_key",
         "await_restore_blob",
         "upload_security_domain",
@@ -83,15 +132,29 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
         "await_backup",
         "restore_backup",
         "await_backup_restored",
+        "add_regions",
+        "await_regions",
+        "give_up_administration",
+        "close_opening",
         "record_operation",
     ),
     "decommission": (
         "preflight_decommission",
         "await_approval",
+        "attach_backup_identity",
+        "await_backup_identity",
+        "back_up",
+        "await_backed_up",
+        "remove_regions",
+        "await_regions_removed",
+        "unlock_hsm",
         "delete_hsm",
         "await_deleted",
         "purge_hsm",
         "await_purged",
+        "delete_private_endpoints",
+        "await_private_endpoints_deleted",
+        "delete_alerts",
         "delete_resource_group",
         "record_operation",
     ),
@@ -109,4 +172,32 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
 
 def steps_to_come(kind: str = "provision") -> list[dict[str, Any]]:
     """Give all steps of a kind of operation as they are before the first has begun."""
-    return [{"name": name, "status": "NotStarted", "attempts": 0} for name in STEPS[kind]]
+    return [_untaken(name, skipped=False) for name in STEPS[kind]]
+
+
+def compact(progress: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of an operation's progress the steps that have not begun, and name those that are skipped only.
+
+    The engine keeps 16 KB of a custom status; `expand` makes the whole of it again.
+    """
+    taken = [step for step in progress["steps"] if step["status"] not in ("NotStarted", "Skipped")]
+    skipped = [step["name"] for step in progress["steps"] if step["status"] == "Skipped"]
+    return {**progress, "steps": taken, "skipped": skipped}
+
+
+def expand(kind: str, progress: dict[str, Any]) -> dict[str, Any]:
+    """Give the progress of an operation of a kind with all its steps, in their order.
+
+    Steps of a version before this one, which this one has not any more, stay.
+    """
+    document = dict(progress)
+    skipped = set(document.pop("skipped", ()))
+    said = {step["name"]: step for step in document.pop("steps", ())}
+    if not said and not skipped:
+        return document
+    all_steps = [said.pop(name, _untaken(name, skipped=name in skipped)) for name in STEPS[kind]]
+    return {**document, "steps": [*all_steps, *said.values()]}
+
+
+def _untaken(name: str, *, skipped: bool) -> dict[str, Any]:
+    return {"name": name, "status": "Skipped" if skipped else "NotStarted", "attempts": 0}

@@ -3,7 +3,7 @@
 import json
 from typing import Final
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from domain.caller import Principal
 from domain.decommissioning import Decommissioned
@@ -60,6 +60,7 @@ class HsmRecordSummary(Summary):
     created_at: AwareDatetime
     made_at: AwareDatetime | None = None
     expires_at: AwareDatetime | None = None
+    additional_regions: list[str] = Field(default_factory=list)
     decommissioned: Decommissioned | None = None
 
     @property
@@ -129,6 +130,8 @@ def summarise_hsm(record: HsmRecord) -> HsmRecordSummary:
         created_at=record.created_at,
         made_at=record.made_at,
         expires_at=request.expires_at,
+        # One that was deleted was taken out of its other region before.
+        additional_regions=request.additional_regions if record.decommissioned is None else [],
         decommissioned=record.decommissioned,
     )
 

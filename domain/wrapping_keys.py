@@ -88,8 +88,8 @@ def _digest(number: int) -> str:
     return hashlib.sha256(number.to_bytes((number.bit_length() + 7) // 8)).hexdigest()
 
 
-def check_wrapping_key(key: WrappingCertificate, now: datetime) -> WrappingKeyFault | None:
-    """Say what keeps this certificate from wrapping a share: RSA of 2048, 3072 or 4096 bits, valid now."""
+def check_wrapping_key(key: WrappingCertificate, now: datetime | None) -> WrappingKeyFault | None:
+    """Say what keeps this certificate from wrapping a share: RSA of 2048, 3072 or 4096 bits, valid `now`, if given."""
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -102,6 +102,10 @@ def check_wrapping_key(key: WrappingCertificate, now: datetime) -> WrappingKeyFa
         return WrappingKeyFault(
             "wrapping_key_size", f"A wrapping key has 2048, 3072 or 4096 bits; this one has {public_key.key_size}."
         )
+    return _check_dates(certificate, now) if now else None
+
+
+def _check_dates(certificate: "Certificate", now: datetime) -> WrappingKeyFault | None:
     if certificate.not_valid_after_utc < now:
         return WrappingKeyFault(
             "wrapping_key_expired", f"The certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}."
@@ -122,9 +126,12 @@ def is_expired(key: WrappingCertificate, now: datetime) -> bool:
 
 
 def check_wrapping_keys(
-    keys: Sequence[WrappingCertificate | WrappingKeyFault | None], now: datetime
+    keys: Sequence[WrappingCertificate | WrappingKeyFault | None], now: datetime | None
 ) -> list[FieldError]:
-    """Check every key and that no public key comes twice; None stands for a key that is not at hand yet."""
+    """Check every key and that no public key comes twice; None stands for a key that is not at hand yet.
+
+    Where `now` is None, their dates are not looked at.
+    """
     errors: list[FieldError] = []
     seen: dict[str, int] = {}
     for index, key in enumerate(keys):
@@ -140,7 +147,7 @@ def wrapping_key_field(index: int) -> str:
 
 
 def _check_one(
-    index: int, key: WrappingCertificate | WrappingKeyFault | None, seen: dict[str, int], now: datetime
+    index: int, key: WrappingCertificate | WrappingKeyFault | None, seen: dict[str, int], now: datetime | None
 ) -> WrappingKeyFault | None:
     if key is None or isinstance(key, WrappingKeyFault):
         return key

@@ -21,6 +21,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
             "advice": "Purge deleted HSMs, which count, or ask Azure for more, and send the request again.",
             "retryable": False,
         },
+        "securityDomainSafe": False,
     },
     "ApprovalRequested": {
         **_HSM,
@@ -45,6 +46,6 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     },
     "HsmExpiring": {**_HSM, "expiresAt": "2026-11-15T00:00:00Z"},
     "HsmDecommissioned": {**_HSM, "purged": False, "billedUntil": "2027-01-30T09:00:00Z"},
-    "DriftFound": {**_HSM, "codes": ["public_network_access_enabled", "tags_differ"]},
+    "DriftFound": {**_HSM, "codes": ["public_access_opened", "tags_differ"]},
 }
 """By the names of the events."""

@@ -41,7 +41,10 @@ class EventData(_Part):
 
 
 class HsmProvisioned(EventData):
-    """An HSM is active, and its security domain is stored and verified."""
+    """An HSM is active, and its security domain is stored and verified.
+
+    Told again where a later PUT handed it over anew.
+    """
 
     uri: str
     """The address at which the HSM is used."""
@@ -63,13 +66,21 @@ class Failure(_Part):
 
 
 class HsmProvisionFailed(EventData):
-    """A provision failed or was canceled, before an HSM was active and its security domain verified.
+    """A provision failed, was canceled, or was ended from outside.
 
-    The HSM may exist and be billed.
+    The HSM may exist and be billed. Where `securityDomainSafe`, it is active, and what failed came after that. One that
+    was ended from outside (`operation_interrupted`), so that it could not be recorded, is told once another request
+    takes its place, or after a day.
     """
 
     error: Failure
     """Why."""
+    security_domain_safe: bool = False
+    """Whether the operation stored and verified the HSM's security domain: its hand-over failed then, and nothing else.
+
+    `false` says only that this operation did not: of an HSM that was finished before, ask the API. Absent in events of
+    an earlier version: it did not.
+    """
 
 
 class ApprovalRequested(EventData):
@@ -140,10 +151,10 @@ class HsmDecommissioned(EventData):
 
 
 class DriftFound(EventData):
-    """An HSM is not as our records have it. This version does not send it yet."""
+    """An HSM is not as our records have it, in a way that was not told of before."""
 
     codes: Annotated[list[Code], Field(min_length=1)]
-    """What differs, a stable code for each difference."""
+    """What differs, a stable code for each difference: docs/operators.md has a table."""
 
 
 EVENTS: Final[tuple[type[EventData], ...]] = (

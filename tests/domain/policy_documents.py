@@ -121,6 +121,7 @@ def documents(draw: st.DrawFn) -> Document:
                 ),
                 "environments": ENVIRONMENTS,
                 "backupPlaces": st.just([BACKUP_PLACE]),
+                "identities": or_all(st.just(BACKUP_PLACE["identity"])),
                 "requestsPerMinute": st.integers(1, 1000),
             },
         )

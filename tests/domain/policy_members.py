@@ -20,6 +20,7 @@ from domain.policy import (
     OptIn,
     OptInTag,
     Policy,
+    ReconciliationRules,
 )
 
 GUIDE: Final = Path(__file__).parents[2] / "docs" / "policy.md"
@@ -33,6 +34,7 @@ _TABLES: Final[dict[str, type[Model]]] = {
     "`approval`": ApprovalRules,
     "Each of `backupPlaces`": BackupPlace,
     "`cleanup`": CleanupRules,
+    "`reconciliation`": ReconciliationRules,
     "`newSubscriptions`": NewSubscriptions,
     "`newSubscriptions.optIn`": OptIn,
     "`newSubscriptions.optIn.tag`": OptInTag,

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
+from domain.drift_findings import MissingOutcome
 from domain.fields import Origin
 from domain.names import normalise_hsm_name
 from domain.new_subscriptions import has_tag, hsm_name_for, is_below, request_for
@@ -186,9 +187,7 @@ def test_what_nobody_asked_for_is_approved_unless_the_policy_says_otherwise() ->
 
 def test_the_guide_shows_what_is_taken() -> None:
     guide = GUIDE.with_name("subscription-events.md").read_text()
-    section, event, _ = (
-        json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
-    )
+    section, event = (json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", guide, re.MULTILINE | re.DOTALL))
     callers = [caller(teams=["payments"])]
     assert section_of(read(section, callers=callers)).team == "payments"
     (result,) = normalise_event(event)
@@ -196,4 +195,10 @@ def test_the_guide_shows_what_is_taken() -> None:
     assert result.kind == "subscription_created"
     # `wanted` is a word of the code's own, between two steps.
     decisions = set(get_args(Decision)) - {"wanted", "not_configured"}
-    assert set(re.findall(r"^\| `([a-z_]+)` \|", guide, re.MULTILINE)) == decisions
+    looks, lost, _ = re.split(r"^## (?:When an event is lost|What the identity needs)$", guide, flags=re.MULTILINE)
+    assert find_rows(looks) == decisions
+    assert find_rows(lost) == set(get_args(MissingOutcome))
+
+
+def find_rows(guide: str) -> set[str]:
+    return set(re.findall(r"^\| `([a-z_]+)` \|", guide, re.MULTILINE))

@@ -23,6 +23,7 @@ from domain.policy_rules import (
 from tests.domain.policy_documents import (
     ADMINISTRATOR,
     APPLICATION,
+    BACKUP_PLACE,
     GROUP,
     GUIDS,
     OTHER_SUBSCRIPTION,
@@ -37,6 +38,9 @@ from tests.domain.policy_documents import (
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OTHER_THUMBPRINT = "1HNeOiZeFu7gP1lxi5tdAwGcB9i2xR-Q2jpmbuwTqzU"
+
+IDENTITY = f"{BACKUP_PLACE['identity']}-of-keys"
+IDENTITY_REFUSED = ("identities[1]", "identity_not_allowed")
 
 ALLOWED = Asked(
     name="prod-payments",
@@ -86,6 +90,10 @@ def environment(**rules: Any) -> Document:
         ({}, {"environment": "ephemeral", "expires_at": NOW + timedelta(days=5000)}),
         ({}, {"expires_at": NOW + timedelta(seconds=1)}),
         (environment(maximumLifetimeDays=14), {"expires_at": NOW + timedelta(days=14)}),
+        ({"locations": ["norwayeast", "Sweden Central"]}, {"additional_regions": ["swedencentral"]}),
+        ({"identities": ["*"]}, {"identities": [IDENTITY]}),
+        ({"identities": [IDENTITY.upper().replace("/SUB", "/sub")]}, {"identities": [IDENTITY]}),
+        ({"backupPlaces": [BACKUP_PLACE]}, {"identities": [BACKUP_PLACE["identity"].upper()]}),
     ],
 )
 def test_allowed(members: Document, asked: dict[str, Any]) -> None:
@@ -148,6 +156,9 @@ def test_allowed(members: Document, asked: dict[str, Any]) -> None:
             [("expiresAt", "expiry_in_past")],
         ),
         ({}, {"expires_at": NOW}, [("expiresAt", "expiry_in_past")]),
+        ({}, {"additional_regions": ["westeurope"]}, [("additionalRegions[0]", "location_not_allowed")]),
+        ({}, {"identities": [IDENTITY]}, [("identities[0]", "identity_not_allowed")]),
+        ({"identities": [IDENTITY]}, {"identities": [IDENTITY, f"{IDENTITY}-2"]}, [IDENTITY_REFUSED]),
         (
             {},
             {"administrators": [GROUP, ADMINISTRATOR, APPLICATION]},
@@ -353,12 +364,31 @@ def test_a_network_that_denies_by_default_does_not_let_everybody_in(
     assert find_violations(read(), find_grant(policy, [APPLICATION]), asked, kind) == []
 
 
+@pytest.mark.parametrize(
+    ("tags", "refused"),
+    [
+        (["AzureDevOps", "Storage.NorwayEast"], []),
+        (["Storage", "internet"], [("network.serviceTags[1]", "network_too_open")]),
+        (["AzureCloud.norwayeast"], [("network.serviceTags[0]", "network_too_open")]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["provision", "update", "adopt"])
+def test_no_service_tag_opens_a_network_that_denies_by_default(
+    tags: list[str], refused: list[tuple[str, str]], kind: OperationKind
+) -> None:
+    policy = read(**environment(denyByDefaultNetwork=True))
+    asked = ALLOWED._replace(network_denies_by_default=True, network_service_tags=tags)
+    found = find_violations(policy, find_grant(policy, [APPLICATION]), asked, kind)
+    assert [(error.field, error.code) for error in found] == refused
+    assert find_violations(read(), find_grant(policy, [APPLICATION]), asked, kind) == []
+
+
 @pytest.mark.parametrize("kind", get_args(OperationKind))
 def test_a_reason_by_what_is_there_counts_where_something_is_exported_or_purged(kind: OperationKind) -> None:
     silent, exporting = (
         find_approval_reasons(read(), "development", "Standard_B1", kind, reason=reason) for reason in (None, FIRST)
     )
-    assert exporting == silent + ([FIRST] if kind in ("provision", "decommission") else [])
+    assert exporting == silent + ([FIRST] if kind in ("provision", "rewrap", "restore", "decommission") else [])
 
 
 @pytest.mark.parametrize(
@@ -437,7 +467,9 @@ def test_a_caller_is_shown_what_is_its_own_and_nobody_elses() -> None:
         "environments": shown["environments"],
         "maximumHsms": 3,
         "monthlyCostUsd": {"Standard_B1": 2500},
+        "identities": [],
         "backupContainers": [],
+        "linkedResources": [],
         "approval": {"kinds": [], "expiresAfterHours": 72},
         "requestsPerMinute": 10,
     }
@@ -447,6 +479,8 @@ def test_a_caller_is_shown_what_is_its_own_and_nobody_elses() -> None:
         "expiryRequired": False,
         "purgeAllowed": False,
         "approval": [],
+        "handover": {},
+        "temporaryOpeningAllowed": False,
     }
 
 

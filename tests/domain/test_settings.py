@@ -4,10 +4,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.settings import DAILY, DAILY_CLEANUP, cleanup_schedule, find_mistakes, settings, verification_schedule
+from domain.settings import (
+    DAILY,
+    DAILY_CLEANUP,
+    HOURLY,
+    HOURLY_BACKUP,
+    backup_schedule,
+    cleanup_schedule,
+    find_mistakes,
+    reconciliation_schedule,
+    settings,
+    verification_schedule,
+)
 
 SCHEDULE = "HSM_PROVISIONER_VERIFICATION_SCHEDULE"
 CLEANUP = "HSM_PROVISIONER_CLEANUP_SCHEDULE"
+BACKUP = "HSM_PROVISIONER_BACKUP_SCHEDULE"
+RECONCILIATION = "HSM_PROVISIONER_RECONCILIATION_SCHEDULE"
 OTHERS = {
     "HSM_PROVISIONER_TENANT_ID": "t",
     "HSM_PROVISIONER_API_AUDIENCE": "api://a",
@@ -34,14 +47,19 @@ def test_the_schedule_is_what_the_setting_says(
     if text is not None:
         monkeypatch.setenv(SCHEDULE, text)
         monkeypatch.setenv(CLEANUP, text)
+        monkeypatch.setenv(RECONCILIATION, text)
+        monkeypatch.setenv(BACKUP, text)
     assert verification_schedule() == schedule
     assert cleanup_schedule() == (DAILY_CLEANUP if text is None else schedule)
+    assert reconciliation_schedule() == (HOURLY if text is None else schedule)
+    assert backup_schedule() == (HOURLY_BACKUP if text is None else schedule)
 
 
 @pytest.mark.parametrize("text", ["daily", "0 3 * * *", "%OTHER%", "0 0 3 * * ;"])
 def test_one_that_is_none_is_named_and_keeps_the_app_from_nothing(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SCHEDULE, text)
-    assert (verification_schedule(), cleanup_schedule()) == (DAILY, DAILY_CLEANUP)
+    assert (verification_schedule(), cleanup_schedule(), reconciliation_schedule()) == (DAILY, DAILY_CLEANUP, HOURLY)
+    assert backup_schedule() == HOURLY_BACKUP
     assert any(SCHEDULE in mistake for mistake in find_mistakes())
 
 
