@@ -6,11 +6,11 @@ again tells the same event. Without a topic nothing is kept, and nothing told.
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from clients import archive, outbox
 from clients.restores import restore_blob_url
-from domain.names import resource_id
 from domain.operations import Operation
 from domain.published_events.model import (
     ApprovalRequested,
@@ -37,6 +37,15 @@ def keep_end(claim: Claim, operation: Operation) -> str | None:
     To be called before the end is recorded, and told (`outbox.publish_soon`) once it is: whoever hears of it asks.
     """
     event = _describe_end(claim, operation)
+    return _keep(event, operation.finished_at or datetime.now(UTC)) if event is not None else None
+
+
+def keep_interruption(operation: Operation, resource_id: str) -> str | None:
+    """Keep what is to be told of an operation that gave way to another before it could be recorded, as `keep_end` does.
+
+    It has ended just so: whoever waits for the end of a provision hears of it.
+    """
+    event = _describe_failure(operation, resource_id)
     return _keep(event, operation.finished_at or datetime.now(UTC)) if event is not None else None
 
 
@@ -117,14 +126,14 @@ def announce_expiring(record: HsmRecord, expires_at: datetime, occasion: str) ->
     _announce(event, datetime.now(UTC), occasion)
 
 
-def announce_drift(record: HsmRecord, codes: list[str], occasion: str) -> None:
+def announce_drift(record: HsmRecord, codes: Sequence[str], occasion: str) -> None:
     """Tell that an HSM is not as our records have it; `occasion` is as in `announce_expiring`."""
     event = DriftFound(
         hsm=record.hsm,
         resource_id=record.resource_id,
         team=record.team,
         operation_id=_last_operation(record),
-        codes=codes,
+        codes=list(codes),
     )
     _announce(event, datetime.now(UTC), occasion)
 
@@ -145,17 +154,11 @@ def _keep(event: EventData, at: datetime, occasion: str = "") -> str | None:
 
 
 def _describe_end(claim: Claim, operation: Operation) -> EventData | None:
-    place = claim.request.subscription_id, claim.request.resource_group
-    common = {
-        "hsm": claim.hsm,
-        "resource_id": resource_id(*place, claim.hsm),
-        "team": claim.team,
-        "operation_id": operation.id,
-    }
-    result, error = operation.result, operation.error
-    if claim.kind == "provision" and error is not None:
-        failure = Failure(code=error.code, message=error.message, advice=error.advice, retryable=error.retryable)
-        return HsmProvisionFailed(**common, error=failure)
+    place, result = claim.resource_id, operation.result
+    failed = _describe_failure(operation, place)
+    if failed is not None:
+        return failed
+    common = _describe(operation, place)
     if claim.kind == "provision" and result is not None and result.security_domain is not None:
         return HsmProvisioned(**common, uri=result.uri, security_domain_sha256=result.security_domain.sha256)
     if claim.kind == "decommission" and result is not None and result.decommissioned is not None:
@@ -166,6 +169,24 @@ def _describe_end(claim: Claim, operation: Operation) -> EventData | None:
         until = ended.kept_until or (ended.deleted_at or ended.asked_at) + retention
         return HsmDecommissioned(**common, purged=False, billed_until=until)
     return None
+
+
+def _describe_failure(operation: Operation, resource_id: str) -> EventData | None:
+    error = operation.error
+    if operation.kind != "provision" or error is None:
+        return None
+    failure = Failure(code=error.code, message=error.message, advice=error.advice, retryable=error.retryable)
+    safe = operation.verified_domain
+    return HsmProvisionFailed(**_describe(operation, resource_id), error=failure, security_domain_safe=safe)
+
+
+def _describe(operation: Operation, resource_id: str) -> dict[str, str]:
+    return {
+        "hsm": operation.hsm,
+        "resource_id": resource_id,
+        "team": operation.team,
+        "operation_id": operation.id,
+    }
 
 
 def _name_finding(verification: Verification) -> str:

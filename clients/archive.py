@@ -6,11 +6,13 @@ Archive, container `security-domains`, under `{hsm}/{operation}/`, nothing ever 
 Records, container `hsm-records`: `claims/{hsm}`, `hsms/{hsm}`, `operations/{operation}`, `verifications/{hsm}`, each
 with its summary beside it for lists (`clients/summaries.py`); `verification-run`, the last run over all of them, and
 what it leaves behind meanwhile (`clients/verification_runs.py`); `restore-blobs/{operation}`, what was found last;
-`jobs/{operation}/backup` and `jobs/{operation}/restore`, the full backup and the full restore for which an HSM was
-asked; `holds/{hsm}`, who wants an HSM kept; those of `clients/cleanup.py`; `resource-groups/{subscription}/{group}`,
-for each that we made; `events/` and `onboarding/` (`clients/onboardings.py`); `told-findings/{hsm}`, of which finding
-the topic was told last; `outbox/{event}` (`clients/outbox.py`). Of an HSM whose name another one took, under the
-operation that made it: `hsms-before/{hsm}/{operation}`, its last record, written once, and
+`jobs/{operation}/prebackup`, `.../backup` and `.../restore`, the look whether a backup would do, the full backup and
+the full restore for which an HSM was asked; `backups/{hsm}/{operation}` (`clients/backup_history.py`); `holds/{hsm}`,
+who wants an HSM kept; those of `clients/cleanup.py` and `clients/reconciliation.py`;
+`resource-groups/{subscription}/{group}`, for each that we made; `events/` and `onboarding/` (`clients/onboardings.py`);
+`lost-starts/` (`clients/lost_starts.py`); `told-findings/{hsm}`, of which finding the topic was told last;
+`outbox/{event}` (`clients/outbox.py`); `handover/` and `built/` (`clients/handover_record.py`). Of an HSM whose name
+another one took, under the operation that made it: `hsms-before/{hsm}/{operation}`, its last record, written once, and
 `verifications-before/{hsm}/{operation}`.
 """
 
@@ -21,7 +23,7 @@ from pydantic import ValidationError
 from clients.azure_errors import unreadable
 from clients.blobs import Blob, blob_url, create_blob, delete_blob, find_blob, put_blob, replace_blob
 from domain.approvals import Decision
-from domain.backups import HsmJob, JobKind
+from domain.backups import HsmJob, NotedJob
 from domain.errors import service_error
 from domain.exports import BegunExport
 from domain.holds import Hold, hsm_held
@@ -328,28 +330,42 @@ def write_restore_blob_state(operation_id: str, state: RestoreBlobState) -> None
     put_blob(RECORDS, f"restore-blobs/{operation_id}", state.to_json().encode(), {})
 
 
-def find_job(operation_id: str, kind: JobKind) -> HsmJob | None:
+def find_job(operation_id: str, kind: NotedJob) -> HsmJob | None:
     """Read for which full backup or restore an operation asked its HSM."""
     blob = find_blob(RECORDS, _job(operation_id, kind))
     return _parse(HsmJob, blob) if blob else None
 
 
-def create_job(operation_id: str, kind: JobKind, job: HsmJob) -> bool:
+def create_job(operation_id: str, kind: NotedJob, job: HsmJob) -> bool:
     """Write down that an HSM is about to be asked; False where that is written down already."""
     return create_blob(RECORDS, _job(operation_id, kind), job.to_json().encode()) is not None
 
 
-def write_job(operation_id: str, kind: JobKind, job: HsmJob) -> None:
+def write_job(operation_id: str, kind: NotedJob, job: HsmJob) -> None:
     """Write down what the HSM began."""
     put_blob(RECORDS, _job(operation_id, kind), job.to_json().encode(), {})
 
 
-def delete_job(operation_id: str, kind: JobKind) -> None:
+def note_backup(operation_id: str, folder: str) -> None:
+    """Write down where the full backup lies that an operation had its HSM make."""
+    job = find_job(operation_id, "backup")
+    if job is not None:
+        write_job(operation_id, "backup", job.model_copy(update={"folder": folder}))
+
+
+def note_look(operation_id: str) -> None:
+    """Count that an HSM is about to be asked how its full backup goes."""
+    job = find_job(operation_id, "backup")
+    if job is not None:
+        write_job(operation_id, "backup", job.model_copy(update={"looks": job.looks + 1}))
+
+
+def delete_job(operation_id: str, kind: NotedJob) -> None:
     """Forget that the HSM was asked: it refused."""
     delete_blob(RECORDS, _job(operation_id, kind))
 
 
-def _job(operation_id: str, kind: JobKind) -> str:
+def _job(operation_id: str, kind: NotedJob) -> str:
     return f"jobs/{operation_id}/{kind}"
 
 

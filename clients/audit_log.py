@@ -1,4 +1,4 @@
-"""Writes the audit log, container `audit`: the chains of operations, and refusals.
+"""Writes the audit log, container `audit`: the chains of operations, and what stands alone.
 
 What cannot be recorded must not be done: whoever is about to change something records the intent first, and goes on
 only if that raised nothing.
@@ -163,12 +163,18 @@ def _recording() -> Iterator[None]:
         raise ServiceError(detail.model_copy(update={"code": "audit_unavailable", "message": message})) from None
 
 
-def refuse(event: AuditEvent) -> AuditRecord:
-    """Record the refusal of a request that is of no operation; raises ServiceError `audit_unavailable`."""
+def has_chain(operation_id: str) -> bool:
+    """Say whether anything was recorded of an operation; raises ServiceError `audit_unavailable`."""
+    with _recording():
+        return bool(list_blobs(AUDIT, f"{OPERATIONS}{operation_id}/"))
+
+
+def record_alone(event: AuditEvent) -> AuditRecord:
+    """Record what is of no operation: a refusal, a decision to begin none; raises ServiceError `audit_unavailable`."""
     from ulid import ULID
 
     if event.operation_id is not None:
-        message = "what is refused to an operation belongs into its chain"
+        message = "what is of an operation belongs into its chain"
         raise ValueError(message)
     record = AuditRecord(**dict(event), number=1)
     with _recording():

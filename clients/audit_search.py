@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from clients.audit_log import AUDIT
 from clients.blobs import find_blob, iterate_blobs
-from domain.audit import OPERATIONS, REFUSALS, AuditRecord, Kind, ListedRecord, parse_path, refusal_path, unseal
+from domain.audit import ALONE, OPERATIONS, REFUSALS, AuditRecord, Kind, ListedRecord, parse_path, refusal_path, unseal
 from domain.errors import FieldError, refused_fields
 from domain.names import HSM_NAME, OPERATION_ID, hsm_of_operation
 from domain.records import sha256_of
@@ -86,7 +86,7 @@ def _read_all(query: Query, after: str) -> Iterator[tuple[str, ListedRecord | No
     if not after.startswith(REFUSALS):
         for _, paths in groupby(_list_chains(query, after), key=lambda path: path.rpartition("/")[0]):
             yield from _read_chain(query, list(paths))
-    if query.operation is None and query.kind in (None, "refused"):
+    if query.operation is None and query.kind in (None, *ALONE):
         for path in _list_refusals(query, after):
             yield path, _read(path)
 

@@ -14,6 +14,8 @@ from domain.errors import ErrorDetail, RefusedByAzure, ServiceError, service_err
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError, HttpResponseError
 
+UNREADABLE = "azure_unreadable"
+"""The code of an answer, or of a record of ours, that is not what it should be."""
 _LONGEST_WAIT = 3600.0
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 
@@ -62,6 +64,8 @@ def _translate_answer(error: "HttpResponseError", action: str) -> ServiceError:
     closed = status == 503 and word == "503"
     broken = (status >= 500 or status == 408) and not closed
     code, advice = _CLOSED if closed else _BROKEN if broken else _CLASSES.get(status, _REFUSED)
+    if word == "ScopeLocked":
+        advice = "A lock in Azure forbids this: remove it, then send the request again."
     detail = ErrorDetail(
         code=code,
         message=f"Azure did not {action}: HTTP {status}{named}.",
@@ -77,7 +81,7 @@ def _translate_answer(error: "HttpResponseError", action: str) -> ServiceError:
 def unreadable(action: str) -> ServiceError:
     """Make the error of a success whose body is cut off, or is of something between us and Azure."""
     return service_error(
-        "azure_unreadable",
+        UNREADABLE,
         f"Azure's answer could not be read, so nobody knows whether it did {action}.",
         advice="Nothing is lost. It is asked again.",
         retryable=True,

@@ -26,11 +26,12 @@ _VERSION: Final = "2025-01-05"
 
 
 class ListedBlob(NamedTuple):
-    """A blob's path, what was written with it, and when that was, as a header of HTTP has it."""
+    """A blob's path, what was written with it, when that was, as a header of HTTP has it, and the ETag since then."""
 
     path: str
     metadata: dict[str, str]
     modified: str
+    etag: str
 
     @property
     def modified_at(self) -> datetime:
@@ -102,4 +103,6 @@ def _parse(content: bytes) -> ET.Element:
 def _describe(blob: ET.Element) -> ListedBlob:
     metadata = blob.find("Metadata")
     values = {item.tag: item.text or "" for item in metadata} if metadata is not None else {}
-    return ListedBlob(blob.findtext("Name") or "", values, blob.findtext("Properties/Last-Modified") or "")
+    # A list has it without the quotes of a header.
+    etag = (blob.findtext("Properties/Etag") or "").strip('"')
+    return ListedBlob(blob.findtext("Name") or "", values, blob.findtext("Properties/Last-Modified") or "", f'"{etag}"')

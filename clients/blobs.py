@@ -109,6 +109,23 @@ def delete_blob(container: str, path: str) -> None:
         _service().get_blob_client(container, path).delete_blob(delete_snapshots="include")
 
 
+def delete_unchanged(container: str, path: str, etag: str) -> bool:
+    """Delete a blob that has this ETag, with its snapshots; False where it was written meanwhile, and stays."""
+    from azure.core import MatchConditions
+    from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+
+    with our_errors("delete a blob"):
+        try:
+            _service().get_blob_client(container, path).delete_blob(
+                delete_snapshots="include", etag=etag, match_condition=MatchConditions.IfNotModified
+            )
+        except ResourceNotFoundError:
+            return True
+        except ResourceModifiedError:
+            return False
+    return True
+
+
 def probe_container(container: str, path: str) -> None:
     """See that a container is there, and that the service may read and delete in it; raises ServiceError.
 

@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from clients import archive
+from clients.archive import HeldClaim
 from clients.credential import own_identity
 from domain.caller import Principal
+from domain.changes import InPlaceChange
 from domain.fields import OperationKind, Origin
 from domain.records import Claim
 from domain.requests import HsmRequest, HsmSpecification
@@ -21,16 +23,20 @@ class Due(NamedTuple):
     team: str
     request: HsmRequest | HsmSpecification
     purges: bool = False
+    change: InPlaceChange | None = None
 
 
-def claim_what_is_due(due: Due) -> Claim | None:
+def claim_what_is_due(due: Due, seen: HeldClaim | None = None) -> Claim | None:
     """Claim an HSM's name for what is due; None where another operation runs, or somebody was faster.
 
+    `seen` is the claim under which it was found due: where there is another one by now, nobody knows whether it is.
     Asked again it gives the claim that it made: whoever died before it was started finds it, and starts it.
     """
     held = archive.find_claim(due.hsm)
     if held is not None and held.claim.running:
         return held.claim if _is_for(held.claim, due) else None
+    if seen is not None and (held is None or held.etag != seen.etag):
+        return None
     claim = _make_claim(due)
     # The claim decides: of a request and a schedule at the same instant one writes it.
     won = archive.create_claim(claim) if held is None else archive.replace_claim(claim, held.etag)
@@ -42,8 +48,8 @@ def claim_what_is_due(due: Due) -> Claim | None:
 
 
 def _is_for(claim: Claim, due: Due) -> bool:
-    mine = (claim.kind, claim.origin, claim.digest, claim.purges)
-    return mine == (due.kind, due.origin, due.request.digest(), due.purges)
+    mine = (claim.kind, claim.origin, claim.digest, claim.purges, claim.change)
+    return mine == (due.kind, due.origin, due.request.digest(), due.purges, due.change)
 
 
 def _make_claim(due: Due) -> Claim:
@@ -58,6 +64,7 @@ def _make_claim(due: Due) -> Claim:
         requester=Principal(tenant_id=settings().tenant_id, object_id=own_identity().object_id, kind="application"),
         grant_ids=[],
         request=due.request,
+        change=due.change,
         purges=due.purges,
         digest=due.request.digest(),
         claimed_at=datetime.now(UTC).replace(microsecond=0),

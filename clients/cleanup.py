@@ -5,16 +5,16 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from clients import archive, resource_manager
+from clients import archive, resource_manager, run_reports
 from clients.archive import RECORDS
 from clients.blob_lists import list_with_metadata
-from clients.blobs import create_blob, delete_blob, find_blob, put_blob
+from clients.blobs import put_blob
 from clients.credential import own_identity
 from clients.deletion import find_deleted_hsm, find_locks
+from clients.run_reports import keep_report, read_left
 from domain.cleanup import DeletedAt, Facts, Warned
-from domain.cleanup_reports import KEPT_REPORTS, CleanupReport, CleanupRun, JudgedHsm
+from domain.cleanup_reports import CleanupReport, CleanupRun, JudgedHsm
 from domain.errors import service_error
-from domain.model import Model
 from domain.records import Claim, HsmRecord
 from domain.settings import deployment_policy, settings
 from domain.summaries import METADATA
@@ -54,9 +54,13 @@ def look_closer(facts: Facts) -> Facts:
         held=archive.find_hold(name) is not None,
         operation_running=claim is not None and claim.running,
         own_operation=claim.operation_id if claim is not None and claim.running and is_of_cleanup(claim) else None,
-        locked=facts.live is not None and bool(find_locks(facts.live.resource_id)),
+        locked=facts.live is not None and _is_locked_by_others(facts.live.resource_id, facts.record.lock),
         tried_at=_failed_try(claim),
     )
+
+
+def _is_locked_by_others(resource_id: str, own_lock: str | None) -> bool:
+    return any(not lock.is_at(own_lock) for lock in find_locks(resource_id))
 
 
 def _failed_try(claim: Claim | None) -> datetime | None:
@@ -72,7 +76,7 @@ def is_of_cleanup(claim: Claim) -> bool:
 
 def find_run() -> CleanupRun | None:
     """Read the run that is under way, or was last."""
-    return _read(CleanupRun, _RUN)
+    return read_left(CleanupRun, _RUN)
 
 
 def require_run() -> CleanupRun:
@@ -102,7 +106,7 @@ def write_run(run: CleanupRun) -> None:
 
 def find_judged(hsm: str) -> JudgedHsm | None:
     """Read what was decided last on an HSM."""
-    return _read(JudgedHsm, f"{_JUDGED}{hsm}")
+    return read_left(JudgedHsm, f"{_JUDGED}{hsm}")
 
 
 def write_judged(judged: JudgedHsm) -> None:
@@ -124,28 +128,10 @@ def list_judged(run: str) -> list[JudgedHsm]:
 
 
 def write_report(report: CleanupReport) -> None:
-    """Keep a report, once, and delete those that are older than the last hundred."""
-    create_blob(RECORDS, _report_path(report), report.to_json().encode())
-    paths = sorted(blob.path for blob in list_with_metadata(RECORDS, _REPORTS))
-    for path in paths[:-KEPT_REPORTS]:
-        delete_blob(RECORDS, path)
+    """Keep the report of a run."""
+    keep_report(_REPORTS, report, report.run, report.started_at)
 
 
 def find_last_report() -> CleanupReport | None:
     """Read the report of the last run that ended."""
-    paths = sorted(blob.path for blob in list_with_metadata(RECORDS, _REPORTS))
-    return _read(CleanupReport, paths[-1]) if paths else None
-
-
-def _read[Record: Model](kind: type[Record], path: str) -> Record | None:
-    """Read what a run left; what cannot be read is as if it were not there, and made anew."""
-    blob = find_blob(RECORDS, path)
-    try:
-        return kind.model_validate_json(blob.content) if blob else None
-    except ValidationError:
-        return None
-
-
-def _report_path(report: CleanupReport) -> str:
-    # The run tells two of one second apart, and is the same where it is written again.
-    return f"{_REPORTS}{report.started_at:%Y-%m-%dT%H:%M:%SZ}-{report.run}.json"
+    return run_reports.find_last_report(CleanupReport, _REPORTS)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from clients.arm import key_vault_of, list_all, resources_of
 from clients.azure_errors import our_errors
 from clients.credential import NO_RETRIES
+from domain.decommissioning import Decommissioned
 from domain.errors import ServiceError, service_error
 from domain.hsm import Hsm
 from domain.records import HsmRecord
@@ -28,6 +29,11 @@ class Lock(NamedTuple):
 
     name: str
     scope: str
+
+    def is_at(self, lock_id: str | None) -> bool:
+        """Whether it is the lock that has this resource id."""
+        own_id = f"{self.scope}/providers/microsoft.authorization/locks/{self.name}"
+        return lock_id is not None and lock_id.lower() == own_id.lower()
 
 
 def delete_hsm(hsm: Hsm) -> None:
@@ -90,15 +96,40 @@ def find_locks(resource_id: str) -> list[Lock]:
     return [lock for lock in found if f"{resource_id.lower()}/".startswith(f"{lock.scope}/")]
 
 
-def require_unlocked(resource_id: str) -> None:
-    """Raise ServiceError `hsm_locked` where a lock keeps an HSM from being deleted."""
+def require_unlocked(resource_id: str, own_lock: str | None) -> bool:
+    """Say whether the service's own lock is on an HSM, by its resource id: it is taken away before a deletion.
+
+    Raises ServiceError `hsm_locked` where a lock of others keeps the HSM from being deleted.
+    """
     locks = find_locks(resource_id)
-    if locks:
-        names = ", ".join(f"{lock.name} on {lock.scope}" for lock in locks)
+    others = [lock for lock in locks if not lock.is_at(own_lock)]
+    if others:
+        names = ", ".join(f"{lock.name} on {lock.scope}" for lock in others)
         raise service_error(
             "hsm_locked",
             f"A lock in Azure keeps the HSM from being deleted: {names}.",
             advice="Ask whoever set the lock. Once it is removed, send the request again.",
+        )
+    return bool(locks)
+
+
+def require_can_back_up(hsm: Hsm) -> None:
+    """Raise ServiceError `backup_not_possible` unless an HSM can back itself up: it must be active."""
+    if not hsm.active:
+        raise service_error(
+            "backup_not_possible",
+            "The HSM is not active, so that it cannot back itself up; it holds no keys either.",
+            advice="Send the request again without backupTo.",
+        )
+
+
+def require_backed_up(ended: Decommissioned, container: str | None) -> None:
+    """Raise ServiceError `backup_not_possible` where a backup is wanted of an HSM that was deleted without one."""
+    if container is not None and (ended.backup is None or ended.backup.container != container):
+        raise service_error(
+            "backup_not_possible",
+            "The HSM is deleted, or being deleted, and was not backed up into this container before.",
+            advice="Send the request again without backupTo; or recover the HSM first, to back it up then.",
         )
 
 

@@ -30,6 +30,10 @@ _DELETED: Final = (
     "The HSM is deleted and billed until it is purged; until then it can be recovered. Send the request again to go on."
 )
 _PURGED: Final = "The HSM is purged, and nothing is billed."
+_PURGED_ALONE: Final = (
+    "The HSM is purged, and not billed any more. What the service made around it may be there still: send the request "
+    "again to delete that."
+)
 _UNKNOWN: Final = "Azure did not say whether the HSM exists: it may, and be billed. Send the request again to resume."
 
 
@@ -46,7 +50,7 @@ def describe_existing(claim: Claim, operation: Operation) -> Existing:
         on_its_way = hsm is None and _may_be_on_its_way(record, operation)
         # One of its name that is not ours is none of theirs, either.
         hsm = hsm if hsm and is_ours(hsm, record, claim.team) else None
-        cost = monthly_cost(deployment_policy(), hsm.sku) if hsm else None
+        cost = monthly_cost(deployment_policy(), hsm.sku, hsm.additional_regions) if hsm else None
     except Exception as error:  # noqa: BLE001 - whatever goes wrong, an operation must be recorded
         _log.warning("what exists after %s is not known: %s", operation.id, describe_unexpected(error))
         return Existing(hsm=_unknown_hsm(claim), resume=_UNKNOWN)
@@ -75,7 +79,7 @@ def _describe_end(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, cost:
     if record is None:
         return Existing(hsm=_unknown_hsm(claim), resume=_UNKNOWN)
     if state == "Purged":
-        return Existing(resume=_PURGED)
+        return Existing(resume=_PURGED_ALONE if claim.kind == "decommission" else _PURGED)
     cost = monthly_cost(deployment_policy(), record.request.sku)
     return Existing(
         hsm=ExistingHsm(resource_id=record.resource_id, state=state), monthly_cost_usd=cost, resume=_DELETED

@@ -5,6 +5,7 @@ one. Here an activity asks once, so the same calls go over the client that is th
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from json import JSONDecodeError
@@ -23,12 +24,16 @@ _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 
 
 class JobStatus(NamedTuple):
-    """How a full backup or restore goes: `failure` is Azure's short code, `now` the time by Azure's clock."""
+    """How a full backup or restore goes.
+
+    `failure` is Azure's short code, `now` the time by Azure's clock, `url` where a backup lies that ended well.
+    """
 
     state: Literal["InProgress", "Succeeded", "Failed"]
     ended_at: datetime | None
     failure: str
     now: datetime
+    url: str = ""
 
 
 def begin_backup(name: str, container: str) -> str:
@@ -37,6 +42,11 @@ def begin_backup(name: str, container: str) -> str:
     Raises RefusedByAzure: `azure_conflict` while another backup or restore goes on, `azure_refused` where it cannot.
     """
     return _begin(name, "POST", "/backup", _storage(container), "begin a full backup")
+
+
+def begin_backup_check(name: str, container: str) -> str:
+    """Have an HSM begin to look whether it could back itself up into a container; as `begin_backup`."""
+    return _begin(name, "POST", "/prebackup", _storage(container), "look whether a full backup would do")
 
 
 def begin_restore(name: str, backup: FullBackup) -> str:
@@ -56,7 +66,7 @@ def find_job(name: str, kind: JobKind, job_id: str) -> JobStatus:
         response = send(name, "GET", f"/{kind}/{job_id}/pending")
         document = _read(response, action)
     word = str(document.get("status") or "").lower()
-    details, ended = document.get("statusDetails"), document.get("endTime")
+    ended = document.get("endTime")
     state: Literal["InProgress", "Succeeded", "Failed"] = "InProgress"
     if word in ("succeeded", "success"):
         state = "Succeeded"
@@ -65,9 +75,20 @@ def find_job(name: str, kind: JobKind, job_id: str) -> JobStatus:
     return JobStatus(
         state=state,
         ended_at=datetime.fromtimestamp(ended, UTC) if isinstance(ended, int) else None,
-        failure=details if isinstance(details, str) and _WORD.fullmatch(details) else "",
+        failure=find_failure(document),
         now=_date(response),
+        url=str(document.get("azureStorageBlobContainerUri") or ""),
     )
+
+
+def find_failure(status: Mapping[str, Any]) -> str:
+    """Give Azure's short code of what went wrong, from the status of a job; empty where there is none.
+
+    The details come first: where they say it, the `error` beside them may be empty. Free text is never taken over.
+    """
+    error = status.get("error")
+    words = status.get("statusDetails"), error.get("code") if isinstance(error, Mapping) else None
+    return next((word for word in words if isinstance(word, str) and _WORD.fullmatch(word)), "")
 
 
 def _storage(container: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from durabletask.client import OrchestrationState, OrchestrationStatus
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from clients.acceptances import record_acceptance
-from domain.errors import ServiceError, service_error
+from domain.errors import ErrorDetail, ServiceError, service_error
 from domain.fields import OperationKind
 from domain.names import instance_id
 from domain.records import Claim
@@ -34,13 +34,23 @@ ENDED: Final = frozenset({OrchestrationStatus.COMPLETED, OrchestrationStatus.FAI
 
 def find_instance(claim: Claim | ClaimSummary, client: df.SyncDurableFunctionsClient) -> OrchestrationState | None:
     """Find the instance that carries out this operation; one of an operation before it is none."""
+    state = _find(instance_id(claim.hsm), client)
+    return state if state is not None and state.get_input() == claim.operation_id else None
+
+
+def find_running(instance: str, client: df.SyncDurableFunctionsClient) -> OrchestrationState | None:
+    """Find the one instance of an orchestration; None where it does not run."""
+    state = _find(instance, client)
+    return state if is_running(state) else None
+
+
+def _find(instance: str, client: df.SyncDurableFunctionsClient) -> OrchestrationState | None:
     import grpc
 
     try:
-        state = client.get_orchestration_state(instance_id(claim.hsm))
+        return client.get_orchestration_state(instance)
     except grpc.RpcError:
         raise engine_unavailable() from None
-    return state if state is not None and state.get_input() == claim.operation_id else None
 
 
 def engine_unavailable() -> ServiceError:
@@ -51,6 +61,15 @@ def engine_unavailable() -> ServiceError:
         advice="Nothing is lost. Send the same request again: what was accepted goes on.",
         retryable=True,
     )
+
+
+def operation_interrupted() -> ErrorDetail:
+    """Make the error of an operation that its instance left without an end."""
+    return service_error(
+        "operation_interrupted",
+        "The operation was ended from outside, or broke, before it could be recorded.",
+        advice="What was done stays: the HSM may exist and be billed. Send the request again to go on.",
+    ).detail
 
 
 def is_abandoned(claim: Claim, client: df.SyncDurableFunctionsClient) -> bool:

@@ -96,12 +96,17 @@ def find_upload_status(name: str) -> DomainStatus:
 
 def send(name: str, method: str, path: str, body: dict[str, Any] | None = None) -> "HttpResponse":
     """Ask the data plane for what no SDK asks just once; to be called within `our_errors`."""
+    response = ask(name, method, path, body)
+    response.raise_for_status()
+    return response
+
+
+def ask(name: str, method: str, path: str, body: dict[str, Any] | None = None) -> "HttpResponse":
+    """Send the data plane a request and give its answer, whatever it says; to be called within `our_errors`."""
     from azure.core.rest import HttpRequest
 
     request = HttpRequest(method, path, params={"api-version": _API_VERSION}, json=body)
-    response = _client(name).send_request(request)
-    response.raise_for_status()
-    return response
+    return _client(name).send_request(request)
 
 
 def _find_status(action: str, ask: Callable[[], "SecurityDomainOperationStatus"], absent: DomainStatus) -> DomainStatus:

@@ -9,13 +9,13 @@ from domain.decommissioning import EVIDENCE, UsageEvidence
 from domain.errors import ServiceError
 
 
-def find_usage(resource_id: str, until: datetime) -> UsageEvidence:
-    """Count the requests that an HSM answered over the last 30 days, by the metric `ServiceApiHit`.
+def find_usage(resource_id: str, until: datetime, since: datetime | None = None) -> UsageEvidence:
+    """Count the requests that an HSM answered, over the last 30 days or since then, by the metric `ServiceApiHit`.
 
     Where Azure does not say it is not known: nobody's approval waits for a metric. Source: Azure Monitor, Metrics -
     List; the metrics of Microsoft.KeyVault/managedHSMs.
     """
-    since = until - EVIDENCE
+    since = since or until - EVIDENCE
     try:
         days = _count_by_day(resource_id, since, until)
     except ServiceError:

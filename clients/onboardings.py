@@ -13,12 +13,14 @@ from pydantic import ValidationError
 
 from clients.archive import RECORDS
 from clients.azure_errors import unreadable
+from clients.blob_lists import list_with_metadata
 from clients.blobs import create_blob, find_blob, replace_blob
 from domain.errors import ServiceError, service_error
 from domain.onboarding import Conclusion, EventRecord, Onboarding
 from domain.subscription_events.model import SubscriptionEvent
 
 _ATTEMPTS: Final = 4
+_FOLDER: Final = "onboarding/"
 
 
 class HeldOnboarding(NamedTuple):
@@ -53,16 +55,23 @@ def find_onboarding(subscription_id: str) -> HeldOnboarding | None:
         raise unreadable("read a record") from None
 
 
+def list_looks() -> dict[str, datetime]:
+    """List when each subscription was looked at last, or a look at it was asked for."""
+    blobs = list_with_metadata(RECORDS, _FOLDER)
+    return {blob.path.removeprefix(_FOLDER).lower(): blob.modified_at for blob in blobs}
+
+
 def ask_to_look(subscription_id: str) -> bool:
     """Ask for a look at a subscription; True where one was asked for already that has come to no conclusion yet.
 
     Whoever looks concludes under the ETag that it began with: where that has changed, it looks again.
     """
-    asked = Onboarding(subscription_id=subscription_id, asked_at=datetime.now(UTC))
+    now = datetime.now(UTC)
     held = find_onboarding(subscription_id)
     for _ in range(_ATTEMPTS):
         open_already = held is not None and held.onboarding.conclusion is None
-        if _write(asked, held.etag if held else ""):
+        before = (held.onboarding.conclusion or held.onboarding.before) if held else None
+        if _write(Onboarding(subscription_id=subscription_id, asked_at=now, before=before), held.etag if held else ""):
             return open_already
         held = find_onboarding(subscription_id)
         if held is not None and held.onboarding.conclusion is None:
@@ -71,18 +80,12 @@ def ask_to_look(subscription_id: str) -> bool:
     raise _contested()
 
 
-def conclude(subscription_id: str, seen: str, conclusion: Conclusion) -> bool:
-    """Record what was decided; False where another event came since the look began, so that another must be had."""
-    held = find_onboarding(subscription_id)
-    # Idempotent: the activity that wrote it may have died before it could say so.
-    if held is not None and held.onboarding.conclusion == conclusion:
-        return True
-    if (held.etag if held else "") != seen:
-        return False
+def conclude(subscription_id: str, held: HeldOnboarding | None, conclusion: Conclusion) -> bool:
+    """Record what was decided; False where another event came since it was read, so that another look must be had."""
     now = datetime.now(UTC)
-    asked_at = held.onboarding.asked_at if held else now
-    concluded = Onboarding(subscription_id=subscription_id, asked_at=asked_at, concluded_at=now, conclusion=conclusion)
-    return _write(concluded, seen)
+    asked = held.onboarding if held else Onboarding(subscription_id=subscription_id, asked_at=now)
+    concluded = asked.model_copy(update={"concluded_at": now, "conclusion": conclusion})
+    return _write(concluded, held.etag if held else "")
 
 
 def _write(onboarding: Onboarding, etag: str) -> bool:
@@ -92,7 +95,7 @@ def _write(onboarding: Onboarding, etag: str) -> bool:
 
 
 def _path(subscription_id: str) -> str:
-    return f"onboarding/{subscription_id}"
+    return f"{_FOLDER}{subscription_id}"
 
 
 def _contested() -> ServiceError:

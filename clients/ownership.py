@@ -1,5 +1,7 @@
 """Whose a subscription, a name and an HSM are: checked by the API at once, and by preflight again."""
 
+from collections.abc import Sequence
+
 from clients import resource_manager
 from clients.credential import own_identity
 from clients.resource_manager import Provider
@@ -51,6 +53,18 @@ def require_region(provider: Provider, location: str) -> None:
     if location not in provider.locations:
         message = "Azure has no Managed HSMs in this region."
         raise refused_fields([FieldError(field="location", message=message, code="location_unsupported")])
+
+
+def require_additional_regions(provider: Provider, regions: Sequence[str]) -> None:
+    """Raise ServiceError `location_unsupported` unless Azure has Managed HSMs in all of them."""
+    message = "Azure has no Managed HSMs in this region."
+    errors = [
+        FieldError(field=f"additionalRegions[{index}]", message=message, code="location_unsupported")
+        for index, region in enumerate(regions)
+        if region not in provider.locations
+    ]
+    if errors:
+        raise refused_fields(errors)
 
 
 def is_ours(hsm: Hsm, record: HsmRecord | HsmRecordSummary | None, team: str) -> bool:
@@ -121,18 +135,27 @@ def require_not_stopped(hsm: Hsm | None, kind: OperationKind = "provision") -> N
     may download would be billed for nothing. A restore exports nothing: it needs no download, and only creation is
     stopped for it. What is uploaded was opened by a quorum of custodians, and leaves no HSM.
     """
-    if settings().stop_creation and (hsm is None or hsm.provisioning_state == "Failed"):
-        raise service_error(
-            "creation_stopped",
-            "The operators have stopped the creation of HSMs.",
-            advice="Ask the platform's operators when it goes on, then send the request again.",
-        )
+    if hsm is None or hsm.provisioning_state == "Failed":
+        require_creation_allowed()
     if kind == "restore":
         return
     if settings().stop_destruction_and_export and (hsm is None or not hsm.active):
         raise service_error(
             "destruction_and_export_stopped",
             "The operators have stopped destruction and export, so the HSM could not be activated.",
+            advice="Ask the platform's operators when it goes on, then send the request again.",
+        )
+
+
+def require_creation_allowed() -> None:
+    """Raise ServiceError `creation_stopped` where the operators' switch stands on that.
+
+    A region that is added is one more HSM: it costs as much.
+    """
+    if settings().stop_creation:
+        raise service_error(
+            "creation_stopped",
+            "The operators have stopped the creation of HSMs.",
             advice="Ask the platform's operators when it goes on, then send the request again.",
         )
 

@@ -7,12 +7,20 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from clients import archive, resource_manager
+from clients.administration import find_administrators, require_administration
+from clients.backup_places import find_backup_target
 from clients.credential import own_identity
-from clients.exports import find_export_reason
+from clients.directory import Actors, find_actors, find_principals
+from clients.exports import find_export_reason, is_stored_as_requested
+from clients.handovers import wanted_handover_of
 from clients.hsm_limit import require_place
+from clients.identities import require_identities
+from clients.monitoring_checks import require_monitoring
+from clients.network_checks import require_network
 from clients.ownership import (
     hsm_exists,
     is_ours,
+    require_additional_regions,
     require_free_name,
     require_not_stopped,
     require_our_subscription,
@@ -24,16 +32,37 @@ from clients.restores import require_restore_blobs
 from clients.wrapping_certificates import FoundKey, find_wrapping_key
 from domain.administration import find_administration_warnings
 from domain.asking import find_refusals, require_person
+from domain.backups import BackupTarget
 from domain.caller import Principal
 from domain.errors import FieldError, ServiceError, refused_fields, service_error
+from domain.export_approval import find_differing_parts
 from domain.fields import OperationKind, Origin
+from domain.handover.full_backups import BACKUP_CONTAINER
+from domain.handover.giving_up import UNCONFIRMED, kept_roles
+from domain.handover.opening import TemporaryOpening, describe_opening, describe_openings_of_restore
+from domain.handover.principals import find_principal_warnings
+from domain.handover.request import Handover, gives_up
+from domain.handover.role_rules import wanted_assignments
+from domain.handover.steps import needs_administration
 from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
 from domain.policy_rules import Grant, find_approval_reasons
-from domain.records import Claim, HsmRecord, Notice, whole
+from domain.records import Claim, HsmRecord, Notice, PinnedKey, whole
 from domain.requests import HsmRequest, HsmSpecification
 from domain.settings import deployment_policy, settings
 from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wrapping_keys, wrapping_key_field
+
+ADMINISTRATION: Final = "administration"
+"""The check after which it is known whether the service administers the HSM, where it must."""
+_ONLY_US: Final = "The HSM is left to its administrators, and the service itself is none to whom it can be left."
+_NOBODY: Final = "The tenant has no person, group or application with this object id."
+_NO_ACCOUNT: Final = (
+    "The HSM would be left to nobody: this account is disabled, or the group has no enabled one but the service's."
+)
+_OPENINGS: Final[dict[OperationKind, Callable[[TemporaryOpening], str]]] = {
+    "provision": describe_opening,
+    "restore": describe_openings_of_restore,
+}
 
 
 @dataclass(frozen=True)
@@ -87,7 +116,13 @@ class Candidate:
         """Say why the operation needs approval; `reason` is the one below, where the HSM can be looked for."""
         request = self.request
         return find_approval_reasons(
-            deployment_policy(), request.environment, request.sku, self.kind, origin=self.origin, reason=reason
+            deployment_policy(),
+            request.environment,
+            request.sku,
+            self.kind,
+            origin=self.origin,
+            reason=reason,
+            additional_regions=request.additional_regions,
         )
 
     @cached_property
@@ -98,10 +133,112 @@ class Candidate:
             return None
         return find_export_reason(record, self.request)
 
+    @cached_property
+    def handover(self) -> Handover:
+        """What the HSM is to have around it, by the request and by the policy."""
+        return wanted_handover_of(self.request)
+
+    @cached_property
+    def backup_target(self) -> BackupTarget | None:
+        """Where the HSM is backed up to, and how it gets there; None where it is not. Raises ServiceError."""
+        backup = self.handover.full_backup if self.kind == "provision" else None
+        return find_backup_target(backup.container, BACKUP_CONTAINER) if backup else None
+
+    @cached_property
+    def needs_administration(self) -> bool:
+        """Whether the service must administer the HSM that is there."""
+        record, hsm = self.record, self.existing
+        if hsm is None or not hsm.active or record is None:
+            return False
+        kept = record.given_up.kept if record.given_up else ()
+        changes = gives_up(self.handover) and set(kept) != kept_roles(self.handover.administration)
+        exports = self.kind == "rewrap" or find_export_reason(record, self.request) is not None
+        stored = is_stored_as_requested(record)
+        return changes or exports or not stored or needs_administration(self.handover, kept)
+
+    @cached_property
+    def left_to(self) -> list[str]:
+        """The others who administer the HSM when the service gives that up; none where it does not, or did before."""
+        record, hsm = self.record, self.existing
+        done = record is not None and record.given_up is not None and record.given_up.done_at is not None
+        if not gives_up(self.handover) or (done and not self.needs_administration):
+            return []
+        named = self._find_administrators() if hsm is not None and hsm.active else None
+        return sorted((set(self.request.administrators) if named is None else named) - {own_identity().object_id})
+
+    def _find_administrators(self) -> frozenset[str] | None:
+        """Name who administers the HSM that is there; None where it does not say."""
+        try:
+            return find_administrators(self.hsm)
+        except ServiceError:
+            if not self.connects:
+                raise
+            return None
+
+    @property
+    def connects(self) -> bool:
+        """Whether the HSM may be out of reach until this very operation connects it, or opens it for a while."""
+        return bool(self.handover.private_endpoints or self.handover.temporary_opening)
+
+    @cached_property
+    def found_administrators(self) -> Actors:
+        """What the directory says of them."""
+        return find_actors(self.left_to)
+
+    @property
+    def unconfirmed_administrators(self) -> list[str]:
+        """Those of them of whom nobody knows whether they can act, where nobody else is known to."""
+        found = self.found_administrators
+        return [] if found.acting else sorted(found.unseen)
+
+    @property
+    def reason(self) -> str | None:
+        """Why the operation needs approval by what is there, whatever the policy says; None where it needs none."""
+        unconfirmed = self.unconfirmed_administrators
+        confirm = UNCONFIRMED.format(administrators=", ".join(unconfirmed)) if unconfirmed else ""
+        return " ".join(filter(None, (self.export_reason, confirm, self._opening_reason))) or None
+
+    @property
+    def _opening_reason(self) -> str | None:
+        opening = self.handover.temporary_opening
+        describe = _OPENINGS.get(self.kind)
+        return describe(opening) if opening is not None and describe is not None else None
+
+    @cached_property
+    def kept_keys(self) -> list[PinnedKey]:
+        """The pinned wrapping keys of the security domain that is stored as asked; none where another is exported.
+
+        Azure is asked only where our record says that the HSM is the team's.
+        """
+        record = self.record
+        receipt = record.security_domain if record is not None and record.team == self.team else None
+        if record is None or receipt is None or find_differing_parts(record.request, self.whole_request):
+            return []
+        hsm = self.existing
+        if hsm is None or not hsm.active or not is_stored_as_requested(record):
+            return []
+        plan = archive.find_plan(self.hsm, receipt.operation_id)
+        return plan.wrapping_keys if plan is not None and plan.thumbprints == receipt.thumbprints else []
+
     @property
     def administration_warnings(self) -> list[Notice]:
         """Why the service may not be allowed to activate the HSM that is there."""
         return find_administration_warnings(self.existing, own_identity().object_id)
+
+    @property
+    def principals(self) -> set[str]:
+        """Who is to get a local role."""
+        return {item.principal_id for item in wanted_assignments(self.handover)}
+
+    @cached_property
+    def found_principals(self) -> set[str] | None:
+        """Those of them who are in the directory; None where nobody knows."""
+        return find_principals(self.principals) if self.principals else set()
+
+    @property
+    def principal_warnings(self) -> list[Notice]:
+        """Who is to get a local role and is not in the directory."""
+        return find_principal_warnings(self.principals, self.found_principals)
 
     @cached_property
     def refusals(self) -> list[FieldError]:
@@ -175,7 +312,9 @@ class Check(NamedTuple):
         """Name the check without which this cannot be asked and that did not pass; None if it can be asked."""
         if self.needs is not None and self.needs not in passed:
             return self.needs
-        refused = {error.field for error in candidate.refusals}
+        refused = {error.field for error in candidate.refusals} | {
+            error.field.partition(".")[0] for error in candidate.refusals
+        }
         return "policy" if self.needs_allowed in refused else None
 
 
@@ -202,16 +341,31 @@ def _check_provider(candidate: Candidate) -> None:
 
 def _check_region(candidate: Candidate) -> None:
     require_region(candidate.provider, candidate.request.location)
+    require_additional_regions(candidate.provider, candidate.request.additional_regions)
+
+
+def _check_identities(candidate: Candidate) -> None:
+    # Azure is not asked about what nobody may ask for.
+    require_identities(candidate.request.identities, but={error.field for error in candidate.refusals})
 
 
 def _check_permissions(candidate: Candidate) -> None:
-    missing = resource_manager.find_missing_actions(candidate.request.subscription_id)
+    missing = resource_manager.find_missing_actions(f"/subscriptions/{candidate.request.subscription_id}")
     if missing:
         raise service_error(
             "permission_missing",
             f"The service's identity may not: {', '.join(missing)}.",
             advice="Give it the roles that docs/operators.md names on this subscription, then send the request again.",
         )
+
+
+def _check_monitoring(candidate: Candidate) -> None:
+    if candidate.kind == "provision":
+        require_monitoring(candidate.request.subscription_id, candidate.handover)
+
+
+def _check_network(candidate: Candidate) -> None:
+    require_network(candidate.request.subscription_id, candidate.handover)
 
 
 def _check_operation(candidate: Candidate) -> None:
@@ -255,6 +409,52 @@ def _check_existing(candidate: Candidate) -> None:
     _require_asker(candidate, candidate.export_reason)
 
 
+def _check_opening(candidate: Candidate) -> None:
+    if candidate.handover.temporary_opening is not None:
+        _require_asker(candidate, candidate.reason)
+
+
+def _check_administrators(candidate: Candidate) -> None:
+    if not gives_up(candidate.handover) or (candidate.existing is not None and candidate.existing.active):
+        # Of one that is active its own list counts, and the last step looks there.
+        _require_asker(candidate, candidate.reason)
+        return
+    if not candidate.left_to:
+        raise refused_fields([FieldError(field="administrators", message=_ONLY_US, code="administrator_not_found")])
+    found = candidate.found_administrators
+    _refuse_administrators(candidate, found.existing | found.unseen, _NOBODY, "administrator_not_found")
+    if candidate.unconfirmed_administrators:
+        _require_asker(candidate, candidate.reason)
+    elif not found.acting:
+        _refuse_administrators(candidate, frozenset(), _NO_ACCOUNT, "administrator_without_account")
+
+
+def _refuse_administrators(candidate: Candidate, good: frozenset[str], message: str, code: str) -> None:
+    errors = [
+        FieldError(field=f"administrators[{index}]", message=message, code=code)
+        for index, administrator in enumerate(candidate.request.administrators)
+        if administrator in candidate.left_to and administrator not in good
+    ]
+    if errors:
+        raise refused_fields(errors)
+
+
+def _check_administration(candidate: Candidate) -> None:
+    if not candidate.needs_administration:
+        return
+    try:
+        require_administration(candidate.hsm)
+    except ServiceError as error:
+        gave_up = candidate.record is not None and candidate.record.given_up is not None
+        # Where it does not answer, the step that needs the role says so.
+        if error.detail.code == "administrator_required" or (gave_up and not candidate.connects):
+            raise
+
+
+def _check_backup_place(candidate: Candidate) -> None:
+    _ = candidate.backup_target
+
+
 def _check_switches(candidate: Candidate) -> None:
     require_not_stopped(candidate.existing, candidate.kind)
 
@@ -291,9 +491,22 @@ CHECKS: Final = (
     Check("provider", "The subscription is registered for Microsoft.KeyVault", _check_provider, "subscription"),
     Check("region", "Azure has Managed HSMs in the region", _check_region, "provider"),
     Check("permissions", "The service may make an HSM there", _check_permissions, "subscription"),
+    Check("monitoring", "Logs, alerts and a lock can be set up", _check_monitoring, "permissions", "handover"),
+    Check("network", "Private endpoints can be made", _check_network, "permissions", "handover"),
+    Check("identities", "The identities that are attached exist", _check_identities),
     Check("operation", "No other operation changes the HSM", _check_operation),
     Check("name", "The name is free, or the team's", _check_name, "provider"),
     Check("existing", "What exists is as asked, as far as it cannot be changed", _check_existing, "name"),
+    Check("opening", "Who asks to have the HSM opened is named", _check_opening, "name", "handover"),
+    Check(ADMINISTRATION, "The service may do what it is asked for", _check_administration, "existing"),
+    Check(
+        "administrators",
+        "Those whom the HSM is left to exist",
+        _check_administrators,
+        ADMINISTRATION,
+        needs_allowed="administrators",
+    ),
+    Check("backups", "Its full backups can be written", _check_backup_place, needs_allowed=BACKUP_CONTAINER),
     Check("switches", "The operators have not stopped it", _check_switches, "name"),
     Check("quota", "Azure's quota has room", _check_quota, "name"),
     Check("limit", "The policy's number of HSMs has room", _check_limit),
@@ -304,7 +517,9 @@ Azure's SDK registers a provider by itself when ARM says that it is missing: `pr
 Microsoft.KeyVault.
 """
 
-REWRAP_CHECKS: Final = tuple(check for check in CHECKS if check.name in ("policy", "subscription"))
+REWRAP_CHECKS: Final = tuple(
+    check for check in CHECKS if check.name in ("policy", "subscription", ADMINISTRATION, "administrators")
+)
 """What is checked besides the wrapping keys where only these are new."""
 RESTORE_CHECKS: Final = (
     *(check for check in CHECKS if check.name != "operation"),
@@ -320,6 +535,9 @@ def key_checks(candidate: Candidate) -> list[Check]:
 
 def _key_check(index: int) -> Check:
     def run(candidate: Candidate) -> None:
+        if candidate.kept_keys:
+            # Nothing is exported, to whatever it would be by now.
+            return
         found = candidate.keys[index]
         if isinstance(found, ServiceError):
             raise found

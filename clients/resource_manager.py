@@ -1,21 +1,29 @@
 """Azure Resource Manager: subscriptions, resource groups, permissions and Managed HSMs."""
 
 import fnmatch
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from clients.api_versions import API_VERSIONS
 from clients.arm import ask, key_vault_of, resources_of
 from clients.azure_errors import our_errors
 from clients.credential import own_identity
 from clients.subscriptions import find_subscription
 from domain.changes import InPlaceChange, change_tags
-from domain.hsm import Hsm
+from domain.hsm import ExtendedRegion, Hsm
 from domain.names import hsm_uri
 from domain.requests import HsmSpecification, NetworkRequest
 from domain.settings import settings
 
 if TYPE_CHECKING:
-    from azure.mgmt.keyvault.models import ManagedHsm, ManagedHsmSku, ManagedServiceIdentity, MHSMNetworkRuleSet
+    from azure.mgmt.keyvault.models import (
+        ManagedHsm,
+        ManagedHsmSku,
+        ManagedServiceIdentity,
+        MHSMGeoReplicatedRegion,
+        MHSMNetworkRuleSet,
+    )
 
 NEEDED_ACTIONS = (
     "Microsoft.Resources/subscriptions/resourceGroups/write",
@@ -30,13 +38,13 @@ def find_subscription_tenant(subscription_id: str) -> str | None:
     return subscription.tenant_id if subscription else None
 
 
-def find_missing_actions(subscription_id: str) -> list[str]:
-    """Name the control plane actions that our identity lacks on a subscription (Permissions - List)."""
-    path = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/permissions"
+def find_missing_actions(scope: str, actions: Iterable[str] = NEEDED_ACTIONS) -> list[str]:
+    """Name the control plane actions that our identity lacks at a scope, by its resource id (Permissions - List)."""
+    path = f"{scope}/providers/Microsoft.Authorization/permissions"
     with our_errors("list the service's permissions"):
-        status, document = ask(subscription_id, path, "2022-04-01")
+        status, document = ask(scope.split("/")[2], path, API_VERSIONS["Microsoft.Authorization/permissions"])
     grants = document.get("value", []) if status == 200 else []
-    return [action for action in NEEDED_ACTIONS if not any(_grants(grant, action) for grant in grants)]
+    return [action for action in actions if not any(_grants(grant, action) for grant in grants)]
 
 
 def _grants(grant: dict[str, Any], action: str) -> bool:
@@ -120,11 +128,12 @@ def count_hsms(subscription_id: str, location: str) -> int:
     return sum(place.replace(" ", "").lower() == location for place in [*live, *deleted])
 
 
-def put_hsm(name: str, request: HsmSpecification, identity: str | None = None, existing: Hsm | None = None) -> None:
+def put_hsm(name: str, request: HsmSpecification, identities: Sequence[str] = (), existing: Hsm | None = None) -> None:
     """Ask ARM for the HSM and do not wait for it; the same PUT again changes nothing.
 
-    Our own identity becomes an initial administrator: nobody else may download the security domain. `identity` is the
-    resource id of a user-assigned one that is attached to it; `existing` is the HSM whose creation is tried again.
+    Our own identity becomes an initial administrator: nobody else may download the security domain. `identities` are
+    the resource ids of the user-assigned ones that are attached to it; `existing` is the HSM whose creation is tried
+    again. It comes in its own region: ARM extends only one that is active.
     """
     from azure.mgmt.keyvault import models
 
@@ -140,8 +149,10 @@ def put_hsm(name: str, request: HsmSpecification, identity: str | None = None, e
         create_mode="default",
     )
     hsm = models.ManagedHsm(location=request.location, tags=request.tags, sku=_sku(request), properties=properties)
-    if identity is not None:
-        hsm.identity = _add_identity(identity, existing)
+    if identities:
+        # A PUT says all of it.
+        others = dict.fromkeys(existing.identities if existing else [], True)
+        hsm.identity = _identity(others | dict.fromkeys(identities, True), existing)
     with our_errors("create the HSM"):
         key_vault_of(request.subscription_id).managed_hsms.begin_create_or_update(
             request.resource_group, name, hsm, polling=False
@@ -163,25 +174,24 @@ def recover_hsm(name: str, resource_group: str, request: HsmSpecification) -> No
         )
 
 
-def change_hsm(hsm: Hsm, change: InPlaceChange, identity: str | None = None) -> None:
-    """Ask ARM to change an HSM in place and do not wait for it; what the change does not name stays as it is.
-
-    `identity` is the resource id of a user-assigned one that is attached to it, besides those that are.
-    """
+def change_hsm(hsm: Hsm, change: InPlaceChange) -> None:
+    """Ask ARM to change an HSM in place and do not wait for it; what the change does not name stays as it is."""
     from azure.mgmt.keyvault import models
 
     # Members that are left out of a PATCH stay, but tags are replaced as a whole.
     parameters = models.ManagedHsm()
     if change.tags or change.removed_tags:
         parameters.tags = change_tags(change, hsm.tags)
-    if change.network is not None or change.public_network_access is not None or change.purge_protection is not None:
-        parameters.properties = models.ManagedHsmProperties(
-            network_acls=_network_rules(change.network) if change.network is not None else None,
-            public_network_access=change.public_network_access,
-            enable_purge_protection=change.purge_protection,
-        )
-    if identity is not None:
-        parameters.identity = _add_identity(identity, hsm)
+    properties = models.ManagedHsmProperties(
+        network_acls=_network_rules(change.network) if change.network is not None else None,
+        public_network_access=change.public_network_access,
+        enable_purge_protection=change.purge_protection,
+        regions=_regions(hsm, change.additional_regions) if change.additional_regions is not None else None,
+    )
+    if properties != models.ManagedHsmProperties():
+        parameters.properties = properties
+    if change.identities or change.removed_identities:
+        parameters.identity = _change_identity(change, hsm)
     _, _, subscription_id, _, resource_group, *_ = hsm.resource_id.split("/")
     with our_errors("change the HSM"):
         key_vault_of(subscription_id).managed_hsms.begin_update(resource_group, hsm.name, parameters, polling=False)
@@ -194,15 +204,47 @@ def identity_exists(resource_id: str) -> bool:
     return status == 200
 
 
-def _add_identity(identity: str, hsm: Hsm | None) -> "ManagedServiceIdentity":
-    """Name all the identities that an HSM is to have: what is there is never taken away."""
+def _change_identity(change: InPlaceChange, hsm: Hsm) -> "ManagedServiceIdentity":
+    """Name all the identities that an HSM is to have, and of those that it has the ones to be taken away.
+
+    What the change does not name stays.
+    """
+    gone = {name.lower() for name in change.removed_identities}
+    there = {name: name.lower() not in gone for name in hsm.identities}
+    return _identity(there | dict.fromkeys(change.identities or [], True), hsm)
+
+
+def _identity(wanted: dict[str, bool], hsm: Hsm | None) -> "ManagedServiceIdentity":
+    """Write which identities an HSM is to have, each once, however it is spelled, and which not any more."""
     from azure.mgmt.keyvault import models
 
-    others = [other for other in (hsm.identities if hsm else []) if other.lower() != identity.lower()]
+    each = {name.lower(): (name, kept) for name, kept in wanted.items()}
+    types = ["SystemAssigned"] if hsm and hsm.has_system_identity else []
+    if not any(wanted.values()):
+        return models.ManagedServiceIdentity(type=types[0] if types else "None")
     return models.ManagedServiceIdentity(
-        type="SystemAssigned,UserAssigned" if hsm and hsm.has_system_identity else "UserAssigned",
-        user_assigned_identities={name: models.UserAssignedIdentity() for name in [*others, identity]},
+        type=",".join([*types, "UserAssigned"]),
+        # ARM takes away what a PATCH sets to null, and keeps what it does not name.
+        user_assigned_identities={name: _assigned(kept=kept) for name, kept in each.values()},
     )
+
+
+def _assigned(*, kept: bool) -> Any:
+    """Give what stands beside an identity; the SDK's type knows of no null."""
+    from azure.mgmt.keyvault import models
+
+    return models.UserAssignedIdentity() if kept else None
+
+
+def _regions(hsm: Hsm, additional: Sequence[str]) -> "list[MHSMGeoReplicatedRegion]":
+    """Name the regions that an HSM is to be in, as the Azure CLI does (keyvault/custom.py, add_hsm_region).
+
+    Its own is among them from the moment that it has another one.
+    """
+    from azure.mgmt.keyvault import models
+
+    own = [hsm.location] if hsm.regions else []
+    return [models.MHSMGeoReplicatedRegion(name=name) for name in [*own, *additional]]
 
 
 def list_hsms(subscription_id: str) -> list[Hsm]:
@@ -222,18 +264,34 @@ def _network_rules(network: NetworkRequest) -> "MHSMNetworkRuleSet":
     from azure.mgmt.keyvault import models
 
     return models.MHSMNetworkRuleSet(
-        bypass="AzureServices",
+        bypass=network.bypass,
         default_action=network.default_action,
         ip_rules=[models.MHSMIPRule(value=value) for value in network.ip_rules],
+        virtual_network_rules=[models.MHSMVirtualNetworkRule(id=subnet) for subnet in network.virtual_network_rules],
+        service_tags=[models.MHSMServiceTagRule(tag=tag) for tag in network.service_tags],
     )
 
 
 def _read_network(rules: "MHSMNetworkRuleSet | None") -> NetworkRequest:
-    action = _word(rules.default_action if rules else None)
+    if rules is None:
+        return NetworkRequest()
     return NetworkRequest(
-        default_action="Deny" if action.lower() == "deny" else "Allow",
-        ip_rules=[rule.value for rule in (rules.ip_rules if rules else None) or []],
+        default_action="Deny" if _word(rules.default_action).lower() == "deny" else "Allow",
+        ip_rules=[rule.value for rule in rules.ip_rules or []],
+        virtual_network_rules=[rule.id for rule in rules.virtual_network_rules or []],
+        service_tags=[rule.tag for rule in rules.service_tags or [] if rule.tag],
+        bypass="None" if _word(rules.bypass).lower() == "none" else "AzureServices",
     )
+
+
+def _read_regions(regions: "list[MHSMGeoReplicatedRegion] | None", own: str) -> list[ExtendedRegion]:
+    """Read the regions beside an HSM's own, which the list names as well once there is another."""
+    named = [((region.name or "").replace(" ", "").lower(), region) for region in regions or []]
+    return [
+        ExtendedRegion(name=name, state=_word(region.provisioning_state))
+        for name, region in named
+        if not region.is_primary and name != own.replace(" ", "").lower()
+    ]
 
 
 def _describe(resource: "ManagedHsm | None") -> Hsm:
@@ -260,6 +318,7 @@ def _describe(resource: "ManagedHsm | None") -> Hsm:
         made_at=system.created_at if system else None,
         made_by=(system.created_by or "").lower() if system else "",
         identities=list((resource.identity.user_assigned_identities if resource.identity else None) or {}),
+        regions=_read_regions(properties.regions, resource.location or ""),
         has_system_identity="SystemAssigned" in _word(resource.identity.type if resource.identity else None),
     )
 

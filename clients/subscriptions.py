@@ -1,7 +1,9 @@
 """What Azure says of a subscription itself: whose it is, its tags and place, and what it is registered for."""
 
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
+from clients import resource_graph
 from clients.arm import ask, post, resources_of
 from clients.azure_errors import our_errors
 
@@ -9,7 +11,14 @@ REGISTERED: Final = "Registered"
 REGISTERING: Final = "Registering"
 ENABLED: Final = "Enabled"
 _KEY_VAULT: Final = "Microsoft.KeyVault"
-_WHERE: Final = "resourcecontainers | where type =~ 'microsoft.resources/subscriptions' | project id, properties"
+_GRAPH: Final = "/providers/Microsoft.ResourceGraph/resources"
+_GRAPH_VERSION: Final = "2022-10-01"
+_SUBSCRIPTIONS: Final = "resourcecontainers | where type =~ 'microsoft.resources/subscriptions'"
+_WHERE: Final = f"{_SUBSCRIPTIONS} | project id, properties"
+_ENABLED_IN_ORDER: Final = (
+    f"{_SUBSCRIPTIONS} and properties.state =~ 'Enabled' | project id, subscriptionId, tenantId, tags, properties "
+    "| order by id asc"
+)
 
 
 class Subscription(NamedTuple):
@@ -33,6 +42,29 @@ def find_subscription(subscription_id: str) -> Subscription | None:
     return Subscription(str(document["tenantId"]).lower(), str(document["state"]), document.get("tags") or {})
 
 
+class ListedSubscription(NamedTuple):
+    """A subscription as Resource Graph, which lags, has it: a hint, and never an answer."""
+
+    subscription_id: str
+    tenant_id: str
+    tags: dict[str, str]
+    management_groups: list[str]
+
+
+def list_enabled_subscriptions() -> Iterator[ListedSubscription]:
+    """List the enabled subscriptions that the service may read; raises ServiceError where Resource Graph gives none."""
+    yield from map(_read_row, resource_graph.query(_ENABLED_IN_ORDER, "list the subscriptions"))
+
+
+def _read_row(row: dict[str, Any]) -> ListedSubscription:
+    return ListedSubscription(
+        str(row["subscriptionId"]).lower(),
+        str(row["tenantId"]).lower(),
+        row.get("tags") or {},
+        _names_of_groups(row),
+    )
+
+
 def find_management_groups(subscription_id: str) -> list[str]:
     """Name the management groups above a subscription; none while Resource Graph, which lags, does not know it.
 
@@ -40,12 +72,12 @@ def find_management_groups(subscription_id: str) -> list[str]:
     """
     question = {"query": _WHERE, "subscriptions": [subscription_id]}
     with our_errors("find the management groups of the subscription"):
-        _, document = post(subscription_id, "/providers/Microsoft.ResourceGraph/resources", "2022-10-01", question)
-    return [
-        str(group["name"])
-        for row in document.get("data", [])
-        for group in row["properties"].get("managementGroupAncestorsChain") or []
-    ]
+        _, document = post(subscription_id, _GRAPH, _GRAPH_VERSION, question)
+    return [name for row in document.get("data", []) for name in _names_of_groups(row)]
+
+
+def _names_of_groups(row: dict[str, Any]) -> list[str]:
+    return [str(group["name"]) for group in row["properties"].get("managementGroupAncestorsChain") or []]
 
 
 def find_registration(subscription_id: str) -> str:

@@ -1,4 +1,4 @@
-"""How requests leave for Azure: with the ids of the request that they serve, whichever SDK makes them."""
+"""How requests leave for Azure: at once, and with the ids of the request that they serve, whichever SDK makes them."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -6,6 +6,7 @@ from domain.trace import current_trace
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import RequestsTransport
+    from requests import Session
 
 _CONNECTION_SECONDS: Final = 10
 _READ_SECONDS: Final = 60
@@ -27,4 +28,30 @@ def make_transport(read_seconds: float = _READ_SECONDS) -> "RequestsTransport":
             request.headers.update(current_trace().headers())
             return super().send(request, **arguments)
 
-    return TracedTransport(connection_timeout=_CONNECTION_SECONDS, read_timeout=read_seconds)
+    return TracedTransport(session=_make_session(), connection_timeout=_CONNECTION_SECONDS, read_timeout=read_seconds)
+
+
+def _make_session() -> "Session":
+    """Make a session that sends what is written at once behind a proxy, too.
+
+    There urllib3 leaves Nagle's algorithm on (2.x, `HTTPConnectionPool.__init__`): the body of each request, which is
+    written after its head, waits some 40 ms for the other side to say that the head has come.
+    """
+    # What azure.core mounts. It reads larger blocks where requests asks it for connections as before 2.32.
+    from azure.core.pipeline.transport._bigger_block_size_http_adapters import BiggerBlockSizeHTTPAdapter
+    from requests import Session
+    from urllib3 import Retry
+    from urllib3.connection import HTTPConnection
+
+    class PromptAdapter(BiggerBlockSizeHTTPAdapter):
+        """Has no connection wait for more to send."""
+
+        def proxy_manager_for(self, proxy: str, **arguments: Any) -> Any:
+            """Make the way through a proxy, with the options that connections have without one."""
+            options = HTTPConnection.default_socket_options
+            return super().proxy_manager_for(proxy, **{"socket_options": options, **arguments})
+
+    session = Session()
+    # As azure.core's own session has it: the SDKs' policies try again, nothing below them does.
+    session.mount("https://", PromptAdapter(max_retries=Retry(total=False, redirect=False, raise_on_status=False)))
+    return session

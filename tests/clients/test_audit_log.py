@@ -14,7 +14,7 @@ import pytest
 from ulid import ULID
 
 from clients import audit_log
-from clients.audit_log import append, record_intent, record_result, refuse
+from clients.audit_log import append, record_alone, record_intent, record_result
 from clients.audit_search import Query, list_records
 from domain.audit import AuditEvent, AuditRecord, chain_path, check_chain, parse_path, seal, unseal
 from domain.caller import Principal
@@ -186,7 +186,7 @@ def test_a_refusal_that_cannot_be_recorded(stack: Stack) -> None:
         NewFault(service="blob_storage", method="PUT", path="/audit/refusals", effect=Answer(status=503), count=5)
     )
     with pytest.raises(ServiceError, match="audit_unavailable"):
-        refuse(event(None, "refused"))
+        record_alone(event(None, "refused"))
 
 
 def test_a_write_whose_answer_was_lost_is_found_again(stack: Stack, operation: str) -> None:
@@ -243,7 +243,7 @@ def test_what_is_of_no_operation_has_no_chain(operation: str) -> None:
     with pytest.raises(ValueError, match="chain"):
         append(event(None, "refused"))
     with pytest.raises(ValueError, match="chain"):
-        refuse(event(operation, "refused"))
+        record_alone(event(operation, "refused"))
 
 
 class Log:
@@ -258,7 +258,7 @@ class Log:
             self._operate(self.longer, self.noon),
         ]
         self.refusals = [
-            refuse(event(None, "refused", self.noon + timedelta(hours=hours), hsm=name, outcome="role_missing"))
+            record_alone(event(None, "refused", self.noon + timedelta(hours=hours), hsm=name, outcome="role_missing"))
             for hours, name in ((0, hsm), (13, None), (24, self.longer))
         ]
 
@@ -384,7 +384,7 @@ def test_a_listing_that_breaks_is_an_error(stack: Stack, operation: str) -> None
 def test_a_copy_of_the_container_is_checked(stack: Stack, operation: str, tmp_path: Path) -> None:
     append(event(operation))
     append(event(operation, "ended"))
-    refused = refuse(event(None, "refused"))
+    refused = record_alone(event(None, "refused"))
     copied = copy_container(stack, "audit", tmp_path / "copy")
     files = [path for path in (tmp_path / "copy").rglob("*") if path.is_file()]
     assert len(files) == copied >= 3
