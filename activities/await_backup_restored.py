@@ -3,6 +3,7 @@
 from typing import Final
 
 from activities.backing_up import find_job_status, find_restored_hsm, outcome_unknown, pinned_backup_of
+from activities.closed_again import require_still_open
 from activities.context import approved_plan_of, now
 from clients import archive
 from clients.full_backups import JobStatus
@@ -56,6 +57,8 @@ def _find_status(plan: Plan, asked: RestoredBackup) -> JobStatus:
     except RefusedByAzure as refusal:
         if refusal.detail.code not in ("azure_forbidden", "azure_not_found"):
             raise
+        if refusal.detail.code == "azure_forbidden":
+            require_still_open(plan)
         unknown = outcome_unknown(
             "The HSM began to restore the full backup, and does not let the service ask any more how that went: the "
             f"roles came from the backup, and ours may be gone. {refusal.detail.message}"

@@ -25,7 +25,7 @@ def await_ready(work: Work) -> Outcome:
             "Azure could not provision the HSM.",
             advice="It exists and may be billed. Send the request again so that Azure retries, or purge it.",
         )
-    attached = plan.backup is None or hsm.has_identity(plan.backup.identity)
+    attached = all(hsm.has_identity(identity) for identity in plan.identities)
     if hsm.provisioning_state not in ("Succeeded", "Activated") or not attached:
         return wait(settings().poll_seconds)
     _record(archive.find_hsm_record(plan.hsm), hsm, plan)

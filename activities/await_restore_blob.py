@@ -38,7 +38,7 @@ def await_restore_blob(work: Work) -> Outcome:
     key = recorded_key_of(plan)
     left = key.blob_awaited_until - moment.now
     try:
-        settle_uploads(work, plan)
+        _settle(work, plan)
         blob = read_restore_blob(plan, key)
     except ServiceError as refusal:
         awaited = refusal.detail.code in BLOB_REFUSALS
@@ -54,6 +54,20 @@ def await_restore_blob(work: Work) -> Outcome:
     return done(etag=blob.etag)
 
 
+def _settle(work: Work, plan: Plan) -> None:
+    try:
+        settle_uploads(work, plan)
+    except ServiceError as error:
+        if not _is_closed(plan, error):
+            raise
+
+
+def _is_closed(plan: Plan, error: ServiceError) -> bool:
+    """Say whether an HSM does not answer because it is opened to the service only once there is a blob."""
+    opens = plan.handover is not None and plan.handover.temporary_opening is not None
+    return opens and error.detail.code == "azure_forbidden"
+
+
 def _end_late(plan: Plan, left: timedelta) -> Outcome:
     """Say that no blob came, unless the HSM was given a security domain by other means, or by an earlier execution.
 
@@ -62,15 +76,22 @@ def _end_late(plan: Plan, left: timedelta) -> Outcome:
     try:
         holder = find_holder(plan, find_restoring_hsm(plan))
     except ServiceError as error:
+        if _is_closed(plan, error):
+            # The next operation asks what it has, once it has opened it.
+            raise _late() from None
         detail = error.detail
         raise ServiceError(detail.model_copy(update={"retryable": detail.retryable and -left < ASKED_WITHIN})) from None
     if holder == "nobody":
-        raise service_error(
-            "restore_blob_late",
-            "No restore blob that can be uploaded came in time.",
-            advice="The HSM exists and is billed. Send the request again once custodians can make one.",
-        )
+        raise _late()
     return done()
+
+
+def _late() -> ServiceError:
+    return service_error(
+        "restore_blob_late",
+        "No restore blob that can be uploaded came in time.",
+        advice="The HSM exists and is billed. Send the request again once custodians can make one.",
+    )
 
 
 def _remind(operation_id: str, key: RecordedTransferKey, why: str) -> None:

@@ -1,11 +1,11 @@
 """Claim an HSM that is due for its decommission, if it still is."""
 
-from activities.judge_hsm import AskedHsm, judge_now
+from activities.judge_hsm import judge_now
 from clients import archive
 from clients.claims import Due, claim_what_is_due
 from clients.cleanup import find_judged, is_enforced, is_of_cleanup, require_run, write_judged
 from domain.cleanup_reports import JudgedHsm
-from domain.outcomes import Outcome, done
+from domain.outcomes import AskedHsm, Outcome, done
 
 
 def claim_due_hsm(asked: AskedHsm) -> Outcome:

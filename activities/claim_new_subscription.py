@@ -3,6 +3,7 @@
 from activities.context import now
 from activities.opting_in import begun_by_event, look_at, new_subscriptions
 from clients import archive
+from clients.acceptances import record_onboarding
 from clients.claims import Due, claim_what_is_due
 from clients.hsm_limit import require_place
 from domain.errors import refused_fields, service_error
@@ -17,11 +18,14 @@ from domain.settings import deployment_policy
 def claim_new_subscription(subscription: NewSubscription) -> Outcome:
     """Claim it if the subscription opted in, whatever was found before: anybody may have started this.
 
-    Raises ServiceError that names what the policy refuses, `hsm_limit_reached`, `operation_in_progress`.
+    Raises ServiceError that names what the policy refuses, `hsm_limit_reached`, `operation_in_progress`,
+    `audit_unavailable`.
     """
     conclusion, new = look_at(subscription.subscription_id).conclusion, new_subscriptions()
     if conclusion.decision == "wanted" and conclusion.hsm is not None and new is not None:
         claim = _find_own(conclusion.hsm) or _claim(conclusion.hsm, subscription.subscription_id, new)
+        # What could not be recorded does not begin: whoever starts the claim records it before.
+        record_onboarding(claim)
         conclusion = Conclusion(decision="started", hsm=claim.hsm, operation_id=claim.operation_id)
     return done(**conclusion.model_dump(mode="json", by_alias=True, exclude_none=True))
 

@@ -6,7 +6,7 @@ from typing import Final
 from clients import archive, resource_manager
 from clients.archive import HeldClaim, PinnedPlan
 from clients.ownership import hsm_exists, is_ours
-from domain.approvals import require_approved
+from domain.approvals import is_approved, require_approved
 from domain.errors import ServiceError, service_error
 from domain.fields import OperationKind
 from domain.hsm import Hsm
@@ -119,6 +119,12 @@ def approved_plan_of(work: Work, kind: Kinds = "provision", *, cancelable: bool 
     return pinned.plan
 
 
+def was_approved(plan: Plan) -> bool:
+    """Say whether somebody approved exactly this plan, also where the operation has ended."""
+    pinned = archive.find_pinned_plan(plan.hsm, plan.operation_id)
+    return pinned is not None and is_approved(pinned.sha256, archive.find_decision(plan))
+
+
 def export_entry(work: Work) -> ExportEntry:
     """Make an entry for the journal of an HSM's exports."""
     return ExportEntry(operation_id=work.operation_id, attempt=work.attempt, at=now())
@@ -156,6 +162,15 @@ def hsm_gone() -> ServiceError:
         "hsm_gone",
         "The HSM does not exist, or not any more: Azure did not make it, or somebody deleted it.",
         advice="If somebody deleted it and it is needed: az keyvault recover --hsm-name NAME; do not purge it.",
+    )
+
+
+def hsm_not_active() -> ServiceError:
+    """Make the error of an HSM that is not active (yet)."""
+    return service_error(
+        "hsm_not_active",
+        "The HSM is not active, so nothing of it can be exported, and nobody else administers it.",
+        advice="Send the PUT again: it activates the HSM for the custodians that it names.",
     )
 
 

@@ -1,5 +1,6 @@
 """What the steps of a decommission have in common: the record, and the one HSM that it is of."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -35,7 +36,16 @@ def write_end(held: HeldHsmRecord, ended: Decommissioned | None) -> HsmRecord:
 
     Two executions of one activity may run at once: the later one must not write what the earlier one saw.
     """
-    record = held.record.model_copy(update={"decommissioned": ended})
+    return _replace(held, held.record.model_copy(update={"decommissioned": ended}))
+
+
+def write_regions(held: HeldHsmRecord, regions: Sequence[str]) -> HsmRecord:
+    """Record in which regions an HSM is besides its own; raises ServiceError as `write_end` does."""
+    request = held.record.request.model_copy(update={"additional_regions": list(regions)})
+    return _replace(held, held.record.model_copy(update={"request": request}))
+
+
+def _replace(held: HeldHsmRecord, record: HsmRecord) -> HsmRecord:
     if record != held.record and not archive.replace_hsm_record(record, held.etag):
         raise service_error(
             "record_changed", "The HSM's record was changed meanwhile.", advice="It is tried again.", retryable=True

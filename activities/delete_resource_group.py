@@ -42,8 +42,7 @@ def _delete(group: Group) -> bool:
 
 
 def _is_deletable(record: HsmRecord, group: Group) -> bool:
-    gone = record.decommissioned is not None and record.decommissioned.purged_at is not None
-    if not gone or not archive.made_resource_group(*group) or not resource_group_exists(*group):
+    if not record.purged or not archive.made_resource_group(*group) or not resource_group_exists(*group):
         return False
     # Looked at last: what is about to be made in it is claimed before it is looked whether the group is there.
     return resource_group_is_empty(*group) and group not in find_needed_groups(but_for=record.hsm)

@@ -4,8 +4,9 @@ An answer that never reached the store (the worker was killed) is accounted for:
 that is written down in the journal of its exports, and what became of it after.
 """
 
+from activities.confirmed import find_confirmed
 from activities.context import EXPORTING, approved_plan_of, commit, export_entry, now
-from clients import archive, managed_hsm, resource_manager
+from clients import archive, managed_hsm
 from clients.archive import StoredDomain
 from clients.export_journal import begin_export, note_export
 from domain.errors import RefusedByAzure, ServiceError, service_error
@@ -23,7 +24,7 @@ def download_security_domain(work: Work) -> Outcome:
     """
     plan = approved_plan_of(work, EXPORTING)
     commit(work, EXPORTING)
-    confirmed = _find_confirmed(plan)
+    confirmed = find_confirmed(plan)
     if confirmed is not None:
         return done(receipt=confirmed.model_dump(mode="json", by_alias=True), confirmed=True)
     # Idempotent: what is stored under this number is what this number downloaded, whoever stored it.
@@ -37,21 +38,6 @@ def download_security_domain(work: Work) -> Outcome:
     )
     note_export(plan.hsm, receipt.export, "answered", export_entry(work))
     return done(receipt=receipt.model_dump(mode="json", by_alias=True), confirmed=False)
-
-
-def _find_confirmed(plan: Plan) -> Receipt | None:
-    """Find a security domain that an operation before this one had confirmed, for the same keys and quorum."""
-    record = archive.find_hsm_record(plan.hsm)
-    receipt = record.security_domain if record else None
-    hsm = resource_manager.find_hsm(plan.request.subscription_id, plan.request.resource_group, plan.hsm)
-    if hsm is None or not hsm.active:
-        return None
-    same = receipt is not None and (receipt.thumbprints, receipt.quorum) == (
-        plan.thumbprints,
-        plan.whole_request.security_domain.quorum,
-    )
-    # What a record says is stored is looked for: what is gone, or is not what it was, is downloaded again.
-    return receipt if same and receipt is not None and archive.is_kept(receipt) else None
 
 
 def _download(plan: Plan, work: Work) -> StoredDomain | None:

@@ -1,5 +1,6 @@
 """Make sure, right before they are used, that the pinned wrapping keys are still what was pinned."""
 
+from activities.confirmed import find_confirmed
 from activities.context import EXPORTING, now, plan_of
 from activities.pinning import check_again
 from clients.wrapping_certificates import read_wrapping_certificate
@@ -10,11 +11,17 @@ from domain.wrapping_keys import WrappingCertificate, WrappingKeyFault, check_wr
 
 
 def fetch_wrapping_keys(work: Work) -> Outcome:
-    """Fetch every pinned version again and hold it against the plan; changes nothing, so it can run again."""
+    """Fetch every pinned version again and hold it against the plan; changes nothing, so it can run again.
+
+    Of an HSM whose security domain is stored as asked none is: nothing is encrypted to them again, and a certificate
+    that expired or was withdrawn since must not keep its hand-over from being changed or finished.
+    """
     plan = plan_of(work, EXPORTING, cancelable=True)
     if plan.kind == "rewrap":
         # The approval may have taken weeks, and this is the first step after it.
         check_again(work, plan)
+    elif find_confirmed(plan) is not None:
+        return done(thumbprints=plan.thumbprints)
     errors = check_wrapping_keys([_fetch(index, key) for index, key in enumerate(plan.wrapping_keys)], now())
     if errors:
         raise refused_fields(errors)

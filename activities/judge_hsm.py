@@ -9,19 +9,12 @@ from clients.expiry_warnings import warn_of_expiry
 from domain.cleanup import Facts, Verdict, find_due, judge, rules_for
 from domain.cleanup_reports import Burning, JudgedHsm
 from domain.errors import ServiceError, service_error
-from domain.model import Model
-from domain.outcomes import Outcome, done, failed
+from domain.outcomes import AskedHsm, Outcome, done, failed
 from domain.policy_rules import monthly_cost
 from domain.records import HsmRecord
 from domain.settings import deployment_policy
 
 _log = logging.getLogger("hsm_provisioner.cleanup")
-
-
-class AskedHsm(Model):
-    """Which HSM."""
-
-    hsm: str
 
 
 def judge_hsm(asked: AskedHsm) -> Outcome:
@@ -68,7 +61,7 @@ def judge_now(hsm: str, run: str, before: JudgedHsm | None) -> JudgedHsm | None:
         due=verdict.due,
         purges=verdict.purges,
         expires_at=record.request.expires_at,
-        monthly_cost_usd=monthly_cost(policy, record.request.sku),
+        monthly_cost_usd=monthly_cost(policy, record.request.sku, record.request.additional_regions),
         burning=_burning(facts, verdict),
         operation_id=facts.own_operation,
         warned=warned,

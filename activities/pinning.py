@@ -5,16 +5,23 @@ from datetime import timedelta
 from typing import Any
 
 from activities.context import claim_of, now
+from activities.handing_over import pinned_handover_of
 from clients import archive
 from clients.announcements import announce_approval
 from clients.preflight import Candidate
 from clients.wrapping_certificates import FoundKey
 from domain.adoption import FoundHsm
 from domain.asking import find_refusals, require_person
-from domain.backups import PinnedBackup
+from domain.backups import BackupTarget, PinnedBackup
+from domain.changes import InPlaceChange
 from domain.decommissioning import PURGES_USED, PlannedDeletion, PlannedRecovery
 from domain.errors import refused_fields, service_error
+from domain.fields import OperationKind, Origin
+from domain.handover.request import Handover
+from domain.handover.rules import find_pinned_violations
+from domain.handover.steps import CONNECTING, steps_of
 from domain.outcomes import Outcome, Work, done
+from domain.policy import EnvironmentRules
 from domain.policy_rules import Grant, find_approval_reasons, find_grant, grant_of_service, monthly_cost
 from domain.records import Claim, Notice, PinnedKey, PinnedSource, Plan, Replaced
 from domain.requests import HsmRequest, HsmSpecification
@@ -31,7 +38,8 @@ def check_policy(claim: Claim, request: HsmSpecification) -> None:
     if claim.origin != "request":
         # Nobody asked, so whoever approves it approves nothing of their own.
         return
-    require_person(deployment_policy(), claim.requester, request, claim.kind)
+    extends = claim.change is not None and claim.change.extends
+    require_person(deployment_policy(), claim.requester, request, claim.kind, extends=extends)
 
 
 def check_again(work: Work, plan: Plan) -> None:
@@ -39,8 +47,19 @@ def check_again(work: Work, plan: Plan) -> None:
 
     Raises ServiceError that names what is refused, and as `claim_of` and `check_approval` do.
     """
-    _require_allowed(claim_of(work, plan.kind, cancelable=True), plan.request, plan.thumbprints or None)
+    claim = claim_of(work, plan.kind, cancelable=True)
+    _require_allowed(claim, plan.request, plan.thumbprints or None, pinned=True)
+    check_pinned_handover(plan)
     check_approval(plan)
+
+
+def check_pinned_handover(plan: Plan) -> None:
+    """Hold what a plan hands over against the policy again; raises ServiceError that names what is refused."""
+    policy = deployment_policy()
+    rules = policy.environments.get(plan.request.environment, EnvironmentRules())
+    errors = find_pinned_violations(policy, rules, pinned_handover_of(plan))
+    if errors:
+        raise refused_fields(errors)
 
 
 def check_approval(plan: Plan, *, reason: str | None = None) -> None:
@@ -50,9 +69,8 @@ def check_approval(plan: Plan, *, reason: str | None = None) -> None:
     """
     if plan.approval_reasons:
         return
-    place = plan.request.environment, plan.request.sku
     reason = reason or _find_purge_reason(plan.deletion)
-    reasons = find_approval_reasons(deployment_policy(), *place, plan.kind, origin=plan.origin, reason=reason)
+    reasons = _find_reasons(plan.request, plan.kind, plan.origin, plan.change, reason)
     if reasons:
         raise service_error(
             "approval_needed",
@@ -61,7 +79,9 @@ def check_approval(plan: Plan, *, reason: str | None = None) -> None:
         )
 
 
-def _require_allowed(claim: Claim, request: HsmSpecification, thumbprints: list[str] | None = None) -> None:
+def _require_allowed(
+    claim: Claim, request: HsmSpecification, thumbprints: list[str] | None = None, *, pinned: bool = False
+) -> None:
     policy = deployment_policy()
     errors = find_refusals(
         policy,
@@ -74,6 +94,8 @@ def _require_allowed(claim: Claim, request: HsmSpecification, thumbprints: list[
         kind=claim.kind,
         thumbprints=thumbprints,
     )
+    # What is handed over was pinned with what the policy itself asked for then, and is judged by itself.
+    errors = [error for error in errors if not (pinned and error.field.partition(".")[0] == "handover")]
     if errors:
         raise refused_fields(errors)
 
@@ -83,12 +105,16 @@ def pin(
     resource_id: str,
     request: HsmRequest | HsmSpecification,
     *,
+    change: InPlaceChange | None = None,
     found: FoundHsm | None = None,
     replaces: Replaced | None = None,
     source: PinnedSource | None = None,
     deletion: PlannedDeletion | None = None,
     confirmed_uploads: Sequence[int] = (),
     backup: PinnedBackup | None = None,
+    backup_target: BackupTarget | None = None,
+    handover: Handover | None = None,
+    confirmed_administrators: Sequence[str] = (),
     recovery: PlannedRecovery | None = None,
     keys: list[PinnedKey] | None = None,
     reason: str | None = None,
@@ -96,12 +122,12 @@ def pin(
 ) -> Plan:
     """Write the plan, once: what the HSM is to be, what is to change of it, and whether that needs approval.
 
-    `reason` is as in `find_approval_reasons`.
+    `change` is the claim's where it is left out. `reason` is as in `find_approval_reasons`.
     """
     policy, pinned_at = deployment_policy(), now()
-    place = request.environment, request.sku
+    change = change or claim.change
     reason = reason or _find_purge_reason(deletion)
-    reasons = find_approval_reasons(policy, *place, claim.kind, origin=claim.origin, reason=reason)
+    reasons = _find_reasons(request, claim.kind, claim.origin, change, reason)
     return archive.create_plan(
         Plan(
             hsm=claim.hsm,
@@ -113,21 +139,39 @@ def pin(
             requested_by=claim.requested_by,
             resource_id=resource_id,
             request=request,
-            change=claim.change,
+            change=change,
             found=found,
             replaces=replaces,
             source=source,
             deletion=deletion,
             confirmed_uploads=list(confirmed_uploads),
             backup=backup,
+            backup_target=backup_target,
+            handover=handover,
+            confirmed_administrators=list(confirmed_administrators),
             recovery=recovery,
-            monthly_cost_usd=monthly_cost(policy, request.sku),
+            monthly_cost_usd=monthly_cost(policy, request.sku, request.additional_regions),
             approval_reasons=reasons,
             approval_expires_at=pinned_at + timedelta(hours=policy.approval.expires_after_hours) if reasons else None,
             wrapping_keys=keys or [],
             warnings=warnings,
             pinned_at=pinned_at,
         )
+    )
+
+
+def _find_reasons(
+    request: HsmSpecification, kind: OperationKind, origin: Origin, change: InPlaceChange | None, reason: str | None
+) -> list[str]:
+    return find_approval_reasons(
+        deployment_policy(),
+        request.environment,
+        request.sku,
+        kind,
+        origin=origin,
+        reason=reason,
+        additional_regions=request.additional_regions,
+        extends=change is not None and change.extends,
     )
 
 
@@ -178,4 +222,14 @@ def tell(plan: Plan) -> Outcome:
     warnings = [warning.model_dump(mode="json", by_alias=True) for warning in plan.warnings]
     approval: dict[str, Any] = {"approval": {"reasons": plan.approval_reasons}} if plan.approval_reasons else {}
     backup: dict[str, Any] = {"restoresBackup": True} if plan.backup else {}
-    return done(warnings=warnings, deadlineSeconds=settings().deadline_minutes * 60, **approval, **backup)
+    wanted = [*plan.wants, *(steps_of(plan.handover, plan.request) if plan.handover else [])]
+    record = archive.find_hsm_record(plan.hsm) if plan.kind == "provision" else None
+    if record is not None and record.makes_keys and "leave_keys" not in wanted:
+        # An operation that ended too early took the role that makes keys, and has it still.
+        wanted.append("leave_keys")
+    wants: dict[str, Any] = {"wants": wanted} if wanted else {}
+    # A restore that an earlier version began is told to reach its HSM by `wants`, too, and replays without the step.
+    connecting = [step for step in wanted if step in CONNECTING] if plan.kind == "restore" else []
+    connects: dict[str, Any] = {"connects": connecting} if connecting else {}
+    deadline = settings().deadline_minutes * 60
+    return done(warnings=warnings, deadlineSeconds=deadline, **approval, **backup, **wants, **connects)

@@ -3,8 +3,10 @@
 from typing import Final
 
 from activities.context import claim_of
+from activities.granting import run_checks, tell_granted
 from activities.pinning import candidate_of, pin, tell
-from clients import archive, resource_manager
+from clients import archive
+from clients.backup_places import find_backup_target
 from clients.ownership import require_destruction_and_export_allowed
 from clients.preflight import RESTORE_CHECKS, Candidate
 from clients.restores import KeptDomain, find_kept_domain, require_restorable, source_not_found
@@ -12,12 +14,12 @@ from clients.upload_journal import list_uploads
 from clients.verification import check_stored
 from domain.backups import PinnedBackup
 from domain.errors import service_error
+from domain.handover.request import only_network_and_administration
 from domain.names import resource_id
-from domain.outcomes import Outcome, Work
-from domain.policy_rules import Grant, require_backup_place
+from domain.outcomes import Outcome, Work, done
+from domain.policy_rules import Grant
 from domain.records import Claim, Notice, PinnedSource
 from domain.security_domain.checks import find_faults
-from domain.settings import deployment_policy
 from domain.uploads import judge_holder
 
 _UNANSWERED: Final = Notice(
@@ -39,8 +41,7 @@ def preflight_restore(work: Work) -> Outcome:
     plan = archive.find_plan(claim.hsm, claim.operation_id)
     if plan is None:
         candidate = candidate_of(claim)
-        for check in RESTORE_CHECKS:
-            check.run(candidate)
+        run_checks(candidate, RESTORE_CHECKS)
         kept = _find_source(claim, candidate.grant)
         require_restorable(candidate.existing, candidate.record, kept.source, claim.backup)
         _require_intact(kept)
@@ -51,9 +52,18 @@ def preflight_restore(work: Work) -> Outcome:
         replaced = [_REPLACED] if backup is not None and backup.replaces_keys else []
         warnings = [*([_UNANSWERED] if unanswered else []), *replaced]
         plan = pin(
-            claim, place, asked, source=kept.source, confirmed_uploads=unanswered, backup=backup, warnings=warnings
+            claim,
+            place,
+            asked,
+            source=kept.source,
+            confirmed_uploads=unanswered,
+            backup=backup,
+            handover=only_network_and_administration(candidate.handover),
+            confirmed_administrators=candidate.unconfirmed_administrators,
+            reason=candidate.reason,
+            warnings=warnings,
         )
-    return tell(plan)
+    return done(**tell(plan).result, **tell_granted(claim.hsm))
 
 
 def _find_unanswered(candidate: Candidate, source: PinnedSource) -> list[int]:
@@ -87,17 +97,11 @@ def _pin_backup(claim: Claim, *, replaces_keys: bool) -> PinnedBackup | None:
         return None
     if replaces_keys:
         require_destruction_and_export_allowed()
-    place = require_backup_place(deployment_policy(), claim.backup.container)
-    if not resource_manager.identity_exists(place.identity):
-        raise service_error(
-            "backup_identity_missing",
-            "The user-assigned identity that the policy names for this container does not exist.",
-            advice="Ask the platform's operators: backupPlaces of the policy names it.",
-        )
+    target = find_backup_target(claim.backup.container, "backup.container")
     return PinnedBackup(
         container=claim.backup.container,
         folder=claim.backup.folder,
-        identity=place.identity,
+        identity=target.identity,
         replaces_keys=replaces_keys,
     )
 

@@ -1,12 +1,14 @@
 """Check for whom a security domain is to be exported again, and pin their certificates."""
 
-from activities.context import claim_of, find_own_hsm, record_missing
+from activities.context import claim_of, find_own_hsm, hsm_not_active, record_missing
+from activities.granting import run_checks, tell_granted
 from activities.pinning import candidate_of, pin, pin_keys, tell
 from clients import archive
 from clients.ownership import require_destruction_and_export_allowed
 from clients.preflight import REWRAP_CHECKS
 from domain.custody import find_custody_warnings
-from domain.errors import ServiceError, service_error
+from domain.errors import service_error
+from domain.handover.request import only_administration
 from domain.hsm import Hsm
 from domain.outcomes import Outcome, Work, done
 from domain.records import Claim, Plan, Receipt, Replaced
@@ -18,18 +20,17 @@ def preflight_rewrap(work: Work) -> Outcome:
     claim = claim_of(work, "rewrap", cancelable=True)
     hsm = find_own_hsm(claim.hsm, claim.team)
     if not hsm.active:
-        raise _not_active()
+        raise hsm_not_active()
     # Idempotent: a plan that exists was checked when it was written, and it alone holds.
     plan = archive.find_plan(claim.hsm, claim.operation_id) or _pin(claim, hsm)
     told = tell(plan)
-    return done(**told.result, resourceId=hsm.resource_id, uri=hsm.uri)
+    return done(**told.result, resourceId=hsm.resource_id, uri=hsm.uri, **tell_granted(claim.hsm))
 
 
 def _pin(claim: Claim, hsm: Hsm) -> Plan:
     request = claim.whole_request
     candidate = candidate_of(claim)
-    for check in REWRAP_CHECKS:
-        check.run(candidate)
+    run_checks(candidate, REWRAP_CHECKS)
     require_destruction_and_export_allowed()
     keys = pin_keys(request, candidate.require_keys())
     before = _find_before(claim.hsm)
@@ -45,6 +46,9 @@ def _pin(claim: Claim, hsm: Hsm) -> Plan:
         hsm.resource_id,
         request,
         keys=keys,
+        handover=only_administration(candidate.handover),
+        confirmed_administrators=candidate.unconfirmed_administrators,
+        reason=candidate.reason,
         replaces=Replaced(operation_id=before.operation_id, sha256=before.sha256),
         warnings=[OLD_QUORUM_STILL_OPENS, *find_custody_warnings(request)],
     )
@@ -56,11 +60,3 @@ def _find_before(name: str) -> Receipt:
     if record is None or record.security_domain is None:
         raise record_missing()
     return record.security_domain
-
-
-def _not_active() -> ServiceError:
-    return service_error(
-        "hsm_not_active",
-        "The HSM is not active, so nothing of it can be exported again.",
-        advice="Send the PUT again: it activates the HSM for the custodians that it names.",
-    )

@@ -5,10 +5,12 @@ from activities.context import not_claimed
 from clients import archive, outbox
 from clients.announcements import keep_end
 from clients.existing import describe_existing
+from clients.handover_record import keep_handover
 from domain.errors import service_error
 from domain.names import hsm_of_operation, instance_id
 from domain.operations import Operation, accepted_operation
 from domain.outcomes import Outcome, Work, done
+from domain.steps import expand
 from domain.trace import follow
 
 
@@ -32,11 +34,12 @@ def record_operation(work: Work) -> Outcome:
     operation = Operation.model_validate(
         {
             **accepted_operation(claim).model_dump(by_alias=True),
-            **work.progress,
+            **expand(claim.kind, work.progress),
         }
     )
     if operation.status != "Succeeded":
         operation = operation.model_copy(update={"exists": describe_existing(claim, operation)})
+    keep_handover(operation)
     event_id = keep_end(claim, operation)
     archive.write_operation(operation)
     record_end(operation)

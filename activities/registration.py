@@ -50,7 +50,10 @@ def run_activity(name: str, work: dict[str, Any], *others: Any) -> dict[str, Any
     the history.
     """
     from activities.auditing import AUDITED, run_audited
+    from activities.building import note_built
+    from activities.closed_again import explained
     from domain.errors import ServiceError, describe_unexpected
+    from domain.handover.steps import BUILDING
     from domain.outcomes import Outcome, failed
     from domain.trace import carrying
 
@@ -58,7 +61,10 @@ def run_activity(name: str, work: dict[str, Any], *others: Any) -> dict[str, Any
         run = getattr(importlib.import_module(f"activities.{name}"), name)
         with carrying(None):
             asked: Any = _input_of(run).model_validate(work)
-            outcome: Outcome = run_audited(name, asked, run) if name in AUDITED else run(asked, *others)
+            with explained(name, asked):
+                outcome: Outcome = run_audited(name, asked, run) if name in AUDITED else run(asked, *others)
+            if name in BUILDING:
+                note_built(name, asked, outcome)
     except ServiceError as error:
         _log.warning("%s: %s", name, error)
         outcome = failed(error.detail)

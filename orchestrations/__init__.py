@@ -2,7 +2,9 @@
 
 from orchestrations import (
     approval_waiting,
+    fleet_backup,
     fleet_cleanup,
+    fleet_reconciliation,
     hsm_adoption,
     hsm_decommissioning,
     hsm_provisioning,
@@ -20,7 +22,9 @@ from orchestrations.registration import blueprint
 __all__ = [
     "approval_waiting",
     "blueprint",
+    "fleet_backup",
     "fleet_cleanup",
+    "fleet_reconciliation",
     "hsm_adoption",
     "hsm_decommissioning",
     "hsm_provisioning",

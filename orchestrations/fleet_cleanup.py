@@ -3,12 +3,12 @@
 from collections.abc import Generator
 from typing import Any, Final
 
-from durabletask.task import OrchestrationContext, Task, TaskFailedError
+from durabletask.task import OrchestrationContext
 
 from domain.names import CLEANUP_INSTANCE
 from orchestrations.asking import ask
+from orchestrations.fleet_runs import begin_chosen, look_at_page
 from orchestrations.registration import blueprint
-from orchestrations.story import UNEXPECTED, unexpected_failure
 
 MOST_ROUNDS: Final = 10
 """So many times one run has the engine forget some of its history."""
@@ -43,35 +43,11 @@ def fleet_cleanup(
 
 
 def _judge(ctx: OrchestrationContext, run: dict[str, Any]) -> Generator[Any, Any, str]:
-    """Judge all of a page at once; whatever becomes of one, the others are looked at."""
-    page = yield from ask(ctx, "list_hsm_page", {"marker": run["marker"]})
-    if page["status"] != "done":
-        return ""
-    # One whose name another took, `{hsm}/{operation}`, is gone: only what is stored of it is left.
-    there = [hsm for hsm in page["result"]["hsms"] if "/" not in hsm]
-    tasks: list[Task[dict[str, Any]]] = [
-        ctx.call_activity("judge_hsm", input={"hsm": hsm}, retry_policy=UNEXPECTED) for hsm in there
-    ]
-    for task in tasks:
-        try:
-            outcome = yield task
-        except TaskFailedError:
-            outcome = unexpected_failure("judge_hsm")
-        run["counts"]["judged" if outcome["status"] == "done" else "failed"] += 1
-    return str(page["result"]["marker"])
+    return look_at_page(ctx, run, "judge_hsm", "judged")
 
 
 def _act(ctx: OrchestrationContext, run: dict[str, Any]) -> Generator[Any, Any, str]:
-    """Begin the operations that are due, one after the other."""
-    chosen = yield from ask(ctx, "choose_due_hsms", {})
-    for hsm in chosen.get("result", {}).get("hsms", ()):
-        claimed = yield from ask(ctx, "claim_due_hsm", {"hsm": hsm})
-        operation_id = claimed.get("result", {}).get("operationId")
-        if operation_id is None:
-            continue
-        begun = yield from ask(ctx, "start_operation", {"hsm": hsm, "operationId": operation_id})
-        run["counts"]["started"] += int(begun.get("result", {}).get("started", False))
-    return ""
+    return begin_chosen(ctx, run, "choose_due_hsms", "claim_due_hsm")
 
 
 def _tidy(ctx: OrchestrationContext, run: dict[str, Any]) -> Generator[Any, Any, str]:
@@ -87,8 +63,8 @@ def _forget(ctx: OrchestrationContext, run: dict[str, Any]) -> Generator[Any, An
     return ""
 
 
-def _delete_events(ctx: OrchestrationContext, run: dict[str, Any]) -> Generator[Any, Any, str]:
-    page = yield from ask(ctx, "delete_old_events", {"marker": run["marker"]})
+def _delete_old(ctx: OrchestrationContext, run: dict[str, Any]) -> Generator[Any, Any, str]:
+    page = yield from ask(ctx, "delete_old_records", {"kind": run["phase"], "marker": run["marker"]})
     return str(page.get("result", {}).get("marker", ""))
 
 
@@ -102,7 +78,9 @@ _PHASES: Final = {
     "act": _act,
     "tidy": _tidy,
     "forget": _forget,
-    "events": _delete_events,
+    "events": _delete_old,
+    "answers": _delete_old,
+    "onboardings": _delete_old,
     "report": _report,
 }
 _FOLLOWING: Final = dict(zip(_PHASES, [*list(_PHASES)[1:], None], strict=True))

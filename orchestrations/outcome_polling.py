@@ -7,17 +7,21 @@ from typing import Any, Final
 from durabletask.task import OrchestrationContext, TaskFailedError
 
 from orchestrations.registration import blueprint
-from orchestrations.story import MAXIMUM_TRIES, UNEXPECTED, unexpected_failure
+from orchestrations.story import MAXIMUM_TRIES, UNEXPECTED, too_late, unexpected_failure
 
 GROWTH: Final = 1.3
 SLOWEST: Final = 4
-# They look at Azure and change nothing there, and what they write to our own records is of an approved plan: so whoever
-# starts this with any input can have done no more than the story would. What acts is asked by the story itself.
+# They look at Azure and change nothing there, and what they write to our own records is of an approved plan, or of a
+# backup that is recorded as running: so whoever starts this with any input can have done no more than the story would.
+# What acts is asked by the story itself.
 POLLED: Final = frozenset(
     {
         *("await_ready", "await_activation", "await_updated", "await_restored"),
         *("await_backup", "await_backup_restored", "await_deleted", "await_purged"),
-        *("await_registered", "await_recovered"),
+        *("await_registered", "await_recovered", "await_looks", "await_backup_identity", "await_backed_up"),
+        *("await_backup_turn", "await_scheduled_backup", "await_private_endpoints"),
+        "await_private_endpoints_deleted",
+        *("await_regions", "await_regions_removed", "await_key_access", "reach_data_plane"),
     }
 )
 
@@ -42,20 +46,8 @@ def outcome_polling(ctx: OrchestrationContext, poll: dict[str, Any]) -> Generato
     if outcome["status"] != "wait" and not transient:
         return {"outcome": outcome, "asked": asked}
     if ctx.current_utc_datetime >= datetime.fromisoformat(poll["deadline"]):
-        return {"outcome": _too_late(poll["activity"]), "asked": asked}
+        return {"outcome": too_late(poll["activity"]), "asked": asked}
     seconds = outcome.get("seconds") or outcome.get("error", {}).get("retryAfter") or poll["seconds"]
     pause = max(seconds, min(poll["pause"] * GROWTH, seconds * SLOWEST))
     ctx.continue_as_new({**poll, "seconds": seconds, "pause": pause, "failures": failures, "asked": asked})
     return None
-
-
-def _too_late(activity: str) -> dict[str, Any]:
-    return {
-        "status": "failed",
-        "error": {
-            "code": "deadline_exceeded",
-            "message": f"Azure did not come to an end in time ({activity}).",
-            "retryable": False,
-            "advice": "What was done stays: the HSM may exist and be billed. Send the request again to go on.",
-        },
-    }

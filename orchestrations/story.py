@@ -7,7 +7,7 @@ from typing import Any, Final
 from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailedError
 
 from domain.names import approval_instance_id, restore_blob_instance_id
-from domain.steps import steps_to_come
+from domain.steps import compact, steps_to_come
 
 PREFLIGHT_DEADLINE: Final = timedelta(hours=1)
 MAXIMUM_TRIES: Final = 6
@@ -29,8 +29,15 @@ _DISCARDED: Final = {
     "security_domain_conflict": "Superseded",
 }
 
-# A download that the HSM refuses for now waits for the activation that is under way, and is then asked for again.
-_WAITS_FOR: Final = {"download_security_domain": "await_activation"}
+# What waits for something else than its own end, and is then asked for again: a download that the HSM refuses for now
+# for the activation that is under way, and who makes keys until the role for that has reached the HSM.
+_REFUSED_DURING: Final = {"download_security_domain": "await_activation", "create_keys": "await_key_access"}
+# What an HSM does one after the other waits for its turn, however often, and is then asked for.
+_IN_TURN: Final = {"back_up": "await_backup_turn", "back_up_hsm": "await_backup_turn"}
+_WAITS_FOR: Final = {**_REFUSED_DURING, **_IN_TURN}
+# What is done in portions acts each time it is asked, so it is the story that asks: a poll changes nothing. It waits
+# only once it has done some, which bounds how often that is.
+_IN_PORTIONS: Final = frozenset({"assign_local_roles"})
 
 
 class StepFailed(Exception):  # noqa: N818 - it says what happened
@@ -71,6 +78,10 @@ class Story:
     def end_within(self, seconds: float) -> None:
         """Let nothing be waited for any longer than this, from the approval on, or from the beginning."""
         self._deadline = self._began + timedelta(seconds=seconds)
+
+    def allow(self, time: timedelta) -> None:
+        """Let what comes next take this long at least."""
+        self._deadline = max(self._deadline, self._ctx.current_utc_datetime + time)
 
     def step(
         self, name: str, *, attempt: int = 0, progress: dict[str, Any] | None = None
@@ -144,14 +155,22 @@ class Story:
         self._change(name, status="Running", startedAt=self._now())
         final = {**self._progress, "finishedAt": self._now(), "steps": [dict(step) for step in self._progress["steps"]]}
         final["steps"][-1].update(status="Succeeded", finishedAt=self._now(), attempts=1)
-        outcome = yield from self._ask_until_recorded(name, self._work(progress=final))
+        outcome = yield from self._ask_until_recorded(name, self._work(progress=compact(final)))
         status = "Succeeded" if outcome["status"] == "done" else "Failed"
         self._progress["finishedAt"] = final["finishedAt"]
         self._change(name, status=status, finishedAt=self._now())
 
+    def wait_from_now(self) -> dict[str, Any]:
+        """Give the progress of a step that waits for people or networks from now on, and not until the deadline."""
+        return {"since": self._now()}
+
+    def came_to(self, name: str) -> bool:
+        """Say whether a step was begun, or skipped."""
+        return bool(self._step(name)["status"] != "NotStarted")
+
     def skip(self, name: str) -> None:
         """Say that a step was not needed."""
-        self._change(name, status="Skipped", startedAt=self._now(), finishedAt=self._now())
+        self._change(name, status="Skipped")
 
     def pause(self, time: timedelta) -> Task[None]:
         """Wait on a durable timer."""
@@ -185,11 +204,20 @@ class Story:
         while True:
             self._change(name, attempts=self._step(name)["attempts"] + 1)
             outcome = yield from self._ask(name, work)
+            if outcome["status"] == "wait" and name in _IN_PORTIONS:
+                if self._ctx.current_utc_datetime >= self._deadline:
+                    return too_late(name)
+                yield self.pause(timedelta(seconds=outcome["seconds"]))
+                continue
             if outcome["status"] == "wait":
                 outcome = yield from self._poll(name, work, outcome["seconds"])
-                if name in _WAITS_FOR and _ended(outcome):
-                    # What ended, well or badly, is an export that never reached us: ask for one of our own.
-                    outcome = _REFUSED
+                if name in _REFUSED_DURING and _ended(outcome):
+                    # Of a download, what ended, well or badly, never reached us: ask for one of our own.
+                    outcome = _REFUSED[name]
+                elif name in _IN_TURN and outcome["status"] == "done":
+                    if self._ctx.current_utc_datetime < self._deadline:
+                        continue
+                    outcome = too_late(name)
             tries += 1
             if outcome["status"] != "failed" or not outcome["error"].get("retryable") or tries >= MAXIMUM_TRIES:
                 return outcome
@@ -267,20 +295,27 @@ class Story:
         self._publish()
 
     def _publish(self) -> None:
-        self._ctx.set_custom_status(self._progress)
+        self._ctx.set_custom_status(compact(self._progress))
 
     def _now(self) -> str:
         return self._ctx.current_utc_datetime.isoformat(timespec="milliseconds").partition("+")[0] + "Z"
 
 
-_REFUSED: Final[dict[str, Any]] = {
-    "status": "failed",
-    "error": {
-        "code": "export_refused",
-        "message": "The HSM refused to hand out its security domain because an export was under way.",
-        "retryable": True,
-        "advice": "Nothing is lost. Send the request again once nobody else downloads the security domain.",
-    },
+def _refused(code: str, message: str, advice: str) -> dict[str, Any]:
+    return {"status": "failed", "error": {"code": code, "message": message, "retryable": True, "advice": advice}}
+
+
+_REFUSED: Final[dict[str, dict[str, Any]]] = {
+    "download_security_domain": _refused(
+        "export_refused",
+        "The HSM refused to hand out its security domain because an export was under way.",
+        "Nothing is lost. Send the request again once nobody else downloads the security domain.",
+    ),
+    "create_keys": _refused(
+        "azure_forbidden",
+        "The HSM did not let the service make keys, whatever role it has.",
+        "Nothing is lost. It may take Azure some minutes to hear of the role: send the request again.",
+    ),
 }
 
 
@@ -297,5 +332,18 @@ def unexpected_failure(name: str) -> dict[str, Any]:
             "message": f"The step {name} failed unexpectedly, several times.",
             "retryable": False,
             "advice": "What was done stays. Send the request again to go on; tell the operators if it happens again.",
+        },
+    }
+
+
+def too_late(activity: str) -> dict[str, Any]:
+    """Make the outcome of what was not there by the deadline."""
+    return {
+        "status": "failed",
+        "error": {
+            "code": "deadline_exceeded",
+            "message": f"Azure did not come to an end in time ({activity}).",
+            "retryable": False,
+            "advice": "What was done stays: the HSM may exist and be billed. Send the request again to go on.",
         },
     }

@@ -4,14 +4,13 @@ from collections.abc import Generator
 from datetime import timedelta
 from typing import Any, Final
 
-from durabletask.task import OrchestrationContext, TaskFailedError
+from durabletask.task import OrchestrationContext
 
 from domain.names import onboarded_subscription
+from orchestrations.asking import ask, await_done
 from orchestrations.registration import blueprint
-from orchestrations.story import UNEXPECTED, StepFailed, unexpected_failure
+from orchestrations.story import StepFailed
 
-PAUSES: Final = (5, 30, 120, 600)
-"""The seconds between tries of what may succeed later."""
 _REGISTERED_WITHIN: Final = timedelta(hours=1)
 
 
@@ -48,21 +47,10 @@ def _conclude(ctx: OrchestrationContext, subscription: dict[str, Any]) -> Genera
 
 
 def _register(ctx: OrchestrationContext, subscription: dict[str, Any]) -> Generator[Any, Any]:
-    """Have the provider registered, and wait for that in a child, so that this history stays the story."""
-    outcome = yield from _ask_once(ctx, "register_provider", subscription)
+    """Have the provider registered, and wait for that."""
+    outcome = yield from ask(ctx, "register_provider", subscription)
     if outcome["status"] == "wait":
-        poll = {
-            "activity": "await_registered",
-            "work": subscription,
-            "seconds": outcome["seconds"],
-            "pause": outcome["seconds"],
-            "deadline": (ctx.current_utc_datetime + _REGISTERED_WITHIN).isoformat(),
-        }
-        try:
-            answer = yield ctx.call_sub_orchestrator("outcome_polling", input=poll)
-            outcome = answer["outcome"]
-        except TaskFailedError:
-            outcome = unexpected_failure("await_registered")
+        outcome = yield from await_done(ctx, "await_registered", subscription, outcome["seconds"], _REGISTERED_WITHIN)
     if outcome["status"] == "failed":
         raise StepFailed(outcome["error"])
 
@@ -71,7 +59,7 @@ def _ask(ctx: OrchestrationContext, name: str, given: dict[str, Any]) -> Generat
     """Run an activity, later again where it wants that, and give its result; raises StepFailed."""
     attempt = 0
     while True:
-        outcome = yield from _ask_once(ctx, name, {**given, "attempt": attempt} if attempt else given)
+        outcome = yield from ask(ctx, name, {**given, "attempt": attempt} if attempt else given)
         if outcome["status"] != "wait":
             break
         attempt += 1
@@ -80,16 +68,3 @@ def _ask(ctx: OrchestrationContext, name: str, given: dict[str, Any]) -> Generat
         raise StepFailed(outcome["error"])
     result: dict[str, Any] = outcome.get("result", {})
     return result
-
-
-def _ask_once(ctx: OrchestrationContext, name: str, given: dict[str, Any]) -> Generator[Any, Any, dict[str, Any]]:
-    """Run an activity, again after a while where that may help, and give its outcome."""
-    for pause in (*PAUSES, None):
-        try:
-            outcome: dict[str, Any] = yield ctx.call_activity(name, input=given, retry_policy=UNEXPECTED)
-        except TaskFailedError:
-            return unexpected_failure(name)
-        if outcome["status"] != "failed" or not outcome["error"].get("retryable") or pause is None:
-            return outcome
-        yield ctx.create_timer(timedelta(seconds=max(pause, outcome["error"].get("retryAfter") or 0)))
-    return outcome
