@@ -5,7 +5,7 @@ import logging
 import azure.durable_functions as df
 
 from clients.cleanup import find_last_report
-from clients.instances import engine_unavailable, is_running, read_progress, start_only
+from clients.instances import find_running, read_progress, start_only
 from domain.cleanup_reports import CleanupProgress, CleanupReports
 from domain.names import CLEANUP_INSTANCE
 from triggers.door.calls import Answer, Call
@@ -21,16 +21,10 @@ def start_cleanup(client: df.SyncDurableFunctionsClient) -> None:
 
 def get_cleanup_reports(call: Call) -> Answer:
     """Say how far the run is that is under way, and what the last one found and did."""
-    import grpc
-
-    try:
-        state = call.client.get_orchestration_state(CLEANUP_INSTANCE)
-    except grpc.RpcError:
-        raise engine_unavailable() from None
-    running = is_running(state)
-    progress = read_progress(state) if state is not None and running else {}
+    state = find_running(CLEANUP_INSTANCE, call.client)
+    progress = read_progress(state) if state else {}
     view = CleanupReports(
-        running=running,
+        running=state is not None,
         progress=CleanupProgress.model_validate(progress) if progress else None,
         report=find_last_report(),
     )

@@ -8,7 +8,9 @@ from typing import Final
 from domain.caller import OPERATE_ROLE, ROLES
 from domain.error_catalogue import CATALOGUE, ErrorKind
 from domain.published_events.model import EVENTS
+from triggers.capabilities import write_capabilities
 from triggers.event_documents import name_schema, write_event_schema, write_events
+from triggers.handover_page import write_handover_members
 from triggers.routes import ROUTES, Route
 
 _DOCS: Final = Path(__file__).parents[1] / "docs"
@@ -90,7 +92,9 @@ def cell(route: Route, role: str) -> str:
 PAGES: Final[dict[Path, Callable[[], str]]] = {
     _DOCS / "error-codes.md": write_error_codes,
     _DOCS / "authorisation.md": write_authorisation,
+    _DOCS / "capabilities.md": functools.partial(write_capabilities, _GENERATED),
     _DOCS / "events.md": functools.partial(write_events, _GENERATED),
+    _DOCS / "handover-members.md": functools.partial(write_handover_members, _GENERATED),
     **{_DOCS / "events" / name_schema(event): functools.partial(write_event_schema, event) for event in EVENTS},
 }
 

@@ -15,8 +15,8 @@ from triggers.routes import API_VERSION
 _ROOT: Final = Path(__file__).parent.parent / "console"
 _TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _VIEWS: Final = (
-    "ceremony", "cleanup", "copying", "every", "filters", "fleet", "hsm", "offline", "operation", "operations", "paper",
-    "people", "problem", "receipt", "settings", "tables", "you",
+    "ceremony", "cleanup", "copying", "deletion", "drift", "every", "filters", "fleet", "handover", "hsm", "offline",
+    "operation", "operations", "paper", "people", "problem", "receipt", "settings", "tables", "you",
 )  # fmt: skip
 
 # What is asked for, and the file that answers. What is not here does not exist, whatever lies in the folder.

@@ -9,17 +9,17 @@ from typing import Final, Literal
 import azure.durable_functions as df
 from durabletask.client import TaskHubGrpcClient
 
-from clients import archive, audit_log, blobs, credential, restores
+from clients import archive, audit_log, blobs, credential, event_publisher, restores
 from domain.errors import ServiceError, describe_unexpected
 from domain.model import Model
-from domain.settings import SettingsInvalid, find_mistakes
+from domain.settings import SettingsInvalid, find_mistakes, settings
 from triggers.door.authentication import require_published_keys
 from triggers.door.calls import Answer, Call
 
 PATIENCE_SECONDS: Final = 4.0
 KEPT_SECONDS: Final = 10.0
 
-DependencyName = Literal["settings", "storage", "identity", "keys", "engine"]
+DependencyName = Literal["settings", "storage", "identity", "keys", "engine", "events"]
 
 
 class Dependency(Model):
@@ -31,10 +31,12 @@ class Dependency(Model):
     """Whether it is there."""
     message: str | None = None
     """What it lacks, in words for people; nothing secret. Absent where it is ready."""
+    optional: bool = False
+    """Whether the app works without it: what it lacks is a warning then, and `status` does not depend on it."""
 
 
 class Readiness(Model):
-    """Whether all that the app needs is there."""
+    """Whether all that the app needs is there; `events`, the topic that events are published to, is optional."""
 
     status: Literal["Ready", "NotReady"]
     """Whether the app can do its work."""
@@ -82,13 +84,23 @@ def look_at_engine(client: TaskHubGrpcClient) -> str | None:
     return None
 
 
+def _look_at_events(client: df.SyncDurableFunctionsClient) -> str | None:  # noqa: ARG001
+    topic = settings().events_topic
+    if topic is not None:
+        event_publisher.require_topic(topic)
+    return None
+
+
 _LOOKS: Final[dict[DependencyName, Look]] = {
     "settings": _look_at_settings,
     "storage": _look_at_storage,
     "identity": _look_at_identity,
     "keys": _look_at_keys,
     "engine": look_at_engine,
+    "events": _look_at_events,
 }
+# Events that cannot be published are kept.
+_OPTIONAL: Final[frozenset[DependencyName]] = frozenset({"events"})
 
 
 class _Watch:
@@ -118,12 +130,17 @@ class _Watch:
 
     def _look(self, client: df.SyncDurableFunctionsClient) -> Readiness:
         for name, look in _LOOKS.items():
+            if name == "events" and not _tells_events():
+                continue
             # One that has hung since the last time is not asked once more.
             if name not in self._pending or self._pending[name].done():
                 self._pending[name] = _begin(look, client)
         wait(self._pending.values(), timeout=PATIENCE_SECONDS)
-        dependencies = [Dependency(name=name, ready=fault is None, message=fault) for name, fault in self._collect()]
-        ready = all(dependency.ready for dependency in dependencies)
+        dependencies = [
+            Dependency(name=name, ready=fault is None, message=fault, optional=name in _OPTIONAL)
+            for name, fault in self._collect()
+        ]
+        ready = all(dependency.ready or dependency.optional for dependency in dependencies)
         return Readiness(status="Ready" if ready else "NotReady", dependencies=dependencies)
 
     def _collect(self) -> list[tuple[DependencyName, str | None]]:
@@ -132,6 +149,14 @@ class _Watch:
 
 
 _watch: Final = _Watch()
+
+
+def _tells_events() -> bool:
+    """Say whether there is a topic to look at."""
+    try:
+        return settings().events_topic is not None
+    except SettingsInvalid:
+        return False
 
 
 def _begin(look: Look, client: df.SyncDurableFunctionsClient) -> Future[str | None]:

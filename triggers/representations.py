@@ -6,12 +6,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.adoption import FoundHsm
 from domain.approvals import Verdict
+from domain.backup_history import KeptBackup
 from domain.backups import PinnedBackup, RestoredBackup
 from domain.caller import Principal
 from domain.changes import InPlaceChange
 from domain.decommissioning import Decommissioned, PlannedDeletion, PlannedRecovery
 from domain.errors import ErrorDetail, FieldError
 from domain.fields import OperationKind, Origin
+from domain.handover.request import Handover
 from domain.holds import Hold
 from domain.model import Model
 from domain.operations import CurrentStep, Existing, OperationResult, OperationStatus
@@ -104,6 +106,10 @@ class PlanView(Model):
     """Whether the HSM can be reached from the internet, within its network rules."""
     network: NetworkRequest
     """From where the HSM can be reached."""
+    identities: list[str]
+    """The resource ids of the user-assigned identities that are attached to it, besides those that others attached."""
+    additional_regions: list[str]
+    """The regions to which it is extended once it is active; empty where it is in its own only."""
     tags: dict[str, str]
     """Labels for people, on the Azure resource."""
     quorum: int | None = None
@@ -120,6 +126,10 @@ class PlanView(Model):
     """The stored security domain that a restore brings into the HSM. Absent for other operations."""
     backup: PinnedBackup | None = None
     """The full backup that a restore brings back then. Absent where it brings back none, and for other operations."""
+    handover: Handover | None = None
+    """What the HSM is to have around it then, by the request and the policy. Absent for other operations."""
+    confirmed_administrators: list[str] = Field(default_factory=list)
+    """The administrators by whom somebody can act as an approval says, because the service may not look that up."""
     deletion: PlannedDeletion | None = None
     """What a decommission does to the HSM, and whether anybody used it lately. Absent for other operations."""
     recovery: PlannedRecovery | None = None
@@ -262,6 +272,21 @@ class HsmSummary(Model):
     """The last operation on it, which may still run."""
 
 
+class FullBackups(Model):
+    """How the full backups of an HSM stand."""
+
+    last: KeptBackup | None = None
+    """The last good one; a restore names its `container` and `folder`. Absent where there is none."""
+    earlier: list[KeptBackup]
+    """The good ones before it, the newest first, as far as they are remembered."""
+    running: bool
+    """Whether the HSM makes one by schedule now."""
+    too_old: bool
+    """Whether the last good one is older than it may be, or there is none, and should be."""
+    failure: ErrorDetail | None = None
+    """Why the last attempt by schedule failed. Absent where it did not."""
+
+
 class HsmView(HsmSummary):
     """An HSM: what Azure says of it now, and what we keep."""
 
@@ -273,8 +298,14 @@ class HsmView(HsmSummary):
     """Whether nobody can purge it before its retention has passed."""
     soft_delete_retention_days: int
     """How many days it is kept after it was deleted."""
+    public_network_access: Literal["Enabled", "Disabled"]
+    """Whether it can be reached from the internet, within its network rules."""
     network: NetworkRequest
     """From where it can be reached."""
+    identities: list[str]
+    """The resource ids of the user-assigned identities that are attached to it, whoever did that."""
+    additional_regions: list[str]
+    """The regions in which it is, or is to be, besides its own; it is billed in each."""
     tags: dict[str, str]
     """Labels for people, on the Azure resource."""
     security_domain: Receipt | None = None
@@ -288,6 +319,8 @@ class HsmView(HsmSummary):
 
     What is stored of their security domains is kept: a restore names one as `source.operationId`.
     """
+    backup: FullBackups | None = None
+    """How its full backups stand. Absent where it has none, and is to have none."""
     decommissioned: Decommissioned | None = None
     """When it was deleted, and until when it is kept and billed. Absent for one that nobody asked to delete."""
     hold: Hold | None = None

@@ -31,23 +31,29 @@ _WRAPPING: Final = (
 )
 # What the policy can say of whatever is asked for: of a new HSM, of changes, of one that is taken over.
 _POLICY: Final = (
-    *("retention_out_of_range", "public_network_access_unsupported", "requested_by_missing", "requested_by_not_you"),
+    *("retention_out_of_range", "requested_by_missing", "requested_by_not_you"),
     *("team_missing", "team_not_yours", "environment_unknown", "subscription_not_allowed", "location_not_allowed"),
     *("sku_not_allowed", "name_not_allowed", "tag_required", "tag_not_allowed", "retention_too_short"),
     *("purge_protection_required", "network_must_deny", "network_too_open", "administrator_not_allowed"),
     "expiry_required",
+    "identity_not_allowed",
     *("expiry_too_far", "expiry_in_past", "creation_stopped", "subscription_not_ours", "provider_not_registered"),
-    "location_unsupported",
+    *("location_unsupported", "resource_not_allowed", "local_role_not_allowed", "local_role_unknown"),
+)
+# What the policy can say of what an HSM is to have around it.
+_HANDOVER: Final = (
+    *("resource_not_allowed", "alert_without_workspace", "temporary_opening_not_allowed"),
+    *("backup_place_not_allowed", "handover_alone"),
 )
 _BY_BODY: Final = {
-    "domain.requests:HsmRequest": (*_WRAPPING, *_POLICY),
-    "domain.changes:HsmChange": _POLICY,
+    "domain.requests:HsmRequest": (*_WRAPPING, *_POLICY, *_HANDOVER),
+    "domain.changes:HsmChange": (*_POLICY, "property_immutable"),
     "domain.adoption:AdoptionRequest": _POLICY,
     "domain.rewrapping:RewrapRequest": (
         *_WRAPPING,
         *("requested_by_missing", "requested_by_not_you", "environment_unknown", "subscription_not_allowed"),
     ),
-    "domain.restores:RestoreRequest": (*_POLICY, "backup_place_not_allowed"),
+    "domain.restores:RestoreRequest": (*_POLICY, *_HANDOVER),
 }
 
 

@@ -157,6 +157,16 @@ ROUTES: Final = (
         codes=("team_missing", "team_not_yours"),
     ),
     Route(
+        name="get_handover",
+        method="GET",
+        path="hsms/{name}/handover",
+        handler="triggers.hsms.handover:get_handover",
+        summary="Read how an HSM was handed over: what it was given, where that is, and what its team must now do",
+        roles=READERS,
+        answers={200: "triggers.hsms.handover:HandoverSheet"},
+        codes=("hsm_not_found", "handover_not_found"),
+    ),
+    Route(
         name="get_security_domain",
         method="GET",
         path="hsms/{name}/security-domain",
@@ -241,6 +251,16 @@ ROUTES: Final = (
         codes=("engine_unavailable",),
     ),
     Route(
+        name="get_reconciliation_reports",
+        method="GET",
+        path="reports/reconciliation",
+        handler="triggers.reconciliation:get_reconciliation_reports",
+        summary="Read what the last reconciliation found that is not as recorded, and what is done about it",
+        roles=(OPERATE_ROLE, AUDIT_ROLE),
+        answers={200: "domain.drift_findings:ReconciliationReports"},
+        codes=("engine_unavailable",),
+    ),
+    Route(
         name="list_audit",
         method="GET",
         path="audit",
@@ -322,6 +342,7 @@ ROUTES: Final = (
         codes=(
             *("hsm_not_found", "operation_in_progress", "precondition_failed", "hsm_locked", "purge_protected"),
             *("hsm_held", "purge_not_allowed", "hsm_not_deleted", "destruction_and_export_stopped"),
+            *("backup_place_not_allowed", "backup_not_possible"),
             *("team_not_yours", "environment_unknown", "subscription_not_allowed"),
             *("requested_by_missing", "requested_by_not_you"),
         ),

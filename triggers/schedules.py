@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from domain.settings import cleanup_schedule, verification_schedule
+from domain.settings import backup_schedule, cleanup_schedule, reconciliation_schedule, verification_schedule
 from triggers.registration import blueprint
 
 
@@ -23,6 +23,32 @@ def start_fleet_cleanup(timer: func.TimerRequest, client: df.SyncDurableFunction
     from triggers.cleanup import start_cleanup
 
     start_cleanup(client)
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule=reconciliation_schedule(), run_on_startup=False, use_monitor=True)
+@blueprint.durable_client_input(client_name="client")
+def start_fleet_reconciliation(timer: func.TimerRequest, client: df.SyncDurableFunctionsClient) -> None:  # noqa: ARG001
+    """Begin to hold our records against Azure, unless that is under way."""
+    from triggers.reconciliation import start_reconciliation
+
+    start_reconciliation(client)
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule=backup_schedule(), run_on_startup=False, use_monitor=True)
+@blueprint.durable_client_input(client_name="client")
+def start_fleet_backup(timer: func.TimerRequest, client: df.SyncDurableFunctionsClient) -> None:  # noqa: ARG001
+    """Begin to have HSMs back themselves up whose next backup is due, unless that is under way."""
+    from triggers.backups import start_backups
+
+    start_backups(client)
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *", run_on_startup=False, use_monitor=True)
+def close_overdue_openings(timer: func.TimerRequest) -> None:  # noqa: ARG001
+    """Close the firewalls that were opened for a while and are open past their time."""
+    from clients.openings import close_overdue
+
+    close_overdue()
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *", run_on_startup=False, use_monitor=True)

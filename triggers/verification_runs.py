@@ -5,7 +5,7 @@ import logging
 import azure.durable_functions as df
 
 from clients import archive
-from clients.instances import engine_unavailable, is_running, start_only
+from clients.instances import find_running, start_only
 from clients.verification_runs import find_begin, looked_at_since
 from domain.verification_runs import VERIFICATION_INSTANCE, Tally, VerificationCounts, VerificationRuns
 from triggers.door.calls import Answer, Call
@@ -21,13 +21,7 @@ def start_run(client: df.SyncDurableFunctionsClient) -> None:
 
 def get_verification_runs(call: Call) -> Answer:
     """Say how the run that is under way is, and what the last one found."""
-    import grpc
-
-    try:
-        state = call.client.get_orchestration_state(VERIFICATION_INSTANCE)
-    except grpc.RpcError:
-        raise engine_unavailable() from None
-    running = is_running(state)
+    running = find_running(VERIFICATION_INSTANCE, call.client) is not None
     view = VerificationRuns(
         running=running,
         progress=_count_so_far() if running else None,

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from domain.addresses import AddressRange
 from domain.error_catalogue import CATALOGUE
 from domain.fields import Guid, Location
 from domain.names import hsm_of_operation, normalise_hsm_name
-from domain.requests import AddressRange, CertificateIdText, HsmRequest
+from domain.requests import CertificateIdText, HsmRequest
 from triggers.door.problems import show
 from triggers.openapi.document import make_document
 from triggers.openapi.examples import ANSWERS, ANSWERS_OF_CALLS, REQUESTS

@@ -4,7 +4,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from clients.audit_log import append, refuse
+from clients.audit_log import append, record_alone
 from domain.audit import AuditEvent
 from domain.caller import Caller
 from domain.errors import ErrorDetail, ServiceError
@@ -103,6 +103,6 @@ def record_refusal(route: Route, path: dict[str, str], caller: Caller, error: Er
         detail={"call": route.name, "field": error.errors[0].field if error.errors else None},
     )
     try:
-        refuse(event)
+        record_alone(event)
     except ServiceError as failure:
         _log.error("a refusal could not be recorded: %s", failure)

@@ -1,10 +1,13 @@
 """Accepting a request for an HSM: one changing operation for each HSM at a time, decided by its claim."""
 
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from clients import archive, resource_manager
 from clients.credential import own_identity
 from clients.exports import is_stored_as_requested
+from clients.handover_record import find_handover
+from clients.handovers import wanted_handover_of
 from clients.hsm_limit import require_place
 from clients.ownership import (
     hsm_exists,
@@ -13,14 +16,16 @@ from clients.ownership import (
     require_not_stopped,
     require_usable_subscription,
 )
+from clients.surroundings import find_gone
 from domain.changes import find_change
-from domain.errors import FieldError, refused_fields
+from domain.errors import FieldError, ServiceError, refused_fields
 from domain.export_approval import find_differing_parts
+from domain.handover.request import gives_up
 from domain.hsm import Hsm, find_differences, find_environment_difference
 from domain.names import resource_id
 from domain.operations import Operation
 from domain.records import HsmRecord
-from domain.requests import HsmRequest, HsmSpecification
+from domain.requests import HsmRequest, HsmSpecification, check_request
 from triggers.door.calls import Call
 from triggers.hsms.claiming import Accepted, Last, Wanted, begin, find_last, join_running, try_until_settled
 from triggers.hsms.permissions import require_asker, require_permission, settle_team
@@ -42,11 +47,22 @@ def accept(call: Call, name: str, request: HsmRequest) -> Accepted:
 
     Raises ServiceError: 403 or 400 by the deployment's policy; 409 `operation_in_progress`, `hsm_exists`,
     `hsm_differs`, `hsm_soft_deleted`; 412 `precondition_failed`; 400 `subscription_not_ours`,
-    `provider_not_registered`, `location_unsupported`; 503 `claim_contested`.
+    `provider_not_registered`, `location_unsupported`, and `wrapping_key_expired`, `wrapping_key_not_yet_valid` where
+    something is to be encrypted to it; 503 `claim_contested`.
     """
     asked = _Asked(call, name, settle_team(call, name, request.team), request)
     require_permission(call, name, asked.team, request, "provision")
+    if not _is_encrypted_to(name, request):
+        check_request(request, datetime.now(UTC))
     return try_until_settled(lambda: _try_to_accept(asked))
+
+
+def _is_encrypted_to(name: str, request: HsmRequest) -> bool:
+    """Say whether our record has a security domain for these keys; whether it still counts, the operation looks."""
+    record = archive.find_hsm_record(name)
+    if record is None or record.security_domain is None or record.decommissioned is not None:
+        return False
+    return not find_differing_parts(record.request, request)
 
 
 def _try_to_accept(asked: _Asked) -> Accepted | None:
@@ -108,13 +124,41 @@ def _compare(asked: _Asked, last: Last, hsm: Hsm, record: HsmRecord) -> Accepted
     if not same:
         _require_changeable(before, hsm, request)
     change = find_change(hsm, before, request)
+    missing = same and next(find_gone(record), None) is not None
+    if missing or is_to_be_handed_over(record, request):
+        if not (change.empty and before.differs_in_handover_only(request)):
+            raise handover_alone()
+        # What is around the HSM a provision makes: it finds all that is there already.
+        require_asker(asked.call, request, record)
+        return begin(asked.call, asked.name, Wanted("provision", asked.team, request, request.digest()), last)
     if same and change.empty:
         described = DescribedHsm(view_hsm(hsm, record, last.claim, last.operation), last.etag)
         return Accepted(view_operation(last.operation), described)
-    require_permission(asked.call, asked.name, asked.team, request, "update")
+    require_permission(asked.call, asked.name, asked.team, request, "update", extends=change.extends)
     removes_expiry = before.expires_at is not None and request.expires_at is None
     change = change.model_copy(update={"removes_expiry": removes_expiry})
     return begin(asked.call, asked.name, Wanted("update", asked.team, request, request.digest(), change), last)
+
+
+def is_to_be_handed_over(record: HsmRecord, request: HsmRequest) -> bool:
+    """Say whether a finished HSM is to have something else around it, or the service has a role that it is not to."""
+    wanted = wanted_handover_of(request)
+    given_up = record.given_up is not None and record.given_up.done_at is not None
+    stays = gives_up(wanted) and not given_up and not record.adopted
+    differs = wanted != wanted_handover_of(record.request)
+    return stays or record.makes_keys or differs or _is_unfinished(record)
+
+
+def _is_unfinished(record: HsmRecord) -> bool:
+    """Say whether the last hand-over did not come to all that it was asked for, whatever was done to the HSM since."""
+    sheet = find_handover(record.hsm, record.created_by)
+    return sheet is not None and any(part.state in ("Failed", "NotReached") for part in sheet.parts)
+
+
+def handover_alone() -> ServiceError:
+    """Make the error of a request that changes the hand-over and something else of a finished HSM."""
+    message = "This is changed by a request that changes nothing else of an HSM: send the other changes by themselves."
+    return refused_fields([FieldError(field="handover", message=message, code="handover_alone")])
 
 
 def _require_changeable(before: HsmSpecification, hsm: Hsm, request: HsmRequest) -> None:

@@ -3,8 +3,8 @@
 from typing import Final
 
 from clients import archive, resource_manager
-from clients.ownership import is_ours
-from domain.changes import HsmChange, asked_of_azure, find_pending, merge
+from clients.ownership import is_ours, require_creation_allowed
+from domain.changes import HsmChange, InPlaceChange, asked_of_azure, find_pending, merge
 from domain.records import HsmRecord
 from triggers.door.calls import Call
 from triggers.hsms.claiming import Accepted, Last, Wanted, begin, find_last, join_running, try_until_settled
@@ -33,8 +33,9 @@ def _try_to_accept(call: Call, name: str, change: HsmChange) -> Accepted | None:
     if last is None:
         return None
     merged = merge(change, record.request)
-    wanted = Wanted(_KIND, record.team, merged, merged.digest(), asked_of_azure(change, merged))
-    require_permission(call, name, record.team, merged, _KIND)
+    asked = asked_of_azure(change, merged)
+    wanted = Wanted(_KIND, record.team, merged, merged.digest(), asked)
+    require_permission(call, name, record.team, merged, _KIND, extends=asked.extends)
     running = join_running(call, last, same=_is_same(last, wanted))
     if running is not None:
         return running
@@ -47,12 +48,18 @@ def _is_same(last: Last, wanted: Wanted) -> bool:
 
 
 def _unchanged(record: HsmRecord, last: Last, wanted: Wanted) -> Accepted | None:
-    """Answer with the HSM if it is as it is to be; raises ServiceError `hsm_not_found` where it is not there."""
+    """Answer with the HSM if it is as it is to be.
+
+    Raises ServiceError `hsm_not_found` where it is not there; `creation_stopped` where it is to come to another region.
+    """
     _, _, subscription_id, _, resource_group, *_ = record.resource_id.split("/")
     hsm = resource_manager.find_hsm(subscription_id, resource_group, record.hsm)
     if hsm is None or not is_ours(hsm, record, record.team):
         raise hsm_not_found()
-    if wanted.digest != record.request.digest() or (wanted.change and not find_pending(wanted.change, hsm).empty):
+    pending = find_pending(wanted.change or InPlaceChange(), hsm)
+    if pending.extends:
+        require_creation_allowed()
+    if wanted.digest != record.request.digest() or not pending.empty:
         return None
     described = DescribedHsm(view_hsm(hsm, record, last.claim, last.operation), last.etag)
     return Accepted(view_operation(last.operation), described)

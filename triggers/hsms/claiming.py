@@ -4,8 +4,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from clients import archive
+from clients import archive, outbox
+from clients.announcements import keep_interruption
+from clients.handover_record import keep_handover
 from clients.instances import ensure_started, is_abandoned
+from clients.interruptions import find_operation_of, interrupted_operation
 from domain.backups import FullBackup
 from domain.changes import InPlaceChange
 from domain.errors import service_error
@@ -16,7 +19,6 @@ from domain.requests import HsmRequest, HsmSpecification
 from triggers.door.calls import Call
 from triggers.door.problems import Refusal, show
 from triggers.hsms.views import DescribedHsm
-from triggers.operations.instances import find_operation_of, interrupted_operation
 from triggers.operations.views import describe_claimed_operation, view_operation
 from triggers.representations import OperationView
 
@@ -50,6 +52,7 @@ class Wanted(NamedTuple):
     backup: FullBackup | None = None
     source_operation_id: str | None = None
     purges: bool = False
+    backup_to: str | None = None
 
 
 def try_until_settled(attempt: Callable[[], Accepted | None]) -> Accepted:
@@ -101,7 +104,7 @@ def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted 
     """Claim the name for a new operation and start it; None where somebody else changed the claim."""
     from ulid import ULID
 
-    replaced = None
+    replaced, replaced_resource_id = None, None
     if last is not None:
         _record_replaced(last.claim)
         if last.claim.running:
@@ -109,7 +112,7 @@ def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted 
                 # The same request began it after all, since it was looked at.
                 return None
             # It may not have been recorded: what is known of it must outlive its claim and its instance.
-            replaced = interrupted_operation(last.claim, call.client)
+            replaced, replaced_resource_id = interrupted_operation(last.claim, call.client), last.claim.resource_id
     claim = Claim(
         hsm=name,
         operation_id=f"{name}-{ULID()}",
@@ -125,9 +128,11 @@ def begin(call: Call, name: str, wanted: Wanted, last: Last | None) -> Accepted 
         backup=wanted.backup,
         source_operation_id=wanted.source_operation_id,
         purges=wanted.purges,
+        backup_to=wanted.backup_to,
         digest=wanted.digest,
         claimed_at=datetime.now(UTC).replace(microsecond=0),
         replaced=replaced.model_dump(mode="json", by_alias=True, exclude_none=True) if replaced else None,
+        replaced_resource_id=replaced_resource_id,
         trace=call.trace,
     )
     # The claim, not the engine, decides: of two requests at the same instant one writes it, the other reads it.
@@ -146,11 +151,16 @@ def _is_held(claim: Claim) -> bool:
 
 
 def _record_replaced(claim: Claim) -> None:
-    """Record the operation that gave way to that of a claim which was won; it may be the same request that joins it.
+    """Record, and tell of, the operation that gave way to that of a claim which was won; whoever joins that does, too.
 
     Before the claim was won it might still have begun, and must not be said to have failed.
     """
     replaced = replaced_operation(claim)
     # A record that is there is how it ended itself, in an activity that outlived its instance.
-    if replaced is not None and archive.find_operation(replaced.id) is None:
-        archive.write_operation(replaced)
+    if replaced is None or archive.find_operation(replaced.id) is not None:
+        return
+    keep_handover(replaced)
+    event_id = keep_interruption(replaced, claim.replaced_resource_id or claim.resource_id)
+    archive.write_operation(replaced)
+    if event_id is not None:
+        outbox.publish_soon(event_id)

@@ -42,7 +42,10 @@ class _Kept(NamedTuple):
     @property
     def cost(self) -> float | None:
         # What was never made costs nothing, nor does what is purged.
-        return monthly_cost(deployment_policy(), self.record.sku) if self.record and self.record.billed else None
+        record = self.record
+        if record is None or not record.billed:
+            return None
+        return monthly_cost(deployment_policy(), record.sku, record.additional_regions)
 
 
 class _Seen(NamedTuple):
@@ -130,7 +133,7 @@ def _show(call: Call, seen: _Seen, verification: VerificationSummary | None) -> 
         resource_id=described.resource_id,
         created_at=seen.kept.created_at,
         expires_at=described.expires_at,
-        monthly_cost_usd=monthly_cost(deployment_policy(), hsm.sku) if hsm else seen.kept.cost,
+        monthly_cost_usd=monthly_cost(deployment_policy(), hsm.sku, hsm.additional_regions) if hsm else seen.kept.cost,
         quorum_health=verification.quorum_health if verification else "Unknown",
         verified_at=verification.verified_at if verification else None,
         last_operation=LastOperation(id=claim.operation_id, kind=claim.kind, status=status_of(claim, call.client)),

@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 
 from clients import archive
 from clients.exports import find_export_reason
+from clients.handovers import wanted_handover_of
 from clients.ownership import hsm_exists
 from domain.asking import require_allowed, require_person
 from domain.errors import FieldError, refused_fields
 from domain.fields import OperationKind
+from domain.handover.opening import describe_opening
 from domain.records import HsmRecord
 from domain.requests import HsmSpecification
 from domain.settings import deployment_policy
@@ -53,16 +55,23 @@ def _only_team(call: Call) -> str:
 
 
 def require_asker(call: Call, request: HsmSpecification, record: HsmRecord | None) -> None:
-    """Require to know who asks for a provision that needs approval by what is there; raises ServiceError.
+    """Require to know who asks for a provision that needs approval whatever the policy says; raises ServiceError.
 
-    `record` is that of the HSM that is there, None where there is none.
+    It does by what is there, or where it may open a firewall. `record` is that of the HSM that is there, None where
+    there is none.
     """
-    reason = find_export_reason(record, request)
+    opening = wanted_handover_of(request).temporary_opening
+    reason = find_export_reason(record, request) or (describe_opening(opening) if opening else None)
     require_person(deployment_policy(), call.caller.principal, request, "provision", reason=reason)
 
 
-def require_permission(call: Call, name: str, team: str, request: HsmSpecification, kind: OperationKind) -> None:
-    """Check a request by the policy and the caller's grant; raises ServiceError that names the fields."""
+def require_permission(
+    call: Call, name: str, team: str, request: HsmSpecification, kind: OperationKind, *, extends: bool = False
+) -> None:
+    """Check a request by the policy and the caller's grant; raises ServiceError that names the fields.
+
+    `extends` says of an update that it brings the HSM into another region, which costs.
+    """
     policy, now = deployment_policy(), datetime.now(UTC)
     require_allowed(policy, call.grant, name, team, request, now, by_operator=call.caller.operates, kind=kind)
-    require_person(policy, call.caller.principal, request, kind)
+    require_person(policy, call.caller.principal, request, kind, extends=extends)

@@ -75,19 +75,19 @@ class Preflight(Model):
 def preflight_hsm(call: Call) -> Answer:
     """Check a request as a PUT and its operation would, and change nothing."""
     name = hsm_name(call)
-    request = parse_request(call.body, datetime.now(UTC))
+    request = parse_request(call.body)
     candidate = _candidate(call, name, request)
     checks = _run([*CHECKS, *key_checks(candidate)], candidate)
     passed = {check.name for check in checks if check.verdict == "Passed"}
     checks += _warn(candidate, passed)
     failed = any(check.verdict == "Failed" for check in checks)
     policy = deployment_policy()
-    reasons = candidate.find_approval_reasons(candidate.export_reason if "name" in passed else None)
+    reasons = candidate.find_approval_reasons(candidate.reason if "administrators" in passed else None)
     forecast = Preflight(
         verdict="Failed" if failed else "Passed",
         checks=checks,
         would_create=[] if failed else _list_creations(candidate),
-        monthly_cost_usd=monthly_cost(policy, request.sku),
+        monthly_cost_usd=monthly_cost(policy, request.sku, request.additional_regions),
         approval=ApprovalForecast(required=bool(reasons), reasons=reasons),
     )
     return Answer(200, forecast)
@@ -154,13 +154,14 @@ _WARNINGS: Final = (
     ("administrator", "The service may download the security domain", "service_not_administrator"),
     ("custody", "The wrapping keys do not all lie in one vault", "wrapping_keys_in_one_vault"),
     ("quorum", "The quorum can do without one of the keys", "quorum_is_all_keys"),
+    ("principals", "Those who are given local roles are in the directory", "principal_not_found"),
 )
 
 
 def _warn(candidate: Candidate, passed: Collection[str]) -> list[CheckView]:
     """Check what is accepted all the same, and a person may want otherwise."""
     inapplicable = _find_inapplicable(candidate, passed)
-    notices = find_custody_warnings(candidate.whole_request)
+    notices = find_custody_warnings(candidate.whole_request) + candidate.principal_warnings
     if "administrator" not in inapplicable:
         notices += candidate.administration_warnings
     messages = {notice.code: notice.message for notice in notices}
@@ -184,6 +185,10 @@ def _find_inapplicable(candidate: Candidate, passed: Collection[str]) -> dict[st
         reasons["administrator"] = "This does not apply: the HSM is activated, and only it knows its administrators."
     if all(key.certificate_id is None for key in candidate.whole_request.security_domain.wrapping_keys):
         reasons["custody"] = "This does not apply: the certificates were sent as PEM, whose keys lie in no vault."
+    if not candidate.principals:
+        reasons["principals"] = "This does not apply: nobody is given a local role."
+    elif candidate.found_principals is None:
+        reasons["principals"] = "This cannot be checked: the service may not read the directory."
     return reasons
 
 

@@ -1,7 +1,5 @@
 """HSMs, as the API has them."""
 
-from datetime import UTC, datetime
-
 from domain.changes import parse_change
 from domain.errors import FieldError, refused_fields
 from domain.names import normalise_hsm_name
@@ -17,7 +15,7 @@ from triggers.operations.resource import POLL_SECONDS
 def put_hsm(call: Call) -> Answer:
     """Accept a request for an HSM, or find what answers it already."""
     name = hsm_name(call)
-    return answer_accepted(call, name, accept(call, name, parse_request(call.body, datetime.now(UTC))))
+    return answer_accepted(call, name, accept(call, name, parse_request(call.body)))
 
 
 def patch_hsm(call: Call) -> Answer:

@@ -6,6 +6,7 @@ from typing import Final, Literal, NamedTuple
 from clients import archive, restores
 from clients.archive import ARCHIVE
 from clients.blobs import list_blobs
+from clients.interruptions import find_operation_of
 from clients.verification import check_stored, make_verification
 from domain.model import Model
 from domain.operations import Operation
@@ -14,7 +15,6 @@ from domain.verifications import Verification
 from triggers.door.calls import Answer, Call
 from triggers.hsms.resource import hsm_name
 from triggers.hsms.views import hsm_not_found
-from triggers.operations.instances import find_operation_of
 
 _STORED: Final = re.compile(r".*/([a-z0-9-]+-[0-9A-Z]{26})/[0-9]+/security-domain\.json")
 

@@ -1,9 +1,14 @@
 """How HSMs are shown."""
 
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from clients import archive, resource_manager
+from clients.backup_history import find_history
+from clients.handovers import wanted_handover_of
+from clients.interruptions import find_operation_of
 from clients.ownership import is_ours
+from domain.backup_history import is_too_old
 from domain.decommissioning import state_without_hsm
 from domain.errors import service_error
 from domain.hsm import Hsm
@@ -11,11 +16,12 @@ from domain.names import resource_id
 from domain.operations import Operation
 from domain.policy_rules import monthly_cost
 from domain.records import Claim, HsmRecord
+from domain.requests import HsmSpecification
 from domain.settings import deployment_policy
 from domain.verifications import Verification
 from triggers.door.calls import Call
-from triggers.operations.instances import find_operation_of
 from triggers.representations import (
+    FullBackups,
     HsmView,
     LastOperation,
 )
@@ -76,7 +82,7 @@ def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, o
         resource_id=record.resource_id if record else asked_id,
         created_at=record.created_at if record else claim.claimed_at,
         expires_at=request.expires_at,
-        monthly_cost_usd=monthly_cost(deployment_policy(), request.sku) if record and (hsm or record.billed) else None,
+        monthly_cost_usd=_monthly_cost(request, record, hsm),
         quorum_health=verification.quorum_health if verification else "Unknown",
         verified_at=verification.verified_at if verification else None,
         last_operation=LastOperation(id=operation.id, kind=operation.kind, status=operation.status),
@@ -84,15 +90,45 @@ def _view(claim: Claim, record: HsmRecord | None, hsm: Hsm | None, state: str, o
         administrators=hsm.administrators if hsm else request.administrators,
         purge_protection=hsm.purge_protection if hsm else request.purge_protection,
         soft_delete_retention_days=hsm.soft_delete_retention_days if hsm else request.soft_delete_retention_days,
+        public_network_access=hsm.public_network_access if hsm else request.public_network_access,
         network=hsm.network if hsm else request.network,
+        identities=hsm.identities if hsm else request.identities,
+        additional_regions=hsm.additional_regions if hsm else request.additional_regions,
         tags=hsm.tags if hsm else request.tags,
         security_domain=kept.security_domain if kept else None,
         restored_from=kept.restored_from if kept else None,
         restored_backup=kept.restored_backup if kept else None,
+        backup=_find_backups(kept, hsm),
         earlier_hsms=record.earlier if record else [],
         decommissioned=record.decommissioned if record and not hsm else None,
         hold=archive.find_hold(claim.hsm) if record else None,
     )
+
+
+def _find_backups(record: HsmRecord | None, hsm: Hsm | None) -> FullBackups | None:
+    """Describe the full backups of an HSM; one that is gone needs no more of them, and what it has is kept."""
+    if record is None:
+        return None
+    history, wanted = find_history(record), wanted_handover_of(record.request).full_backup
+    active = hsm is not None and hsm.active
+    if not (history.good or history.failure or (wanted and active)):
+        return None
+    made_at = record.made_at or record.created_at
+    return FullBackups(
+        last=next(iter(history.good), None),
+        earlier=history.good[1:],
+        running=history.running is not None,
+        too_old=wanted is not None and active and is_too_old(history, wanted, made_at, datetime.now(UTC)),
+        failure=history.failure,
+    )
+
+
+def _monthly_cost(request: HsmSpecification, record: HsmRecord | None, hsm: Hsm | None) -> float | None:
+    if record is None or not (hsm or record.billed):
+        return None
+    # One that was deleted was taken out of its other region before.
+    regions = hsm.additional_regions if hsm else []
+    return monthly_cost(deployment_policy(), request.sku, regions)
 
 
 def _find_verification(record: HsmRecord | None) -> Verification | None:

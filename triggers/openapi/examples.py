@@ -39,6 +39,10 @@ HSM_REQUEST: Final[dict[str, Any]] = {
     },
 }
 
+_BACKUP_IDENTITY: Final = (
+    f"/subscriptions/{_SUBSCRIPTION}/resourceGroups/rg-backup"
+    "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/hsm-backup"
+)
 _PLAN_SHA256: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _DECISION: Final = {
     "planSha256": _PLAN_SHA256,
@@ -50,7 +54,8 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "preflight_hsm": HSM_REQUEST,
     "patch_hsm": {
         "tags": {"costCenter": "4712"},
-        "network": {"defaultAction": "Deny", "ipRules": ["203.0.113.0/24"]},
+        "network": {"defaultAction": "Deny", "ipRules": ["203.0.113.0/24"], "serviceTags": ["AzureDevOps"]},
+        "additionalRegions": ["swedencentral"],
     },
     "adopt_hsm": {
         "subscriptionId": _SUBSCRIPTION,
@@ -120,7 +125,13 @@ def _accepted(kind: OperationKind, **members: Any) -> dict[str, Any]:
     }
 
 
-_NETWORK: Final = {"defaultAction": "Allow", "ipRules": []}
+_NETWORK: Final = {
+    "defaultAction": "Allow",
+    "ipRules": [],
+    "virtualNetworkRules": [],
+    "serviceTags": [],
+    "bypass": "AzureServices",
+}
 _THUMBPRINTS: Final = (
     "B2o8cKq7tZW6wFo0RKXG9RQYjA3QK8eisxWWRPDMt9c",
     "O9SXzV99vxUGOIFEOfZtQyn9Ltv_HSnIZOq9ACdl6O0",
@@ -168,9 +179,13 @@ _WAITING: Final = _accepted(
         "softDeleteRetentionDays": 7,
         "publicNetworkAccess": "Enabled",
         "network": _NETWORK,
+        "identities": [],
+        "additionalRegions": [],
         "tags": {"costCenter": "4711"},
         "quorum": 2,
         "wrappingKeys": _SHARES,
+        "handover": {"administration": {"giveUp": True, "keepBackup": False, "keepAudit": True}},
+        "confirmedAdministrators": [],
     },
     approval=_APPROVAL,
 )
@@ -246,7 +261,10 @@ _DESCRIBED: Final = {
     "administrators": [_ADMINISTRATOR],
     "purgeProtection": False,
     "softDeleteRetentionDays": 7,
+    "publicNetworkAccess": "Enabled",
     "network": _NETWORK,
+    "identities": [],
+    "additionalRegions": [],
     "tags": {"costCenter": "4711"},
     "earlierHsms": [],
 }
@@ -257,16 +275,34 @@ def _next_page(path: str) -> str:
     return f"https://contoso-hsms.azurewebsites.net/api/{path}&continuationToken={token}&api-version=2026-11-01"
 
 
+_BUILT_BY: Final = {
+    "operationId": _OPERATION,
+    "requester": _PORTAL,
+    "requestedBy": _PERSON,
+    "at": "2026-11-24T07:31:12.000Z",
+}
+
 ANSWERS: Final[dict[str, dict[str, Any]]] = {
     "Health": {"status": "Healthy"},
     "Readiness": {
         "status": "NotReady",
         "dependencies": [
-            {"name": "settings", "ready": True},
-            {"name": "storage", "ready": True},
-            {"name": "identity", "ready": True},
-            {"name": "keys", "ready": True},
-            {"name": "engine", "ready": False, "message": "The Durable Functions engine does not answer."},
+            {"name": "settings", "ready": True, "optional": False},
+            {"name": "storage", "ready": True, "optional": False},
+            {"name": "identity", "ready": True, "optional": False},
+            {"name": "keys", "ready": True, "optional": False},
+            {
+                "name": "engine",
+                "ready": False,
+                "message": "The Durable Functions engine does not answer.",
+                "optional": False,
+            },
+            {
+                "name": "events",
+                "ready": False,
+                "message": "Azure did not let the service publish events: HTTP 401.",
+                "optional": True,
+            },
         ],
     },
     "OperationView": _WAITING,
@@ -292,6 +328,51 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
         ],
         "monthlyCostUsd": 2500.0,
         "approval": {"required": True, "reasons": [_REASON]},
+    },
+    "HandoverSheet": {
+        "hsm": "contoso-hsm",
+        "createdBy": _OPERATION,
+        "resourceId": _RESOURCE,
+        "operationId": _OPERATION,
+        "status": "Succeeded",
+        "recordedAt": "2026-11-24T07:31:12.000Z",
+        "asked": {
+            "lock": {"level": "CanNotDelete"},
+            "administration": {"giveUp": True, "keepBackup": False, "keepAudit": True},
+        },
+        "parts": [
+            *(
+                {"part": part, "state": "NotAsked", "where": []}
+                for part in (
+                    *("privateEndpoints", "settings", "keys", "localRoleDefinitions", "localRoleAssignments"),
+                    *("diagnostics", "alerts", "fullBackup"),
+                )
+            ),
+            {
+                "part": "lock",
+                "state": "Built",
+                "where": [f"{_RESOURCE}/providers/Microsoft.Authorization/locks/hsm-provisioner"],
+                **_BUILT_BY,
+            },
+            {"part": "administration", "state": "Built", "where": [_ADMINISTRATOR], **_BUILT_BY},
+        ],
+        "securityDomain": _RECEIPT,
+        "administrators": [_ADMINISTRATOR],
+        "service": "9c1b5a70-2f4e-4e0c-8b1d-7a3e5f6c9d21",
+        "toDo": [
+            {
+                "name": "check_administrators",
+                "title": "See who administers it, and that they are a group",
+                "reason": "Without an administrator an HSM is lost. A group with two or more members outlives whoever "
+                "leaves.",
+                "commands": [
+                    (
+                        "az keyvault role assignment list --hsm-name contoso-hsm --scope / "
+                        '--role "Managed HSM Administrator"'
+                    )
+                ],
+            },
+        ],
     },
     "SecurityDomainView": {
         "hsm": "contoso-hsm",
@@ -372,6 +453,64 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
             },
             "forgottenInstances": 12,
             "forgottenEvents": 0,
+            "forgottenAnswers": 3,
+            "forgottenOnboardings": 0,
+        },
+    },
+    "ReconciliationReports": {
+        "running": False,
+        "report": {
+            "run": "01M868T8G0T2Y8B6Q4H5C9N3ZD",
+            "startedAt": "2026-11-24T05:00:00.000Z",
+            "finishedAt": "2026-11-24T05:00:09.000Z",
+            "first": False,
+            "checked": 42,
+            "unchecked": ["northwind-hsm"],
+            "busy": ["fabrikam-hsm"],
+            "unlistedSubscriptions": [],
+            "drift": [
+                {
+                    "hsm": "contoso-hsm",
+                    "resourceId": _RESOURCE,
+                    "team": "team-a",
+                    "code": "public_access_opened",
+                    "severity": "critical",
+                    "expected": "no public access",
+                    "found": "public access for everybody",
+                    "since": "2026-11-23T05:00:00.000Z",
+                    "healing": "not_allowed",
+                },
+                {
+                    "hsm": "contoso-hsm",
+                    "resourceId": _RESOURCE,
+                    "team": "team-a",
+                    "code": "tags_differ",
+                    "severity": "information",
+                    "expected": "costCenter=4711",
+                    "found": "costCenter=0815",
+                    "since": "2026-11-24T05:00:00.000Z",
+                    "healing": "started",
+                    "operationId": _OPERATION,
+                },
+            ],
+            "driftLeftOut": 0,
+            "abandoned": [
+                {
+                    "hsm": "fabrikam-hsm",
+                    "operationId": "fabrikam-hsm-01M86165G0QYJ8RZ4K7P9V2N3D",
+                    "claimedAt": "2026-11-24T02:46:24.000Z",
+                    "outcome": "started",
+                },
+            ],
+            "missing": [
+                {
+                    "subscriptionId": _SUBSCRIPTION,
+                    "hsm": "adatum-hsm",
+                    "outcome": "started",
+                    "operationId": "adatum-hsm-01M868T9F8T2Y8B6Q4H5C9N3ZE",
+                },
+            ],
+            "subscriptionsChecked": 12,
         },
     },
     "VerificationRuns": {
@@ -411,10 +550,19 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
                 "expiryRequired": False,
                 "purgeAllowed": False,
                 "approval": ["provision"],
+                "temporaryOpeningAllowed": False,
+                "handover": {"administration": {"giveUp": True, "keepBackup": False, "keepAudit": True}},
             },
         },
         "monthlyCostUsd": {"Standard_B1": 2500.0},
+        "identities": [_BACKUP_IDENTITY],
         "backupContainers": ["https://contosobackups.blob.core.windows.net/hsm"],
+        "linkedResources": [
+            (
+                "/subscriptions/3f0c5c52-6a3b-4f6e-8f0e-5d1f0f6b7a21/resourceGroups/rg-hub/providers/Microsoft.Network"
+                "/virtualNetworks/hub/subnets/endpoints"
+            )
+        ],
         "approval": {"kinds": [], "expiresAfterHours": 72},
         "requestsPerMinute": 60,
         "caller": {
@@ -471,9 +619,27 @@ ANSWERS_OF_CALLS: Final[dict[tuple[str, int], dict[str, Any]]] = {
             "operationId": _OPERATION,
             "askedAt": "2026-11-24T08:00:02.000Z",
             "wasActive": True,
+            "backup": {
+                "container": "https://contosobackups.blob.core.windows.net/hsm",
+                "folder": "mhsm-contoso-hsm-2026112407595817",
+            },
             "deletedAt": "2026-11-24T08:00:41.000Z",
             "keptUntil": "2026-12-01T08:00:41.000Z",
             "purgeRequests": 0,
+        },
+    },
+    ("get_hsm", 200): {
+        **_DESCRIBED,
+        "securityDomain": _RECEIPT,
+        "backup": {
+            "last": {
+                "container": "https://contosobackups.blob.core.windows.net/hsm",
+                "folder": "mhsm-contoso-hsm-2026112402170442",
+                "endedAt": "2026-11-24T02:19:51.000Z",
+            },
+            "earlier": [],
+            "running": False,
+            "tooOld": False,
         },
     },
     ("put_hold", 200): {
@@ -488,7 +654,8 @@ ANSWERS_OF_CALLS: Final[dict[tuple[str, int], dict[str, Any]]] = {
     ("get_readiness", 200): {
         "status": "Ready",
         "dependencies": [
-            {"name": name, "ready": True} for name in ("settings", "storage", "identity", "keys", "engine")
+            {"name": name, "ready": True, "optional": name == "events"}
+            for name in ("settings", "storage", "identity", "keys", "engine", "events")
         ],
     },
 }

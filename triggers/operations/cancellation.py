@@ -7,6 +7,7 @@ from clients import archive
 from clients.archive import HeldClaim
 from clients.existing import describe_existing
 from clients.instances import ensure_started
+from clients.interruptions import find_operation_of
 from domain.errors import ServiceError, service_error
 from domain.fields import OperationKind
 from domain.operations import Operation
@@ -14,9 +15,9 @@ from domain.records import Cancellation, Claim
 from triggers.door.auditing import record_wish
 from triggers.door.calls import Answer, Call
 from triggers.door.problems import Refusal, show
-from triggers.operations.instances import find_operation_of, wake, wake_for_restore_blob
 from triggers.operations.resource import POLL_SECONDS
 from triggers.operations.views import find_visible_operation, view_operation
+from triggers.operations.waking import wake, wake_for_restore_blob
 from triggers.representations import OperationView
 
 ATTEMPTS: Final = 4

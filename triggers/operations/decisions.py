@@ -12,8 +12,8 @@ from domain.operations import Operation
 from domain.requests import parse_body
 from triggers.door.auditing import record_wish
 from triggers.door.calls import Answer, Call
-from triggers.operations.instances import wake
 from triggers.operations.views import describe_operation, find_visible_operation
+from triggers.operations.waking import wake
 
 
 def approve_operation(call: Call) -> Answer:

@@ -4,9 +4,10 @@ import azure.durable_functions as df
 
 from clients import archive
 from clients.instances import ENDED, find_instance, read_progress
+from clients.interruptions import find_operation_of
 from domain.operations import Operation, OperationStatus, find_current_step, percent_done
+from domain.steps import expand
 from domain.summaries import ClaimSummary, OperationRecordSummary, begun_operation, summarise_operation
-from triggers.operations.instances import find_operation_of
 
 
 def status_of(claim: ClaimSummary, client: df.SyncDurableFunctionsClient) -> OperationStatus:
@@ -27,7 +28,8 @@ def glance(claim: ClaimSummary, client: df.SyncDurableFunctionsClient) -> Operat
         # Never begun, broken, or ended just now: its claim and its record say which.
         operation = _find_operation(claim, client)
         return summarise_operation(operation) if operation else begun_operation(claim)
-    steps = [(str(step["name"]), str(step["status"])) for step in read_progress(state).get("steps", [])]
+    shown = expand(claim.kind, read_progress(state))
+    steps = [(str(step["name"]), str(step["status"])) for step in shown.get("steps", [])]
     if not steps:
         return begun_operation(claim)
     progress = {

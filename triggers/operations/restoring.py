@@ -2,9 +2,9 @@
 
 from domain.errors import service_error
 from triggers.door.calls import Answer, Call
-from triggers.operations.instances import wake_for_restore_blob
 from triggers.operations.resource import POLL_SECONDS
 from triggers.operations.views import find_visible_operation, view_operation
+from triggers.operations.waking import wake_for_restore_blob
 
 
 def announce_restore_blob(call: Call) -> Answer:

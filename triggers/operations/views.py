@@ -3,6 +3,7 @@
 import azure.durable_functions as df
 
 from clients import archive
+from clients.interruptions import find_operation_of
 from clients.restores import restore_blob_url
 from domain.errors import service_error
 from domain.names import hsm_of_operation
@@ -11,7 +12,6 @@ from domain.records import Claim, Plan
 from domain.restores import RecordedTransferKey
 from domain.steps import STEP_TITLES
 from triggers.door.calls import Call
-from triggers.operations.instances import find_operation_of
 from triggers.representations import (
     ApprovalView,
     OperationView,
@@ -89,7 +89,7 @@ _TAKEN_OVER = (
 
 _TAKEN_OVER_OF_PLAN = (
     *("location", "sku", "environment", "expires_at", "administrators", "purge_protection"),
-    *("soft_delete_retention_days", "public_network_access", "network", "tags"),
+    *("soft_delete_retention_days", "public_network_access", "network", "identities", "additional_regions", "tags"),
 )
 
 
@@ -104,6 +104,8 @@ def _view_plan(plan: Plan) -> PlanView:
         replaces=plan.replaces,
         source=plan.source,
         backup=plan.backup,
+        handover=plan.handover,
+        confirmed_administrators=plan.confirmed_administrators,
         deletion=plan.deletion,
         recovery=plan.recovery,
         wrapping_keys=[
