@@ -6,7 +6,9 @@ import { element } from "./dom.js";
 import { signIn, signOut, startSession } from "./session.js";
 import { showCeremony } from "./views/ceremony.js";
 import { showCleanup } from "./views/cleanup.js";
+import { showDrift } from "./views/drift.js";
 import { showFleet } from "./views/fleet.js";
+import { showHandover } from "./views/handover.js";
 import { showHsm } from "./views/hsm.js";
 import { showOperation } from "./views/operation.js";
 import { showOperations } from "./views/operations.js";
@@ -18,11 +20,16 @@ const VIEWS = [
   [/^\/?$/, showFleet],
   [/^\/hsms\/([^/]+)$/, showHsm],
   [/^\/hsms\/([^/]+)\/ceremony$/, showCeremony],
+  [/^\/hsms\/([^/]+)\/handover$/, showHandover],
   [/^\/operations$/, showOperations],
   [/^\/operations\/([^/]+)$/, showOperation],
   [/^\/cleanup$/, showCleanup],
+  [/^\/drift$/, showDrift],
   [/^\/you$/, showYou],
 ];
+
+// What the service does of itself is read by other roles than HSMs are.
+const REPORTS = new Set(["/cleanup", "/drift"]);
 
 const main = find("main");
 let leave = new AbortController();
@@ -110,10 +117,10 @@ async function showView() {
     const caller = await readCaller(signal);
     const reads = mayRead(caller);
     const reports = mayReadReports(caller);
-    for (const link of ofViews()) link.hidden = link.id === "to-cleanup" ? !reports : !reads;
+    for (const link of ofViews()) link.hidden = "reports" in link.dataset ? !reports : !reads;
     find("navigation").hidden = false;
     // Whoever may see no HSM is told so, wherever they go.
-    const [view, name] = (path === "/cleanup" ? reports : reads) ? findView(path) : /** @type {const} */ ([showYou, ""]);
+    const [view, name] = (REPORTS.has(path) ? reports : reads) ? findView(path) : /** @type {const} */ ([showYou, ""]);
     await view({ main, query: new URLSearchParams(query), signal }, name);
   } catch (error) {
     if (signal.aborted) return;

@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js";
 
-/** @typedef {"done" | "running" | "waiting" | "failed" | "warning" | "skipped" | "canceled" | "unknown"} Kind */
+/** @typedef {"done" | "running" | "waiting" | "failed" | "warning" | "skipped" | "canceled" | "unknown" | "information"} Kind */
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -19,6 +19,7 @@ const MARKS = {
   skipped: { frame: "M4 10h12" },
   canceled: { frame: "M10 2.5a7.5 7.5 0 1 0 0 15a7.5 7.5 0 1 0 0-15zM4.8 15.2 15.2 4.8" },
   unknown: { frame: "M10 .8 19.2 10 10 19.2.8 10z", sign: "M7.8 8.2c0-3 4.6-2.8 4.4-.2-.1 1.5-2.2 1.6-2.2 3.3m0 2.6v.2" },
+  information: { frame: "M10 1a9 9 0 1 0 0 18a9 9 0 1 0 0-18z", sign: "M10 9.4v4.8M10 6v.2" },
 };
 
 /** @type {Record<string, [Kind, string]>} */
@@ -57,6 +58,13 @@ const CERTIFICATES = {
   Disabled: ["warning", "Disabled"],
   Missing: ["failed", "Missing"],
   Unknown: ["unknown", "Unknown"],
+};
+
+/** @type {Record<string, [Kind, string]>} */
+const SEVERITIES = {
+  critical: ["failed", "Critical"],
+  warning: ["warning", "Warning"],
+  information: ["information", "Information"],
 };
 
 /**
@@ -110,6 +118,11 @@ export function quorumHealth(name) {
 /** How the certificate of a custodian's share stands. @param {string} name */
 export function certificateStatus(name) {
   return status(CERTIFICATES[name] ?? ["unknown", name]);
+}
+
+/** How bad a difference is. @param {string} name */
+export function severity(name) {
+  return status(SEVERITIES[name] ?? ["unknown", name]);
 }
 
 /** Whether an operation is over. @param {string} name */

@@ -85,6 +85,9 @@ declare global {
   interface Network {
     defaultAction: "Allow" | "Deny";
     ipRules: string[];
+    virtualNetworkRules?: string[];
+    serviceTags?: string[];
+    bypass?: "AzureServices" | "None";
   }
 
   interface Hsm extends HsmSummary {
@@ -92,9 +95,14 @@ declare global {
     tags?: Record<string, string>;
     purgeProtection?: boolean;
     softDeleteRetentionDays?: number;
+    publicNetworkAccess?: string;
     network?: Network;
+    identities?: string[];
+    additionalRegions?: string[];
     requester?: Principal;
     securityDomain?: Receipt;
+    backup?: Backups;
+    decommissioned?: { backup?: FullBackup };
     hold?: { by: Principal; at: string; reason: string };
   }
 
@@ -153,6 +161,9 @@ declare global {
     network?: Network;
     publicNetworkAccess?: string;
     purgeProtection?: boolean;
+    identities?: string[];
+    removedIdentities?: string[];
+    additionalRegions?: string[];
     removesExpiry: boolean;
   }
 
@@ -168,6 +179,8 @@ declare global {
     softDeleteRetentionDays: number;
     publicNetworkAccess: string;
     network: Network;
+    identities?: string[];
+    additionalRegions?: string[];
     tags: Record<string, string>;
     quorum?: number;
     wrappingKeys: Share[];
@@ -175,6 +188,64 @@ declare global {
     found?: { madeAt: string; state: string };
     source?: { hsm: string };
     backup?: FullBackup & { identity: string };
+    handover?: Handover;
+    confirmedAdministrators?: string[];
+    deletion?: Deletion;
+  }
+
+  /** What an HSM is to have around it: each member is shown as it is. */
+  type Handover = Record<string, unknown>;
+
+  interface HandedPart {
+    part: string;
+    state: "Built" | "Failed" | "NotReached" | "NotAsked";
+    where: string[];
+    operationId?: string;
+    requester?: Principal;
+    requestedBy?: string;
+    at?: string;
+  }
+
+  interface Duty {
+    name: string;
+    title: string;
+    reason: string;
+    commands: string[];
+  }
+
+  interface HandoverSheet {
+    hsm: string;
+    resourceId: string;
+    operationId: string;
+    status: string;
+    error?: ErrorDetail;
+    recordedAt: string;
+    asked: Handover;
+    parts: HandedPart[];
+    securityDomain?: Receipt;
+    administrators: string[];
+    service: string;
+    expiresAt?: string;
+    toDo: Duty[];
+  }
+
+  interface Deletion {
+    deletes: boolean;
+    purges: boolean;
+    wasActive: boolean;
+    keptUntil?: string;
+    usage?: { since: string; until: string; requests?: number; lastUsedOn?: string };
+    backup?: { container: string; identity: string };
+    lock?: string;
+    privateEndpoints: string[];
+    backedUp?: FullBackup;
+  }
+
+  interface Backups {
+    last?: FullBackup & { endedAt: string };
+    running: boolean;
+    tooOld: boolean;
+    failure?: { message: string; advice?: string };
   }
 
   interface FullBackup {
@@ -207,7 +278,13 @@ declare global {
       monthlyCostUsd?: number;
       resume?: string;
     };
-    result?: { resourceId: string; uri: string; securityDomain?: Receipt; restoredBackup?: FullBackup };
+    result?: {
+      resourceId: string;
+      uri: string;
+      securityDomain?: Receipt;
+      restoredBackup?: FullBackup;
+      decommissioned?: { backup?: FullBackup };
+    };
   }
 
   interface JudgedHsm {
@@ -240,12 +317,64 @@ declare global {
     burning: Record<string, MoneyBurnt>;
     forgottenInstances: number;
     forgottenEvents: number;
+    forgottenAnswers: number;
+    forgottenOnboardings: number;
   }
 
   interface CleanupReports {
     running: boolean;
     progress?: { judged: number; failed: number; started: number };
     report?: CleanupReport;
+  }
+
+  interface DriftFinding {
+    hsm: string;
+    resourceId: string;
+    team?: string;
+    code: string;
+    severity: string;
+    expected?: string;
+    found?: string;
+    since: string;
+    healing: string;
+    operationId?: string;
+  }
+
+  interface AbandonedOperation {
+    hsm: string;
+    operationId: string;
+    claimedAt: string;
+    outcome: string;
+    error?: ErrorDetail;
+  }
+
+  interface MissingHsm {
+    subscriptionId: string;
+    hsm: string;
+    outcome: string;
+    operationId?: string;
+    error?: ErrorDetail;
+  }
+
+  interface ReconciliationReport {
+    startedAt: string;
+    finishedAt: string;
+    first: boolean;
+    checked: number;
+    unchecked: string[];
+    busy: string[];
+    unlistedSubscriptions: string[];
+    drift: DriftFinding[];
+    driftLeftOut: number;
+    abandoned: AbandonedOperation[];
+    missing: MissingHsm[];
+    subscriptionsChecked?: number;
+  }
+
+  interface ReconciliationReports {
+    running: boolean;
+    progress?: { checked: number; failed: number; started: number };
+    report?: ReconciliationReport;
   }
 
   /** Where a view shows itself. `signal` is aborted when the reader goes elsewhere. */

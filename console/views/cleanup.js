@@ -104,7 +104,7 @@ function verdicts(title, judged) {
     one.expiresAt ? element("div", {}, day(one.expiresAt)) : null,
     money(one.monthlyCostUsd),
     one.operationId
-      ? element("a", { href: `#/operations/${encodeURIComponent(one.operationId)}`, "aria-label": `Operation on ${one.hsm}` },
+      ? element("a", { href: `#/operations/${encodeURIComponent(one.operationId)}`, "aria-label": `Show operation on ${one.hsm}` },
         "Show")
       : null,
   ])));
@@ -136,5 +136,7 @@ function columns(report) {
       [report.enforced ? "Empty groups deleted" : "Empty groups", list(report.resourceGroups)],
       ["Old history forgotten", String(report.forgottenInstances)],
       ["Old events deleted", String(report.forgottenEvents)],
+      ["Old kept answers deleted", String(report.forgottenAnswers)],
+      ["Old looks at subscriptions deleted", String(report.forgottenOnboardings)],
     ])));
 }

@@ -3,18 +3,20 @@
 import { addressOf, read } from "../api.js";
 import { isYou, readCaller } from "../caller.js";
 import { announce, code, element, facts, list, replaceChildren, section } from "../dom.js";
-import { between, capital, duration, money, relative, stepTitle, time } from "../format.js";
+import { between, capital, count, duration, money, relative, stepTitle, time } from "../format.js";
 import { scope } from "../session.js";
 import { hasEnded, hsmState, mark, operationStatus, progressKind, progressWord } from "../status.js";
 import { command } from "./copying.js";
+import { deletion, fullBackup } from "./deletion.js";
 import { every } from "./every.js";
 import { person, requesterOf, somebodyInFull } from "./people.js";
 import { problem } from "./problem.js";
 import { receiptFacts, toCeremony } from "./receipt.js";
-import { network, tags } from "./settings.js";
+import { network, parts, publicAccess, tags } from "./settings.js";
 
 const POLL_SECONDS = 5;
 const TICK_MILLISECONDS = 1000;
+const NOT_NEEDED = "steps-not-needed";
 
 /**
  * @param {Page} page
@@ -55,7 +57,9 @@ function draw(operation, caller) {
         about(operation),
         waitsForApproval(operation) ? null : approval(operation, null),
         change(operation.plan?.change),
-        plan(operation.plan))),
+        deletion(operation.plan?.deletion),
+        plan(operation.plan),
+        handover(operation.plan))),
     result(operation),
   ];
 }
@@ -70,16 +74,34 @@ function progress(operation) {
     element("span", { class: "faint" }, ended ? "took " : "for ", elapsed(operation.createdAt, operation.finishedAt)));
 }
 
-/** @param {Step[]} steps */
+/**
+ * Show the steps; those that were not needed are out of the way.
+ * @param {Step[]} steps
+ */
 function timeline(steps) {
-  return element("ol", { class: "timeline" }, ...steps.map((step) => {
-    const current = step.status === "Running" ? "step" : undefined;
-    return element("li", { "data-kind": progressKind(step.status), "aria-current": current },
-      mark(progressKind(step.status)),
-      element("span", { class: "title" }, stepTitle(step)),
-      element("span", { class: "word" }, progressWord(step.status), step.attempts > 1 ? `, ${step.attempts} attempts` : ""),
-      step.startedAt && step.status !== "Skipped" ? elapsed(step.startedAt, step.finishedAt) : null);
-  }));
+  const skipped = steps.filter((step) => step.status === "Skipped");
+  return element("div", {},
+    element("ol", { class: "timeline" }, ...steps.filter((step) => step.status !== "Skipped").map(line)),
+    skipped.length ? notNeeded(skipped) : null);
+}
+
+/** @param {Step} step */
+function line(step) {
+  const current = step.status === "Running" ? "step" : undefined;
+  return element("li", { "data-kind": progressKind(step.status), "aria-current": current },
+    mark(progressKind(step.status)),
+    element("span", { class: "title" }, stepTitle(step)),
+    element("span", { class: "word" }, progressWord(step.status), step.attempts > 1 ? `, ${step.attempts} attempts` : ""),
+    step.startedAt ? elapsed(step.startedAt, step.finishedAt) : null);
+}
+
+/** @param {Step[]} steps */
+function notNeeded(steps) {
+  const shown = document.getElementById(NOT_NEEDED);
+  const open = shown instanceof HTMLDetailsElement && shown.open ? "" : undefined;
+  return element("details", { id: NOT_NEEDED, open },
+    element("summary", { id: `${NOT_NEEDED}-summary` }, `${count(steps.length, "step")} not needed`),
+    list(steps.map(stepTitle)));
 }
 
 /**
@@ -197,23 +219,29 @@ function plan(plan) {
     ["Costs a month", money(plan.monthlyCostUsd)],
     ["Purge protection", plan.purgeProtection ? "on" : "off"],
     ["Soft delete", `kept ${plan.softDeleteRetentionDays} days`],
-    ["Public access", plan.publicNetworkAccess],
+    ["Additional regions", list(plan.additionalRegions ?? [])],
+    ["Public access", publicAccess(plan.publicNetworkAccess)],
     ["Network", network(plan.network)],
+    ["Identities", list((plan.identities ?? []).map(code))],
     ["Tags", tags(plan.tags)],
     ["Quorum", plan.quorum && plan.wrappingKeys.length ? `${plan.quorum} of ${plan.wrappingKeys.length}` : null],
     ["Wrapping keys", list(plan.wrappingKeys.map(wrappingKey))],
     ["Administrators", list(plan.administrators.map(somebodyInFull))],
     ["Resource", code(plan.resourceId)],
     ["Security domain of", plan.source?.hsm],
-    ["Full backup", backup(plan.backup)],
+    ["Full backup", fullBackup(plan.backup)],
     ["Read with", code(plan.backup?.identity)],
     ["Found", plan.found ? element("span", {}, `${plan.found.state}, made `, time(plan.found.madeAt)) : null],
   ]));
 }
 
-/** @param {FullBackup | undefined} backup */
-function backup(backup) {
-  return backup ? code(`${backup.container}/${backup.folder}`) : null;
+/** @param {Plan | undefined} plan */
+function handover(plan) {
+  if (!plan?.handover || !Object.keys(plan.handover).length) return null;
+  const unknown = list((plan.confirmedAdministrators ?? []).map(somebodyInFull));
+  return section("Hand-over",
+    parts(plan.handover),
+    unknown ? facts([["Whoever approves says that these exist", unknown]]) : null);
 }
 
 /** @param {Share} key */
@@ -228,7 +256,10 @@ function change(change) {
     ["Sets tags", tags(change.tags)],
     ["Removes tags", list(change.removedTags)],
     ["Sets the network", network(change.network)],
-    ["Sets public access", change.publicNetworkAccess],
+    ["Sets public access", publicAccess(change.publicNetworkAccess)],
+    ["Attaches", list((change.identities ?? []).map(code))],
+    ["Detaches", list((change.removedIdentities ?? []).map(code))],
+    ["Additional regions", change.additionalRegions && (list(change.additionalRegions) ?? "none any more")],
     ["Sets purge protection", change.purgeProtection ? "on" : null],
     ["Removes the expiry", change.removesExpiry ? "yes" : null],
   ]));
@@ -238,7 +269,11 @@ function change(change) {
 function result({ hsm, result }) {
   if (!result) return null;
   return section("Result",
-    facts([["Address", code(result.uri)], ["Restored backup", backup(result.restoredBackup)]]),
+    facts([
+      ["Address", code(result.uri)],
+      ["Restored backup", fullBackup(result.restoredBackup)],
+      ["Kept backup", fullBackup(result.decommissioned?.backup)],
+    ]),
     result.securityDomain ? receiptFacts(result.securityDomain) : null,
     result.securityDomain ? toCeremony(hsm) : null);
 }
