@@ -16,7 +16,8 @@ AZURE_CLI := .local/azure-cli/.packages
 READY := $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(CONSOLE_PACKAGES)
 # Where a copy of the container `audit` lies.
 AUDIT ?= .local/audit
-# Tests wait most of the time, so more of them than there are processors.
+# Tests wait most of the time, so more of them than there are processors. tests/file_order.py says which files go first,
+# not pytest-xdist, for which many tests are long ones.
 JOBS ?= 4
 
 # Tools come from PyPI into .local; only git, make and any Python 3 are taken for granted.
@@ -36,7 +37,7 @@ local: $(READY) ## Run the app, a local host and a local Azure until Ctrl-C; see
 	@$(PYTHON) -m local run
 
 test: $(READY) ## Run all tests but the long ones, JOBS at a time
-	@$(PYTHON) -m pytest --numprocesses $(JOBS) --dist loadfile
+	@$(PYTHON) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-faults: $(READY) ## Provision under every fault at every Azure call, and print the table
 	@$(PYTHON) -m pytest -m faults --capture=no tests/faults

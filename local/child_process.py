@@ -10,7 +10,7 @@ from typing import Final
 from local.lifetime import UNTIL_INPUT_ENDS
 
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
-START_SECONDS: Final = 60
+START_SECONDS: Final = 120
 STOP_SECONDS: Final = 15
 
 

@@ -1,4 +1,4 @@
-"""The demonstration: one HSM from nothing to active, its security domain stored and verified, shown as it happens."""
+"""The demonstration: one HSM from nothing to handed over, its security domain stored and verified, as it happens."""
 
 import base64
 import hashlib
@@ -8,26 +8,41 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from domain.handover.steps import BUILDING, PASSING, STEPS_BY_MEMBER
+from domain.steps import PROVISION_STEPS
+from local.azure.control.models import NewToken
 from local.child_process import REPOSITORY
 from local.copy_container import copy_container
+from local.policy import policy
 from local.portal import Portal
 from local.stack import Stack, running_stack
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken
 
 REPORT_FILE: Final = REPOSITORY / ".local" / "demo.json"
 PROVISIONING_SECONDS: Final = 8
 ACTIVATION_SECONDS: Final = 4
 AUDIT_COPY: Final = REPOSITORY / ".local" / "audit"
+MANAGED_HSM: Final = "https://managedhsm.azure.net"
 QUORUM: Final = 2
 HSM_NAME: Final = "contoso-hsm"
 CUSTODIANS: Final = {"custodian-1": "Ada L.", "custodian-2": "Grace H.", "custodian-3": "Katherine J."}
-ADMINISTRATOR: Final = "6b8a4a0f-5b0e-4c38-9a51-3c1d4f0f7a11"
-MARKS: Final = {"NotStarted": "·", "Running": "…", "Succeeded": "✓", "Failed": "✗", "Skipped": "-"}
+ADMINISTRATORS: Final = "HSM administrators of team a"
+# Nobody asks for more than that the service gives its administration up.
+HANDOVER: Final = {"administration": {"giveUp": True}}
+_REGIONS: Final = ("add_regions", "await_regions")
+_OPTIONAL: Final = {"await_approval", "reach_data_plane", *_REGIONS, *BUILDING, *STEPS_BY_MEMBER[PASSING]} - {
+    "give_up_administration"
+}
+NOT_NEEDED: Final = tuple(step for step in PROVISION_STEPS if step in _OPTIONAL)
+MARKS: Final = {"NotStarted": "·", "Running": "…", "Succeeded": "✓", "Failed": "✗"}
 
 
 def run_demo() -> int:
@@ -41,20 +56,27 @@ def run_demo() -> int:
         provisioning_seconds=PROVISIONING_SECONDS,
         activation_seconds=ACTIVATION_SECONDS,
         tell=console.print,
+        settings={"HSM_PROVISIONER_POLICY": policy(environments={"development": {"handover": HANDOVER}})},
     ) as stack:
+        administrators = stack.control.create_group(ADMINISTRATORS)
+        stack.control.create_person("An administrator", "administrator@contoso.example", groups=[administrators])
         console.print("making three custodians' certificates in Key Vault")
         certificates = create_certificates(stack)
         portal = Portal(stack)
         console.print(f"PUT /api/hsms/{HSM_NAME}")
-        response = portal.put_hsm(HSM_NAME, request_body(stack, certificates))
+        response = portal.put_hsm(HSM_NAME, request_body(stack, certificates, administrators))
         response.raise_for_status()
         operation = _follow(console, portal, response.json()["id"])
         hsm = portal.send("GET", f"hsms/{HSM_NAME}").json()
-        report = make_report(operation, hsm, time.monotonic() - started)
+        handover = portal.send("GET", f"hsms/{HSM_NAME}/handover").json()
+        report = make_report(operation, hsm, handover, time.monotonic() - started)
         blob_url = report["securityDomain"]["blobUrl"]
         content = read_stored(stack, blob_url) if blob_url else b""
         copy_container(stack, "audit", AUDIT_COPY)
-        faults = find_faults(report, content, list(certificates.values()), stack.control.hsms())
+        faults = [
+            *find_faults(report, content, list(certificates.values()), stack.control.hsms()),
+            *find_others(list_administrators(stack, administrators), administrators),
+        ]
     _write(REPORT_FILE, report)
     _show_result(console, report, operation)
     for fault in faults:
@@ -73,10 +95,10 @@ def create_certificates(stack: Stack) -> dict[str, str]:
     thumbprints = {}
     with stack.portal_credential() as credential, CertificateClient(url, credential) as vault:
         for name, custodian in CUSTODIANS.items():
-            policy = CertificatePolicy(
+            wanted = CertificatePolicy(
                 "Self", subject=f"CN={custodian}", key_type="RSA", key_size=3072, exportable=False
             )
-            vault.begin_create_certificate(name, policy, _polling_interval=0).result()
+            vault.begin_create_certificate(name, wanted, _polling_interval=0).result()
             der = bytes(vault.get_certificate(name).cer or b"")
             digest = base64.urlsafe_b64encode(hashlib.sha256(der).digest())
             thumbprints[f"{url}/certificates/{name}"] = digest.rstrip(b"=").decode()
@@ -91,14 +113,38 @@ def read_stored(stack: Stack, blob_url: str) -> bytes:
         return blob.download_blob().readall()
 
 
-def request_body(stack: Stack, certificates: Iterable[str]) -> dict[str, Any]:
+def list_administrators(stack: Stack, group: str) -> set[str]:
+    """Ask the HSM, as somebody of the administrators' group, who has any local role of it."""
+    from azure.keyvault.administration import KeyVaultAccessControlClient
+
+    uri = f"https://{HSM_NAME}.managedhsm.azure.net"
+    token = stack.control.create_token(NewToken(audience=MANAGED_HSM, person=True, groups=[group]))
+    with KeyVaultAccessControlClient(uri, _Token(token)) as local_roles:
+        found = [assignment.properties for assignment in local_roles.list_role_assignments("/")]
+    return {str(properties.principal_id) for properties in found if properties}
+
+
+class _Token:
+    """Somebody who signed in already."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def get_token(self, *_scopes: str, **_options: Any) -> "AccessToken":
+        """Give the token, as a credential of Azure's SDKs does."""
+        from azure.core.credentials import AccessToken
+
+        return AccessToken(self._token, int(time.time()) + 3600)
+
+
+def request_body(stack: Stack, certificates: Iterable[str], administrators: str) -> dict[str, Any]:
     """Write the request as a portal would."""
     return {
         "subscriptionId": stack.azure.endpoints.subscription_id,
         "resourceGroup": "rg-hsm",
         "location": "norwayeast",
         "sku": "Standard_B1",
-        "administrators": [ADMINISTRATOR],
+        "administrators": [administrators],
         "softDeleteRetentionDays": 7,
         "purgeProtection": False,
         "publicNetworkAccess": "Enabled",
@@ -114,7 +160,9 @@ def request_body(stack: Stack, certificates: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def make_report(operation: dict[str, Any], hsm: dict[str, Any], seconds: float) -> dict[str, Any]:
+def make_report(
+    operation: dict[str, Any], hsm: dict[str, Any], handover: dict[str, Any], seconds: float
+) -> dict[str, Any]:
     """Say what exists now, for programs."""
     domain = hsm.get("securityDomain", {})
     waiting = sum(_duration(step) for step in operation["steps"] if step["name"].startswith("await_"))
@@ -128,6 +176,11 @@ def make_report(operation: dict[str, Any], hsm: dict[str, Any], seconds: float) 
             "quorum": domain.get("quorum"),
             "shares": len(domain.get("thumbprints", [])),
             "thumbprints": domain.get("thumbprints", []),
+        },
+        "handover": {
+            "administrators": handover.get("administrators", []),
+            "built": [part["part"] for part in handover.get("parts", []) if part["state"] == "Built"],
+            "toDo": [duty["title"] for duty in handover.get("toDo", [])],
         },
         "seconds": {"total": round(seconds, 1), "waitingForHsm": round(waiting, 1)},
     }
@@ -143,8 +196,11 @@ def find_faults(
     expected = {
         "the operation succeeded": operation["status"] == "Succeeded",
         "every step succeeded": {step["status"] for step in operation["steps"]} == {"Succeeded", "Skipped"},
-        "only the approval was not needed": [step["name"] for step in operation["steps"] if step["status"] == "Skipped"]
-        == ["await_approval"],
+        "only what nobody asked for was not needed": tuple(
+            step["name"] for step in operation["steps"] if step["status"] == "Skipped"
+        )
+        == NOT_NEEDED,
+        "the service says that it gave its administration up": report["handover"]["built"] == ["administration"],
         "the HSM is active": report["hsm"]["state"] == "Active" and bool(report["hsm"]["uri"]),
         "Azure has this HSM alone, active": [(hsm["name"], hsm["active"]) for hsm in hsms] == [(HSM_NAME, True)],
         "the stored bytes are those of the receipt": hashlib.sha256(content).hexdigest() == domain["sha256"],
@@ -155,6 +211,11 @@ def find_faults(
     return [promise for promise, kept in expected.items() if not kept]
 
 
+def find_others(administrators: set[str], group: str) -> list[str]:
+    """Name what is not as promised of who has local roles of the HSM."""
+    return [] if administrators == {group} else [f"{ADMINISTRATORS} alone administer the HSM"]
+
+
 def _follow(console: Console, portal: Portal, operation_id: str) -> dict[str, Any]:
     if console.is_terminal:
         with Live(console=console, refresh_per_second=8) as live:
@@ -163,19 +224,34 @@ def _follow(console: Console, portal: Portal, operation_id: str) -> dict[str, An
 
     def show(operation: dict[str, Any]) -> None:
         for step in operation["steps"]:
-            if step["status"] != "NotStarted" and seen.get(step["name"]) != step["status"]:
+            if step["status"] not in ("NotStarted", "Skipped") and seen.get(step["name"]) != step["status"]:
                 seen[step["name"]] = step["status"]
                 console.print(f"  {step['name']}: {step['status']}")
 
-    return portal.follow(operation_id, show=show)
+    operation = portal.follow(operation_id, show=show)
+    console.print(f"  {_not_needed(operation)}")
+    return operation
 
 
 def _table(operation: dict[str, Any]) -> Table:
     table = Table("", "step", "status", "seconds", "attempts", title=f"{operation['id']}: {operation['status']}")
+    table.caption = _not_needed(operation)
     for step in operation["steps"]:
+        if step["status"] == "Skipped":
+            continue
         seconds = f"{_duration(step):.1f}" if "startedAt" in step else ""
         table.add_row(MARKS[step["status"]], step["name"], step["status"], seconds, str(step["attempts"]))
     return table
+
+
+def _not_needed(operation: dict[str, Any]) -> str:
+    skipped = sum(step["status"] == "Skipped" for step in operation["steps"])
+    return f"not needed: {skipped} of {len(operation['steps'])} steps"
+
+
+def _end_of_service(report: dict[str, Any]) -> str:
+    gave_up = "administration" in report["handover"]["built"]
+    return "the service gave its administration up" if gave_up else "and still the service"
 
 
 def _show_result(console: Console, report: dict[str, Any], operation: dict[str, Any]) -> None:
@@ -186,6 +262,8 @@ def _show_result(console: Console, report: dict[str, Any], operation: dict[str, 
         "security domain": domain["blobUrl"],
         "SHA-256": domain["sha256"],
         "quorum": f"{domain['quorum']} of {domain['shares']}: {', '.join(CUSTODIANS.values())}",
+        "administrators": f"{ADMINISTRATORS}; {_end_of_service(report)}",
+        "hand-over sheet": f"/api/hsms/{HSM_NAME}/handover: {len(report['handover']['toDo'])} things to do",
         "operation": f"{report['operation']['id']}  {report['operation']['status']}",
         "took": f"{report['seconds']['total']} s, {report['seconds']['waitingForHsm']} s of it waiting for the HSM",
     }.items():

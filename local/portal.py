@@ -9,7 +9,7 @@ import requests
 from local.stack import API_SCOPE, Application, Stack
 
 API_VERSION: Final = "2026-11-01"
-_POLL_SECONDS: Final = 0.25
+_POLL_SECONDS: Final = 0.5
 
 
 class Portal:
@@ -55,7 +55,7 @@ class Portal:
         return document
 
     def follow(
-        self, operation_id: str, *, seconds: float = 120, show: Callable[[dict[str, Any]], None] = lambda _: None
+        self, operation_id: str, *, seconds: float = 300, show: Callable[[dict[str, Any]], None] = lambda _: None
     ) -> dict[str, Any]:
         """Read an operation again and again until it ended; raises TimeoutError."""
         deadline = time.monotonic() + seconds

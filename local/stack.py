@@ -191,6 +191,9 @@ def app_settings(azure: LocalAzure) -> dict[str, str]:
         "HSM_PROVISIONER_STORAGE_ACCOUNT_URL": endpoints.storage_account_url,
         "HSM_PROVISIONER_IDENTITY_CLIENT_ID": endpoints.identity_client_id,
         "HSM_PROVISIONER_POLL_SECONDS": "0.25",
+        # Nearly never: whoever looks what is asked of Azure would see it at some minute of the hour, and at others not.
+        "HSM_PROVISIONER_RECONCILIATION_SCHEDULE": "0 0 0 29 2 *",
+        "HSM_PROVISIONER_BACKUP_SCHEDULE": "0 0 0 29 2 *",
         "HSM_PROVISIONER_POLICY": policy(),
     }
 

@@ -12,6 +12,7 @@ from local.policy import TEAM_A, TEAM_B
 from local.portal import Portal
 from local.stack import Application, Stack, register_application, running_stack
 from tests.custodians import Custodian, make_custodian
+from tests.file_order import order_files
 from tests.policies import SHARED_POLICY
 
 _NUMBERS = itertools.count(1)
@@ -19,6 +20,15 @@ _NUMBERS = itertools.count(1)
 # How long an example takes depends on who else uses the machine.
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by file, where several run at once: within one, tests keep their order."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    files = [item.nodeid.partition("::")[0] for item in items]
+    places = {file: place for place, file in enumerate(order_files(files))}
+    items.sort(key=lambda item: places[item.nodeid.partition("::")[0]])
 
 
 @pytest.fixture(scope="session")

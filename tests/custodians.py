@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -10,9 +10,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from local.demo import ADMINISTRATOR
 from local.stack import Stack
 from tests.security_domain_opener import thumbprint
+
+# Whom nobody looks up, where the service stays an administrator.
+ADMINISTRATOR: Final = "6b8a4a0f-5b0e-4c38-9a51-3c1d4f0f7a11"
+# What network rules have besides ranges where a request does not say.
+NO_OTHER_RULES = {"virtualNetworkRules": [], "serviceTags": [], "bypass": "AzureServices"}
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -25,6 +29,10 @@ class Custodian(NamedTuple):
     @property
     def thumbprint(self) -> str:
         return thumbprint(x509.load_pem_x509_certificate(self.pem.encode()))
+
+    @property
+    def expires_at(self) -> datetime:
+        return x509.load_pem_x509_certificate(self.pem.encode()).not_valid_after_utc
 
 
 def make_custodian(

@@ -5,7 +5,19 @@ from contextlib import contextmanager
 
 import pytest
 
-from clients import arm, blob_lists, blobs, credential, event_publisher, key_vault, managed_hsm
+from clients import (
+    arm,
+    blob_lists,
+    blobs,
+    credential,
+    directory,
+    event_publisher,
+    hsm_keys,
+    hsm_settings,
+    key_vault,
+    local_roles,
+    managed_hsm,
+)
 from domain import settings
 from local.stack import Stack, app_settings
 
@@ -13,6 +25,7 @@ CACHES = (
     *(settings.settings, settings.deployment_policy, credential.credential, blobs._service),
     *(blob_lists._client, managed_hsm._client, key_vault._certificates, key_vault._keys, credential.own_identity),
     *(arm.key_vault_of, arm.resources_of, event_publisher._client),
+    *(directory._client, local_roles._client, hsm_keys._client, hsm_settings._client),
 )
 
 

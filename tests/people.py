@@ -39,4 +39,4 @@ def await_step(portal: Portal, operation_id: str, name: str, status: str = "Runn
         if steps[name] == status:
             return operation
         assert time.monotonic() < deadline, steps
-        time.sleep(0.1)
+        time.sleep(0.25)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from local.demo import ADMINISTRATOR
 from local.policy import TEAM_A, TEAM_B, caller, policy
+from tests.custodians import ADMINISTRATOR
 
 STRICT: Final = "00000000-0000-4000-8000-0000000000c0"
 ELSEWHERE: Final = "00000000-0000-4000-8000-0000000000d0"

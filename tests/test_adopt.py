@@ -13,11 +13,10 @@ from azure.mgmt.keyvault import models as arm
 
 from domain.steps import STEPS
 from local.azure.control.models import NewHold, NewToken
-from local.demo import ADMINISTRATOR
 from local.policy import TEAM_A
 from local.portal import Portal
 from local.stack import API_AUDIENCE, Stack, register_application
-from tests.custodians import Custodian, request_for
+from tests.custodians import ADMINISTRATOR, Custodian, request_for
 from tests.people import await_step
 from tests.policies import ELSEWHERE
 from tests.test_approval import SOON, soon

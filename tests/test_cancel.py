@@ -1,7 +1,5 @@
 """Cancel: honoured before the next step until the security domain is downloaded, and never after."""
 
-import os
-import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -15,8 +13,8 @@ from local.portal import Portal
 from local.stack import Stack
 from tests import stored
 from tests.custodians import Custodian, request_for
+from tests.kills import kill
 from tests.people import Person, await_step
-from tests.test_kill import await_worker
 from tests.test_recovery import abandon
 
 
@@ -207,9 +205,7 @@ def test_a_cancel_that_comes_after_the_download_committed_is_refused(
         late = canceling.result()
     assert (late.status_code, late.json()["code"]) == (409, "cancel_too_late")
     # Killed before it asked, it asks: nobody can have canceled it meanwhile.
-    os.kill(stack.host.worker_process_id(), signal.SIGKILL)
-    stack.control.release(about_to_ask, drop=True)
-    await_worker(stack)
+    kill(stack, {about_to_ask: "before"})
     assert cancel(portal, operation_id).json()["code"] in ("cancel_too_late", "operation_ended")
     operation = portal.follow(operation_id)
     assert (operation["status"], "cancel" in operation) == ("Succeeded", False), operation

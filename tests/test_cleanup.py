@@ -1,7 +1,5 @@
 """The clean-up of a fleet, half of it not ours: exactly what is due is deleted and purged, once, and nothing else."""
 
-import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,15 +11,15 @@ from typing import Any, Final, NamedTuple
 import pytest
 from durabletask.client import TaskHubGrpcClient
 
-from activities import delete_old_events as old_events
+from activities import delete_old_records as old_records
 from activities import tidy_resource_groups as tidying
 from activities.begin_cleanup import Nothing
 from activities.choose_due_hsms import choose_due_hsms
 from activities.claim_due_hsm import claim_due_hsm
-from activities.delete_old_events import delete_old_events
-from activities.judge_hsm import AskedHsm
+from activities.delete_old_records import AskedRecords, delete_old_records
 from activities.list_hsm_page import AskedPage
 from clients import archive, cleanup, needed_groups
+from clients.blob_lists import BlobPage, list_page
 from clients.blobs import list_blobs, put_blob
 from clients.credential import OwnIdentity, own_identity
 from domain.cleanup import PLAIN, Warned
@@ -29,6 +27,7 @@ from domain.cleanup_reports import JudgedHsm
 from domain.decommissioning import Decommissioned
 from domain.holds import Hold
 from domain.names import CLEANUP_INSTANCE
+from domain.outcomes import AskedHsm
 from domain.records import Claim
 from domain.settings import deployment_policy, settings
 from domain.verification_runs import VERIFICATION_INSTANCE
@@ -39,9 +38,9 @@ from local.stack import Stack, running_stack
 from tests.custodians import Custodian, request_for
 from tests.hosts import deployed
 from tests.in_process import signed_in_as_the_app
+from tests.kills import kill
 from tests.people import Person, await_step
 from tests.planting import ULID, make_claim, make_record, plant, plant_blob, principal
-from tests.test_kill import await_worker
 
 FUNCTION: Final = "start_fleet_cleanup"
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
@@ -318,18 +317,46 @@ def test_the_schedule_begins_a_run_and_what_ended_long_ago_is_forgotten(fleet: S
     assert left == {CLEANUP_INSTANCE, VERIFICATION_INSTANCE}
 
 
-def test_old_events_are_deleted_and_young_ones_kept(fleet: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("kind", "prefix"), [("events", "events/"), ("answers", "idempotency/"), ("onboardings", "onboarding/")]
+)
+def test_what_is_kept_for_some_time_is_deleted_when_old_and_kept_when_young(
+    fleet: Stack, monkeypatch: pytest.MonkeyPatch, kind: Any, prefix: str
+) -> None:
+    beside = f"{prefix[:-1]}-beside"
+    asked = AskedRecords(kind=kind)
     with signed_in_as_the_app(fleet):
-        for name in ("events/one", "events/two", "eventual"):
+        for name in (f"{prefix}one", f"{prefix}two", beside):
             put_blob("hsm-records", name, b"{}", {})
+        there = set(list_blobs("hsm-records", prefix))
         run = cleanup.begin_run()
-        assert delete_old_events(AskedPage()).result == {"marker": ""}
-        assert len(list_blobs("hsm-records", "event")) == 3
-        monkeypatch.setattr(old_events, "now", lambda: NOW + timedelta(days=31))
-        assert delete_old_events(AskedPage()).result == {"marker": ""}
-        assert list_blobs("hsm-records", "event") == ["eventual"]
+        assert delete_old_records(asked).result == {"marker": ""}
+        assert set(list_blobs("hsm-records", prefix)) == there
+        monkeypatch.setattr(old_records, "now", lambda: NOW + timedelta(days=31))
+        assert delete_old_records(asked).result == {"marker": ""}
+        assert list_blobs("hsm-records", prefix[:-1]) == [beside]
         ended_run = cleanup.require_run()
-        assert (ended_run.id, ended_run.forgotten_events) == (run.id, 2)
+        assert (ended_run.id, getattr(ended_run, f"forgotten_{kind}")) == (run.id, len(there))
+        cleanup.write_run(ended_run.model_copy(update={"finished": True}))
+
+
+def test_what_is_written_anew_while_old_records_are_looked_at_stays(
+    fleet: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def list_then_write(*asked: Any) -> BlobPage:
+        page = list_page(*asked)
+        put_blob("hsm-records", "idempotency/again", b"[]", {})
+        return page
+
+    with signed_in_as_the_app(fleet):
+        for name in ("again", "old"):
+            put_blob("hsm-records", f"idempotency/{name}", b"{}", {})
+        cleanup.begin_run()
+        monkeypatch.setattr(old_records, "now", lambda: NOW + timedelta(days=31))
+        monkeypatch.setattr(old_records, "list_page", list_then_write)
+        delete_old_records(AskedRecords(kind="answers"))
+        assert list_blobs("hsm-records", "idempotency/") == ["idempotency/again"]
+        ended_run = cleanup.require_run()
         cleanup.write_run(ended_run.model_copy(update={"finished": True}))
 
 
@@ -365,10 +392,8 @@ def run_through_a_death(stack: Stack) -> dict[str, Any]:
     before = read(stack)
     hold = stack.control.hold(NewHold(service="blob_storage", method="PUT", path="/claims/idle-01", phase="after"))
     stack.host.fire(FUNCTION)
-    assert stack.control.await_hold(hold, 90)
-    os.kill(stack.host.worker_process_id(), signal.SIGKILL)
-    stack.control.release(hold)
-    await_worker(stack)
+    assert stack.control.await_hold(hold, 240)
+    kill(stack, {hold: "after"})
     return await_report(stack, before)
 
 

@@ -11,11 +11,10 @@ from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 
 from local.azure.control.models import NewFault, NewHold
 from local.azure.core.faults import Reset
-from local.demo import ADMINISTRATOR
 from local.policy import TEAM_A
 from local.portal import Portal
 from local.stack import Stack, register_application
-from tests.custodians import Custodian, make_custodian, request_for, wrapping_keys
+from tests.custodians import ADMINISTRATOR, Custodian, make_custodian, request_for, wrapping_keys
 
 
 def count_puts(stack: Stack, name: str) -> int:

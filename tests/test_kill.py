@@ -3,29 +3,18 @@
 import os
 import signal
 import time
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import pytest
 
-from local.azure.control.models import NewHold, ServiceName
+from local.azure.control.models import NewHold
 from local.portal import Portal
 from local.stack import Stack
 from tests import stored
 from tests.custodians import Custodian, request_for
+from tests.kills import Moment, Phase, hold, kill
 
-Phase = Literal["before", "after"]
 Mode = Literal["again", "refuse"]
-
-
-class Moment(NamedTuple):
-    """A request of an activity at which its worker is killed; `skip` requests like it come before."""
-
-    activity: str
-    service: ServiceName
-    method: str
-    path: str
-    skip: int = 0
-
 
 MOMENTS = [
     Moment("preflight", "blob_storage", "PUT", "/plan.json"),
@@ -83,15 +72,10 @@ def test_a_killed_worker_changes_nothing(
     unversioned = certificate.removesuffix(f"/{version}")
     body["securityDomain"]["wrappingKeys"][2] = {"custodian": "Three", "certificateId": unversioned}
     stack.control.change_export_mode(mode)
-    path = moment.path.format(name=hsm_name, version=version)
-    hold = stack.control.hold(
-        NewHold(service=moment.service, method=moment.method, path=path, phase=phase, skip=moment.skip)
-    )
+    held = hold(stack, moment, phase, hsm_name, version=version)
     operation_id = portal.put_hsm(hsm_name, body).json()["id"]
-    assert stack.control.await_hold(hold, 30), f"no request for {path} came"
-    os.kill(stack.host.worker_process_id(), signal.SIGKILL)
-    stack.control.release(hold, drop=phase == "before")
-    await_worker(stack)
+    assert stack.control.await_hold(held, 30), f"no request of {moment} came"
+    kill(stack, {held: phase})
     operation = portal.follow(operation_id)
     assert operation["status"] == "Succeeded", (operation.get("error"), operation["steps"])
     check_outcome(stack, hsm_name, operation)
@@ -126,16 +110,6 @@ def await_exports(stack: Stack, name: str, count: int) -> None:
     while len(stack.control.exports(name)) < count:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def await_worker(stack: Stack) -> None:
-    """A request that was in flight in the dead worker is gone with it: the next one is answered by the next worker."""
-    response = None
-    for _ in range(20):
-        response = Portal(stack, stack.portal).send("GET", "health")
-        if response.status_code == 200:
-            return
-    raise AssertionError(response)
 
 
 def check_outcome(stack: Stack, name: str, operation: dict[str, Any]) -> None:

@@ -18,12 +18,11 @@ from clients.many_subscriptions import KEPT_SECONDS
 from domain.requests import HsmRequest
 from local.azure.control.models import NewFault, NewHold
 from local.azure.core.faults import Answer, BrokenBody, Effect, Reset
-from local.demo import ADMINISTRATOR
 from local.policy import TEAM_B
 from local.portal import Portal
 from local.stack import Stack, register_application
 from tests import stored
-from tests.custodians import Custodian, request_for
+from tests.custodians import ADMINISTRATOR, Custodian, request_for
 from tests.planting import ULID, make_claim, make_operation, make_record, moment, plant, plant_blob, principal
 from tests.test_provision import provision
 

@@ -12,12 +12,11 @@ from typing import Any, Final
 import pytest
 
 from local.azure.control.models import NewHold
-from local.demo import ADMINISTRATOR
 from local.policy import TEAM_B, caller, policy
 from local.portal import Portal
 from local.stack import Stack, register_application
 from tests import stored
-from tests.custodians import Custodian, request_for
+from tests.custodians import ADMINISTRATOR, NO_OTHER_RULES, Custodian, request_for
 from tests.hosts import deployed
 from tests.policies import BOTH_TEAMS, ELSEWHERE, IMPATIENT, REQUESTS_PER_MINUTE, STRICT
 
@@ -149,7 +148,7 @@ def test_what_ephemeral_and_production_ask_for_is_enough(
     ]
     assert [portal.follow(operation)["status"] for operation in operations] == ["Succeeded"] * 2
     shown = portal.send("GET", f"hsms/{hsm_name}-1").json()
-    assert shown["network"] == {"defaultAction": "Deny", "ipRules": ["127.0.0.1/32"]}
+    assert shown["network"] == {"defaultAction": "Deny", "ipRules": ["127.0.0.1/32"], **NO_OTHER_RULES}
 
 
 BY_NOW = {
@@ -174,6 +173,33 @@ def test_what_the_policy_refuses_since_it_was_planned_is_not_made(
         ended = await_record(stack, operation_id)
     assert (ended["status"], ended["error"]["code"]) == ("Failed", code)
     assert stack.control.hsms() == []
+
+
+def test_what_the_policy_refuses_of_a_hand_over_since_it_was_planned_is_not_built(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian], tmp_path: Path
+) -> None:
+    body = request_for(stack, custodians, resourceGroup=f"rg-{hsm_name}")
+    assert portal.follow(portal.put_hsm(hsm_name, body).json()["id"])["status"] == "Succeeded"
+    assigned = {"principalId": SOMEBODY, "role": "Managed HSM Crypto User", "scope": "/keys"}
+    handover = {"localRoleAssignments": [assigned]}
+    planned = stack.control.hold(
+        NewHold(service="resource_manager", path=f"/resourcegroups/rg-{hsm_name}$", method="HEAD", phase="before")
+    )
+    with deployed(stack, tmp_path / "host", {}) as before:
+        operation_id = Portal(before).put_hsm(hsm_name, {**body, "handover": handover}).json()["id"]
+        assert stack.control.await_hold(planned, 30)
+    stack.control.release(planned, drop=True)
+    narrower = policy(environments={"development": {"localRoles": ["Managed HSM Crypto Auditor"]}})
+    with deployed(stack, tmp_path / "host", {"HSM_PROVISIONER_POLICY": narrower}) as since:
+        ended = await_record(stack, operation_id)
+        refused = Portal(since).put_hsm(hsm_name, {**body, "handover": handover})
+    at_fault = ("handover.localRoleAssignments[0].role", "local_role_not_allowed")
+    assert (ended["status"], ended["error"]["code"]) == ("Failed", at_fault[1])
+    assert [(error["field"], error["code"]) for error in ended["error"]["errors"]] == [at_fault]
+    assert refused.status_code == 403
+    assert [(error["field"], error["code"]) for error in refused.json()["errors"]] == [at_fault]
+    assigning = [entry for entry in stack.control.journal("managed_hsm") if "roleAssignments" in entry["path"]]
+    assert [entry for entry in assigning if entry["method"] == "PUT" and entry["host"].startswith(hsm_name)] == []
 
 
 def await_record(stack: Stack, operation_id: str) -> dict[str, Any]:

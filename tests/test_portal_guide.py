@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from local.child_process import REPOSITORY
 from local.portal import Portal
 from local.stack import Stack, running_stack
 from tests.custodians import Custodian, request_for
+from tests.people import await_step
 
 GUIDE: Final = REPOSITORY / "docs" / "portal-developers.md"
 AUDITORS: Final = REPOSITORY / "docs" / "auditors.md"
@@ -63,10 +63,13 @@ def test_the_commands_of_an_approver_approve(
     asking_stack: Stack, tmp_path: Path, custodians: list[Custodian], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     portal = Portal(asking_stack)
-    body = request_for(asking_stack, custodians, environment="shared", requestedBy=SOMEBODY)
+    administrators = [asking_stack.control.create_group("HSM administrators")]
+    asking_stack.control.create_person("Ada", "ada@contoso.example", groups=administrators)
+    body = request_for(
+        asking_stack, custodians, environment="shared", requestedBy=SOMEBODY, administrators=administrators
+    )
     operation_id = portal.put_hsm("portal-hsm", body).json()["id"]
-    while not portal.operation(operation_id)["steps"][1]["attempts"]:
-        time.sleep(0.1)
+    await_step(portal, operation_id, "await_approval")
     monkeypatch.setenv("OPERATION", operation_id)
     (script,) = re.findall(r"^```sh\n(.*?)^```", APPROVERS.read_text(), re.MULTILINE | re.DOTALL)
     ended = run(asking_stack, tmp_path, ["bash", "-euo", "pipefail", "-c", script])

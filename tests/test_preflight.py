@@ -13,10 +13,15 @@ from tests.test_provision import provision
 
 KEYS = "securityDomain.wrappingKeys"
 NAMES = [
-    *("policy", "subscription", "provider", "region", "permissions", "operation", "name", "existing"),
+    *("policy", "subscription", "provider", "region", "permissions", "monitoring", "network", "identities"),
+    *("operation", "name", "existing", "opening", "administration", "administrators", "backups"),
     *("switches", "quota", "limit", "wrapping_key_1", "wrapping_key_2", "wrapping_key_3"),
-    *("administrator", "custody", "quorum"),
+    *("administrator", "custody", "quorum", "principals"),
 ]
+# What cannot be asked while the name is not known to be free or the team's.
+WITHOUT_NAME = {"existing", "opening", "administrators", "administration", "switches", "quota"}
+# What does not apply to certificates as PEM, and where nobody is given a role.
+INAPPLICABLE = {"custody", "principals"}
 
 
 def preflight(portal: Portal, name: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -40,8 +45,8 @@ def test_a_good_request_passes_and_nothing_is_changed(
     document = preflight(portal, hsm_name, body)
     assert document["verdict"] == "Passed"
     # All certificates were sent as PEM.
-    assert set(verdicts(document, "Passed")) == set(NAMES) - {"custody"}
-    assert set(verdicts(document, "Skipped")) == {"custody"}
+    assert set(verdicts(document, "Passed")) == set(NAMES) - INAPPLICABLE
+    assert set(verdicts(document, "Skipped")) == INAPPLICABLE
     assert document["wouldCreate"] == [
         {"type": "Microsoft.Resources/resourceGroups", "name": f"rg-{hsm_name}"},
         {"type": "Microsoft.KeyVault/managedHSMs", "name": hsm_name},
@@ -103,7 +108,8 @@ def test_what_cannot_be_asked_is_skipped(
     foreign = stack.azure.endpoints.other_tenant_subscription_id
     document = preflight(portal, hsm_name, request_for(stack, custodians, subscriptionId=foreign))
     assert verdicts(document, "Failed") == {"subscription": "subscription_not_ours"}
-    skipped = {"provider", "region", "permissions", "name", "existing", "switches", "quota", "administrator", "custody"}
+    skipped = {"provider", "region", "permissions", "monitoring", "network", "name", "administrator"}
+    skipped |= WITHOUT_NAME | INAPPLICABLE
     assert set(verdicts(document, "Skipped")) == skipped
 
 
@@ -116,8 +122,8 @@ def test_azure_is_not_asked_about_a_subscription_that_the_policy_refuses(
         since = len(stack.control.journal())
         document = preflight(elsewhere, hsm_name, request_for(stack, custodians, subscriptionId=subscription))
         assert verdicts(document, "Failed") == {"policy": "subscription_not_allowed"}
-        skipped = {"subscription", "provider", "region", "permissions", "name", "existing", "switches", "quota"}
-        skipped |= {"administrator", "custody"}
+        skipped = {"subscription", "provider", "region", "permissions", "monitoring", "network", "name"}
+        skipped |= {"administrator"} | WITHOUT_NAME | INAPPLICABLE
         assert set(verdicts(document, "Skipped")) == skipped
         assert stack.control.journal("resource_manager", since=since) == []
 
@@ -147,7 +153,7 @@ def test_another_teams_hsm_is_told_by_its_name_only(
     assert provision(portal, hsm_name, body)["status"] == "Succeeded"
     document = preflight(other_portal, hsm_name, body)
     assert verdicts(document, "Failed") == {"name": "hsm_exists"}
-    assert set(verdicts(document, "Skipped")) == {"existing", "switches", "quota", "administrator", "custody"}
+    assert set(verdicts(document, "Skipped")) == WITHOUT_NAME | INAPPLICABLE | {"administrator"}
     assert other_portal.put_hsm(hsm_name, body).json()["code"] == "hsm_exists"
 
 

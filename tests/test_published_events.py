@@ -1,8 +1,6 @@
 """Events: what becomes of HSMs reaches the deployment's topic, at least once, and the topic reaches no operation."""
 
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,6 +9,8 @@ from typing import Any, Final
 
 import jsonschema_rs
 import pytest
+import requests
+from durabletask.client import TaskHubGrpcClient
 
 from activities.verify_kept_security_domain import AskedVerification, verify_kept_security_domain
 from clients import announcements, archive, outbox
@@ -26,12 +26,13 @@ from tests import stored
 from tests.custodians import Custodian, request_for
 from tests.hosts import deployed, log_lines
 from tests.in_process import signed_in_as_the_app
+from tests.kills import kill
 from tests.local.azure.event_grid.receiver import Receiver, receiving
 from tests.planting import make_claim, make_record, plant_blob
 from tests.policies import SHARED_POLICY
 from tests.restoring import begin, provision_source
 from tests.test_decommission import delete, ephemeral
-from tests.test_kill import await_worker
+from tests.test_recovery import end_instance
 
 TOPIC: Final = "hsm-events"
 SENDER: Final = "EventGrid Data Sender"
@@ -142,7 +143,9 @@ def test_a_provision_that_fails_or_is_canceled_is_told(
     )
     telling.control.inject_fault(refused)
     operation = finish(teller, hsm_name, request_for(telling, custodians), "Failed")
-    error = await_told(receiver, operation["id"], "HsmProvisionFailed")["data"]["error"]
+    told = await_told(receiver, operation["id"], "HsmProvisionFailed")["data"]
+    assert told["securityDomainSafe"] is False
+    error = told["error"]
     assert error == {name: operation["error"][name] for name in ("code", "message", "advice", "retryable")}
     hold = telling.control.hold(
         NewHold(service="resource_manager", method="PUT", path=f"/managedHSMs/{hsm_name}$", phase="before")
@@ -154,6 +157,30 @@ def test_a_provision_that_fails_or_is_canceled_is_told(
     assert teller.follow(operation_id)["status"] == "Canceled"
     event = await_told(receiver, operation_id, "HsmProvisionFailed")
     assert event["data"]["error"]["code"] == "operation_canceled"
+
+
+@pytest.mark.parametrize("purge", [False, True], ids=["terminated", "purged"])
+def test_a_provision_that_was_ended_from_outside_is_told_once_another_takes_its_place(
+    purge: bool, telling: Stack, teller: Portal, receiver: Receiver, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    hold = telling.control.hold(
+        NewHold(service="resource_manager", method="PUT", path=f"/managedHSMs/{hsm_name}$", phase="before")
+    )
+    body = request_for(telling, custodians, resourceGroup="rg-first")
+    operation_id = teller.put_hsm(hsm_name, body).json()["id"]
+    assert telling.control.await_hold(hold, 30)
+    with TaskHubGrpcClient(host_address=telling.host.durable_address) as engine:
+        end_instance(engine, hsm_name, purge=purge)
+    telling.control.release(hold, drop=True)
+    shown = teller.operation(operation_id)
+    assert (shown["status"], shown["error"]["code"]) == ("Failed", "operation_interrupted")
+    second = finish(teller, hsm_name, request_for(telling, custodians, resourceGroup="rg-second"))
+    data = await_told(receiver, operation_id, "HsmProvisionFailed")["data"]
+    assert data["error"] == {name: shown["error"][name] for name in ("code", "message", "advice", "retryable")}
+    assert "/resourceGroups/rg-first/" in data["resourceId"]
+    await_told(receiver, second["id"], "HsmProvisioned")
+    await_empty(telling)
+    assert len(told(receiver, operation_id, "HsmProvisionFailed")) == 1
 
 
 def test_approval_and_the_restore_blob_are_asked_for(
@@ -215,6 +242,31 @@ def test_without_the_role_it_is_logged_and_kept_until_there_is_one(
         outbox.publish_kept()
     assert await_told(receiver, record.created_by, "DriftFound")["id"] == event_id
     assert kept(telling) == []
+
+
+def test_a_topic_that_takes_nothing_is_a_warning_of_readiness(telling: Stack, receiver: Receiver) -> None:
+    before = len(receiver.notified)
+    assert await_topic(telling, ready=True) == (200, {"name": "events", "ready": True, "optional": True})
+    shut = NewFault(service="event_grid", method="POST", path="/api/events", count=100, effect=Answer(status=401))
+    fault = telling.control.inject_fault(shut)
+    status, seen = await_topic(telling, ready=False)
+    telling.control.remove_fault(fault)
+    assert (status, seen["optional"]) == (200, True)
+    assert seen["message"].startswith("Azure did not let the service publish events: HTTP 401")
+    # Some of those before may come only now: each is of an HSM, which no question whether it could be published is.
+    assert all(request.body["subject"].startswith("hsms/") for request in receiver.notified[before:])
+
+
+def await_topic(stack: Stack, *, ready: bool) -> tuple[int, dict[str, Any]]:
+    """Ask until the topic is so: what was seen is kept for some seconds, and a busy machine is late."""
+    deadline = time.monotonic() + 90
+    while True:
+        response = requests.get(f"{stack.host.functions_url}/api/health/ready", timeout=30)
+        seen: dict[str, Any] = response.json()["dependencies"][-1]
+        if seen["ready"] is ready and "There was no answer" not in seen.get("message", ""):
+            return response.status_code, seen
+        assert time.monotonic() < deadline, response.text
+        time.sleep(1)
 
 
 def test_what_is_found_of_an_hsm_is_told_once(
@@ -292,9 +344,7 @@ def test_a_worker_killed_on_the_way_tells_the_same_event(
     hold = telling.control.hold(held)
     operation_id = teller.put_hsm(hsm_name, request_for(telling, custodians)).json()["id"]
     assert telling.control.await_hold(hold, 30)
-    os.kill(telling.host.worker_process_id(), signal.SIGKILL)
-    telling.control.release(hold, drop=phase == "before")
-    await_worker(telling)
+    kill(telling, {hold: phase})
     assert teller.follow(operation_id)["status"] == "Succeeded"
     telling.host.fire(SCHEDULE)
     event = await_told(receiver, operation_id, "HsmProvisioned", times)

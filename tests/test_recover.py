@@ -19,10 +19,9 @@ from local.portal import Portal
 from local.stack import Stack
 from tests.custodians import Custodian, request_for
 from tests.in_process import signed_in_as_the_app
+from tests.kills import Moment, Phase, hold, kill
 from tests.people import Person
 from tests.test_decommission import PERSON, approve, delete, ephemeral, states
-from tests.test_kill import Moment, Phase
-from tests.test_kill_changes import hold, kill
 from tests.test_restore import ALGORITHM, using_keys
 from tests.test_update import provision, shown, somebody
 
@@ -173,10 +172,10 @@ def test_a_killed_worker_changes_nothing_in_a_recovery_and_a_group_that_is_gone_
 
         groups: ResourceManagementClient = resources_of(stack.azure.endpoints.subscription_id)
         groups.resource_groups.begin_delete(group, polling=False)
-    held = hold(stack, hsm_name, moment, phase)
+    held = hold(stack, moment, phase, hsm_name)
     response = recover(portal, hsm_name)
     assert stack.control.await_hold(held, 30), f"no request of {moment} came"
-    kill(stack, held, phase)
+    kill(stack, {held: phase})
     finish(portal, response)
     assert (shown(portal, hsm_name)["state"], shown(portal, hsm_name).get("decommissioned")) == ("Active", None)
     assert change_record(stack, hsm_name).made_at == made_at

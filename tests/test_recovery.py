@@ -17,12 +17,11 @@ from domain.records import Claim
 from domain.requests import HsmRequest
 from local.azure.control.models import NewFault, NewHold
 from local.azure.core.faults import Answer
-from local.demo import ADMINISTRATOR
 from local.policy import TEAM_A
 from local.portal import Portal
 from local.stack import Stack, register_application
 from tests import stored
-from tests.custodians import Custodian, request_for
+from tests.custodians import ADMINISTRATOR, Custodian, request_for
 from tests.test_idempotency import await_instance
 
 OTHER_ADMINISTRATOR = "33333333-3333-3333-3333-333333333333"

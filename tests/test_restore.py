@@ -229,7 +229,7 @@ def damaged(stack: Stack, first: Source) -> Iterator[None]:
         ({"source": {"hsm": "1"}}, 400, "source.hsm", "invalid_field"),
         ({"source": None}, 400, "source", "invalid_field"),
         ({"securityDomain": {"quorum": 2, "wrappingKeys": []}}, 400, "securityDomain", "invalid_field"),
-        ({"publicNetworkAccess": "Disabled"}, 400, "publicNetworkAccess", "public_network_access_unsupported"),
+        ({"additionalRegions": ["northpole"]}, 403, "additionalRegions[0]", "location_not_allowed"),
         ({"environment": "production"}, 403, "purgeProtection", "purge_protection_required"),
         ({"location": "northpole"}, 403, "location", "location_not_allowed"),
         ({"team": "team-b"}, 403, "team", "team_not_yours"),

@@ -29,7 +29,6 @@ from domain.errors import ServiceError
 from domain.names import instance_id
 from domain.outcomes import Work
 from domain.records import Claim, HsmRecord
-from domain.steps import STEPS
 from local.azure.control.models import NewHold
 from local.policy import policy
 from local.portal import Portal
@@ -38,6 +37,7 @@ from tests import planting, stored
 from tests.custodians import Custodian
 from tests.hosts import deployed
 from tests.in_process import signed_in_as_the_app
+from tests.kills import await_worker
 from tests.people import await_step
 from tests.restoring import (
     Source,
@@ -50,13 +50,12 @@ from tests.restoring import (
     restore_request,
     store,
 )
-from tests.test_kill import await_worker
 from tests.test_restore import ALGORITHM, using_keys
 
 NUMBERS: Final = itertools.count(1)
 GROUP: Final = "rg-backup"
 HALF_AN_HOUR: Final = 1800
-BACKUP_STEPS: Final = STEPS["restore"][-5:-1]
+BACKUP_STEPS: Final = ("back_up_hsm", "await_backup", "restore_backup", "await_backup_restored")
 
 
 class Site(NamedTuple):

@@ -23,6 +23,7 @@ from local.portal import Portal
 from local.stack import Stack, running_stack
 from tests.custodians import Custodian, request_for
 from tests.hosts import deployed
+from tests.kills import Moment, Phase, await_worker
 from tests.people import await_step
 from tests.restoring import (
     ASKING,
@@ -38,7 +39,6 @@ from tests.restoring import (
     restore_request,
     store,
 )
-from tests.test_kill import Moment, Phase, await_worker
 from tests.test_secrets import WINDOW, find_secrets, read_histories
 from tests.test_switches import STOP_CREATION, STOP_EXPORT
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
@@ -223,6 +223,33 @@ def test_an_expired_certificate_is_said_and_changes_nothing(
     assert (verification["quorumHealth"], states(verification)) == ("Healthy", ["Usable"] * 3)
     (notice,) = verification["notices"]
     assert (notice["code"], soon.name in notice["message"]) == ("certificate_expired", True)
+
+
+def test_what_became_of_the_certificates_does_not_keep_a_hand_over_from_being_changed(
+    stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
+) -> None:
+    sent, planted = (make_custodian(name, begins_in_days=-2, days=2, seconds=60) for name in ("sent", "planted"))
+    body = in_key_vault(stack, [custodians[0], planted, custodians[2]], hsm_name)
+    body["securityDomain"]["wrappingKeys"][0] = {"custodian": sent.name, "pem": sent.pem}
+    first = provision(portal, hsm_name, body)
+    assert first["status"] == "Succeeded", first
+    with certificates(stack) as client:
+        found = client.get_certificate(f"{hsm_name}-2").properties
+        assert found is not None
+        client.update_certificate_properties(f"{hsm_name}-2", found.version, enabled=False)
+    time.sleep(max(0.0, (sent.expires_at - datetime.now(UTC)).total_seconds() + 1))
+    setting = {"handover": {"settings": {"allowKeyManagementOperationsThroughARM": True}}}
+    again = provision(portal, hsm_name, {**body, **setting})
+    assert again["status"] == "Succeeded", again
+    assert again["result"]["securityDomain"] == first["result"]["securityDomain"]
+    # To another HSM a security domain is still encrypted by nobody who sends such a certificate.
+    other = request_for(stack, [*custodians[:2], sent])
+    refused = portal.put_hsm(f"{hsm_name}-2", other)
+    assert (refused.status_code, refused.json()["code"]) == (400, "wrapping_key_expired")
+    dry = portal.send("POST", f"hsms/{hsm_name}-2/preflight", json=other).json()
+    assert [check["name"] for check in dry["checks"] if check.get("code") == "wrapping_key_expired"] == [
+        "wrapping_key_3"
+    ]
 
 
 def test_what_is_not_there_or_not_theirs_is_not_found(

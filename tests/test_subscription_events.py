@@ -7,10 +7,12 @@ import os
 import signal
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final, cast
+from urllib.parse import parse_qs, urlsplit
 
 import azure.durable_functions as df
 import pytest
@@ -161,6 +163,28 @@ def approve(portal: Portal, approver: Person, operation: dict[str, Any]) -> dict
     return ended
 
 
+def audited(stack: Stack, **query: str) -> list[dict[str, Any]]:
+    """Read the audit log as an auditor."""
+    auditor = Person(stack, 63, ["Hsm.Audit"])
+    records: list[dict[str, Any]] = []
+    page = auditor.send("GET", "audit", params=query).json()
+    records += page["value"]
+    while "nextLink" in page:
+        token = parse_qs(urlsplit(page["nextLink"]).query)["continuationToken"][0]
+        page = auditor.send("GET", "audit", params={**query, "continuationToken": token}).json()
+        records += page["value"]
+    return records
+
+
+def decided_against(stack: Stack) -> dict[str, list[str]]:
+    """Give each subscription's decisions that began nothing, as the audit log has them."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for record in audited(stack, kind="onboarding"):
+        if "operationId" not in record:
+            found[record["detail"]["subscriptionId"]].append(record["outcome"])
+    return found
+
+
 def operations_of(portal: Portal, subscription_id: str) -> list[dict[str, Any]]:
     """List what was ever begun on the HSM of a subscription."""
     name = hsm_name_for(PREFIX, subscription_id)
@@ -215,6 +239,10 @@ def test_a_subscription_that_opted_in_gets_its_hsm_once_it_is_approved(
     # New subscriptions are not registered; one registration is asked for, and awaited.
     paths = [entry["path"] for entry in deployment.control.journal("resource_manager")[since:]]
     assert sum(path.endswith(f"{subscription_id}/providers/Microsoft.KeyVault/register") for path in paths) == 1
+    chain = audited(deployment, operation=operation["id"])
+    assert [record["kind"] for record in chain[:2]] == ["onboarding", "accepted"]
+    assert sum(record["kind"] == "onboarding" for record in chain) == 1
+    assert (chain[0]["outcome"], chain[0]["detail"]["subscriptionId"]) == ("started", subscription_id)
 
 
 def test_many_events_at_once_and_out_of_order_begin_one(
@@ -275,6 +303,7 @@ def test_whatever_an_event_says_a_subscription_that_did_not_opt_in_gets_nothing(
     publish(topic, *events)
     assert {one: await_conclusion(deployment, one)["decision"] for one in decisions} == decisions
     assert [operation for one in decisions for operation in operations_of(portal, one)] == []
+    publish(topic, *(created(one) for one in list(decisions)[:2]))
     # Whoever holds the host's keys can do no more than an event.
     instances = [f"subscription-{one}" for one in list(decisions)[:2]]
     with TaskHubGrpcClient(host_address=deployment.host.durable_address) as engine:
@@ -285,6 +314,9 @@ def test_whatever_an_event_says_a_subscription_that_did_not_opt_in_gets_nothing(
     assert {one: await_conclusion(deployment, one)["decision"] for one in decisions} == decisions
     assert [operation for one in decisions for operation in operations_of(portal, one)] == []
     assert deployment.control.hsms() == []
+    # What was decided once more is no news.
+    told = decided_against(deployment)
+    assert {one: told[one] for one in decisions} == {one: [decision] for one, decision in decisions.items()}
 
 
 def test_an_event_that_comes_while_one_is_decided_on_is_not_lost(
@@ -302,7 +334,10 @@ def test_an_event_that_comes_while_one_is_decided_on_is_not_lost(
     publish(topic, created(subscription_id))
     await_deliveries(deployment, TOPIC, before + 1)
     deployment.control.release(hold)
-    begun(portal, await_decision(deployment, subscription_id, "started"))
+    operation = begun(portal, await_decision(deployment, subscription_id, "started"))
+    # What the first look was about to conclude is on record, though the second one counts.
+    assert decided_against(deployment)[subscription_id] == ["not_opted_in"]
+    assert audited(deployment, operation=operation["id"])[0]["kind"] == "onboarding"
 
 
 def test_where_a_subscription_is_placed_may_be_known_later(deployment: Stack, portal: Portal, topic: MadeTopic) -> None:

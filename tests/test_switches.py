@@ -14,6 +14,7 @@ from tests.hosts import deployed
 from tests.test_preflight import preflight, verdicts
 from tests.test_provision import provision
 
+PERSON: Final = "00000000-0000-4000-8000-0000000a0062"
 STOP_CREATION: Final = {"HSM_PROVISIONER_STOP_CREATION": "true"}
 STOP_EXPORT: Final = {"HSM_PROVISIONER_STOP_DESTRUCTION_AND_EXPORT": "true"}
 CODES: Final = {"creation_stopped": STOP_CREATION, "destruction_and_export_stopped": STOP_EXPORT}
@@ -37,6 +38,11 @@ def test_nothing_new_is_begun(
         assert (refused.status_code, refused.json()["code"]) == (403, code)
         assert verdicts(preflight(other, hsm_name, body), "Failed") == {"switches": code}
         assert other.send("GET", f"hsms/{hsm_name}").status_code == 404
+        if code == "creation_stopped":
+            # A region costs as much as an HSM.
+            extension = {"additionalRegions": ["swedencentral"], "requestedBy": PERSON}
+            extended = other.send("PATCH", f"hsms/{finished}", json=extension)
+            assert (extended.status_code, extended.json()["code"]) == (403, code)
         # What is finished is as asked, and can be read and verified.
         assert other.put_hsm(finished, body).status_code == 200
         assert other.send("POST", f"hsms/{finished}/security-domain/verify").status_code == 200

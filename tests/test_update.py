@@ -19,7 +19,7 @@ from local.policy import policy
 from local.portal import Portal
 from local.stack import Stack
 from orchestrations.downloading import MAXIMUM_DOWNLOADS
-from tests.custodians import Custodian, request_for
+from tests.custodians import NO_OTHER_RULES, Custodian, request_for
 from tests.hosts import deployed
 from tests.test_idempotency import await_instance
 from tests.test_recovery import abandon
@@ -84,10 +84,10 @@ def test_a_patch_changes_what_it_names_and_nothing_else(
     operation = follow(portal, response)
     assert (operation["kind"], tuple(step["name"] for step in operation["steps"])) == ("update", STEPS["update"])
     assert operation["result"]["uri"].startswith(f"https://{hsm_name}.managedhsm.azure.net")
-    assert operation["plan"]["change"]["network"] == NETWORK
+    assert operation["plan"]["change"]["network"] == NETWORK | NO_OTHER_RULES
     hsm = shown(portal, hsm_name)
     assert hsm["tags"] == {"Owner": "team-a2", "costCenter": "42"}
-    assert (hsm["network"], hsm["purgeProtection"]) == (NETWORK, True)
+    assert (hsm["network"], hsm["purgeProtection"]) == (NETWORK | NO_OTHER_RULES, True)
     assert (hsm["expiresAt"], hsm["lastOperation"]["kind"]) == ("2030-01-01T00:00:00.000Z", "update")
     assert hsm["securityDomain"]
     whole = {**body, **change, "tags": {"Owner": "team-a2"}}
@@ -100,9 +100,10 @@ def test_a_part_of_the_network_keeps_the_other(
 ) -> None:
     provision(stack, portal, hsm_name, request_for(stack, custodians, network=HOME))
     follow(portal, patch(portal, hsm_name, {"network": {"ipRules": ["198.51.100.7"]}}))
-    assert shown(portal, hsm_name)["network"] == {"defaultAction": "Deny", "ipRules": ["198.51.100.7/32"]}
+    ranges = {"ipRules": ["198.51.100.7/32"], **NO_OTHER_RULES}
+    assert shown(portal, hsm_name)["network"] == {"defaultAction": "Deny", **ranges}
     follow(portal, patch(portal, hsm_name, {"network": {"defaultAction": "Allow"}}))
-    assert shown(portal, hsm_name)["network"] == {"defaultAction": "Allow", "ipRules": ["198.51.100.7/32"]}
+    assert shown(portal, hsm_name)["network"] == {"defaultAction": "Allow", **ranges}
 
 
 def test_the_same_patch_joins_its_operation_and_then_finds_nothing_to_do(
@@ -179,7 +180,7 @@ BAD_BODIES: dict[str, tuple[Any, str, str]] = {
     "nothing": ({}, "body", "invalid_field"),
     "only who asks": ({"requestedBy": "00000000-0000-0000-0000-000000000001"}, "body", "invalid_field"),
     "a list": ([], "body", "invalid_field"),
-    "what cannot change": ({"sku": "Standard_B1"}, "sku", "invalid_field"),
+    "what cannot change": ({"sku": "Standard_B1"}, "sku", "property_immutable"),
     "an unknown member": ({"surprise": 1}, "surprise", "invalid_field"),
     "tags that are null": ({"tags": None}, "tags", "invalid_field"),
     "a tag that is a number": ({"tags": {"a": 1}}, "tags.a", "invalid_field"),
@@ -191,13 +192,8 @@ BAD_BODIES: dict[str, tuple[Any, str, str]] = {
     "another action": ({"network": {"defaultAction": "Ask"}}, "network.defaultAction", "invalid_field"),
     "no range": ({"network": {"ipRules": ["::1"]}}, "network.ipRules[0]", "invalid_field"),
     "an unknown member of the network": ({"network": {"x": 1}}, "network.x", "invalid_field"),
-    "no public access": (
-        {"publicNetworkAccess": "Disabled"},
-        "publicNetworkAccess",
-        "public_network_access_unsupported",
-    ),
     "purge protection as a number": ({"purgeProtection": 1}, "purgeProtection", "invalid_field"),
-    "purge protection off": ({"purgeProtection": False}, "purgeProtection", "invalid_field"),
+    "purge protection off": ({"purgeProtection": False}, "purgeProtection", "property_immutable"),
     "purge protection null": ({"purgeProtection": None}, "purgeProtection", "invalid_field"),
     "a day without a time zone": ({"expiresAt": "2030-01-01T00:00:00"}, "expiresAt", "invalid_field"),
     "an expiry that has passed": ({"expiresAt": "2020-01-01T00:00:00Z"}, "expiresAt", "expiry_in_past"),
@@ -279,7 +275,7 @@ def test_a_put_changes_in_place_and_names_what_cannot_change(
     operation = follow(portal, portal.put_hsm(hsm_name, changed))
     assert operation["kind"] == "update"
     hsm = shown(portal, hsm_name)
-    assert (hsm["tags"], hsm["network"], hsm["purgeProtection"]) == ({"stage": "2"}, NETWORK, True)
+    assert (hsm["tags"], hsm["network"], hsm["purgeProtection"]) == ({"stage": "2"}, NETWORK | NO_OTHER_RULES, True)
     assert portal.put_hsm(hsm_name, changed).status_code == 200
     refused = portal.put_hsm(hsm_name, {**body, "softDeleteRetentionDays": 30, "environment": "production"})
     assert (refused.status_code, refused.json()["code"]) == (403, "purge_protection_required")
@@ -305,7 +301,7 @@ def test_the_same_put_takes_back_what_others_did_to_the_network(
     assert hsm is not None
     assert hsm.properties is not None
     assert hsm.properties.public_network_access == "Enabled"
-    assert shown(portal, hsm_name)["network"] == HOME
+    assert shown(portal, hsm_name)["network"] == HOME | NO_OTHER_RULES
     assert portal.put_hsm(hsm_name, body).status_code == 200
 
 
@@ -322,6 +318,8 @@ def test_an_hsm_that_is_not_active_can_be_changed_and_then_made(
     leave_unactivated(stack, portal, hsm_name, body)
     follow(portal, patch(portal, hsm_name, {"tags": {"stage": "2"}}))
     assert shown(portal, hsm_name)["state"] == "NotActivated"
+    extending = portal.follow(patch(portal, hsm_name, {"additionalRegions": ["swedencentral"]}).json()["id"])
+    assert (extending["status"], extending["error"]["code"]) == ("Failed", "hsm_not_active")
     operation = follow(portal, portal.put_hsm(hsm_name, {**body, "tags": {"owner": "team-a", "stage": "2"}}))
     assert (operation["kind"], shown(portal, hsm_name)["state"]) == ("provision", "Active")
 
@@ -354,7 +352,7 @@ def test_a_provision_that_is_resumed_applies_what_changed(
     operation = follow(portal, portal.put_hsm(hsm_name, changed))
     assert operation["kind"] == "provision"
     hsm = shown(portal, hsm_name)
-    assert (hsm["state"], hsm["tags"], hsm["network"]) == ("Active", {"stage": "2"}, HOME)
+    assert (hsm["state"], hsm["tags"], hsm["network"]) == ("Active", {"stage": "2"}, HOME | NO_OTHER_RULES)
     assert portal.put_hsm(hsm_name, changed).status_code == 200
 
 

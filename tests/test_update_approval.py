@@ -12,7 +12,7 @@ from azure.mgmt.keyvault import KeyVaultManagementClient
 from local.policy import policy
 from local.portal import Portal
 from local.stack import Stack, running_stack
-from tests.custodians import Custodian, request_for
+from tests.custodians import NO_OTHER_RULES, Custodian, request_for
 from tests.people import Person, await_step
 from tests.test_approval import REQUESTER, SOON, change_plan, poll_once, problem, soon
 from tests.test_update import patch, provision
@@ -53,7 +53,7 @@ def find_tags(stack: Stack, name: str) -> dict[str, str]:
 def test_the_approver_sees_all_that_is_to_be_and_what_is_removed(
     stack: Stack, portal: Portal, hsm_name: str, custodians: list[Custodian]
 ) -> None:
-    network = {"defaultAction": "Deny", "ipRules": ["127.0.0.1/32"]}
+    network = {"defaultAction": "Deny", "ipRules": ["127.0.0.1/32"], **NO_OTHER_RULES}
     body = request_for(stack, custodians, expiresAt="2030-01-01T00:00:00.000Z", network=network)
     provision(stack, portal, hsm_name, body)
     made = portal.send("GET", f"hsms/{hsm_name}").json()["lastOperation"]["id"]

@@ -34,7 +34,7 @@ class Thing(NamedTuple):
 
 @pytest.fixture(scope="module")
 def thing(stack: Stack, custodians: list[Custodian]) -> Iterator[Thing]:
-    name, body = "hsm-of-the-matrix", request_for(stack, custodians, resourceGroup="rg-matrix")
+    name, body = "a-hsm-of-the-matrix", request_for(stack, custodians, resourceGroup="rg-matrix")
     portal = Portal(stack)
     for made in (SOURCE, name):
         operation = portal.follow(portal.put_hsm(made, body).json()["id"])

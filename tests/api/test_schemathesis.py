@@ -37,7 +37,7 @@ from triggers.routes import ROUTES
 
 pytestmark = pytest.mark.api
 
-EXAMPLES: Final = int(os.environ.get("API_EXAMPLES") or 100)
+EXAMPLES: Final = int(os.environ.get("API_EXAMPLES") or 25)
 SEED: Final = int(os.environ.get("API_SEED") or 1)
 ALL_ROLES: Final = ["Hsm.Read", "Hsm.Request", "Hsm.Approve", "Hsm.Operate", "Hsm.Audit"]
 SETTINGS: Final = settings(

@@ -38,7 +38,11 @@ def application(azure: LocalAzure) -> MadeApplication:
 
 @pytest.fixture(scope="session")
 def environment(azure: LocalAzure, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    home = tmp_path_factory.mktemp("home")
+    return environment_of(azure, tmp_path_factory.mktemp("home"))
+
+
+def environment_of(azure: LocalAzure, home: Path) -> dict[str, str]:
+    """Give the environment in which the CLI finds a local Azure, and whoever signs in there is known nowhere else."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),

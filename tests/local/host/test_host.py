@@ -23,6 +23,8 @@ from local.host.worker.supervisor import MAXIMUM_WORKERS
 from tests.processes import list_processes
 
 APP = Path(__file__).parent / "app"
+# Some tests have one worker after the other end, and each takes seconds to start where the machine is busy.
+PATIENCE = 120
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def client(host: LocalHost) -> Iterator[TaskHubGrpcClient]:
 
 def run(client: TaskHubGrpcClient, orchestrator: str, value: Any) -> Any:
     instance = client.schedule_new_orchestration(orchestrator, input=value)
-    state = client.wait_for_orchestration_completion(instance, timeout=30)
+    state = client.wait_for_orchestration_completion(instance, timeout=PATIENCE)
     assert state is not None
     assert state.runtime_status == OrchestrationStatus.COMPLETED, state
     return state.get_output()
@@ -99,13 +101,13 @@ def test_what_kills_every_worker_fails_with_a_typed_text(client: TaskHubGrpcClie
 
 def test_a_request_dies_with_its_worker(host: LocalHost) -> None:
     headers = {"x-functions-key": host.functions_key}
-    assert requests.post(f"{host.functions_url}/api/die", headers=headers, timeout=30).status_code == 502
-    assert requests.post(f"{host.functions_url}/api/echo/x", headers=headers, timeout=30).status_code == 201
+    assert requests.post(f"{host.functions_url}/api/die", headers=headers, timeout=PATIENCE).status_code == 502
+    assert requests.post(f"{host.functions_url}/api/echo/x", headers=headers, timeout=PATIENCE).status_code == 201
 
 
 def test_what_an_app_started_ends_with_its_worker(host: LocalHost, client: TaskHubGrpcClient) -> None:
     headers = {"x-functions-key": host.functions_key}
-    started = int(requests.post(f"{host.functions_url}/api/spawn", headers=headers, timeout=10).text)
+    started = int(requests.post(f"{host.functions_url}/api/spawn", headers=headers, timeout=PATIENCE).text)
     os.kill(host.worker_process_id(), signal.SIGKILL)
     assert run(client, "fan", 3) == 6
     state = Path(f"/proc/{started}/stat")

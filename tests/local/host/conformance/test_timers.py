@@ -97,10 +97,10 @@ def test_timer_admin_fire(timers: HostClient, journal: Journal) -> None:
 
 
 def test_past_due(hosts: Hosts, journal: Journal) -> None:
-    before = len(firings(journal, "hourly"))
     occurrence, settings, state = stop_before_an_occurrence(hosts)
-    assert len(firings(journal, "hourly")) == before
-    until(lambda: datetime.now(UTC) > occurrence)
+    # A host that ended too late may have fired its own.
+    before = len(firings(journal, "hourly"))
+    until(lambda: datetime.now(UTC) > occurrence, 60)
     hosts.start(APPS / "timers", settings=settings, state=state)
     await_firing(journal, "hourly", before)
     assert [firing["past_due"] for firing in firings(journal, "hourly")[before:]] == [True]

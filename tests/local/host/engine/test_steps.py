@@ -221,12 +221,12 @@ async def test_recursive_termination_takes_a_child_that_begins_meanwhile(stepper
 
 
 async def test_deep_families_end_and_are_forgotten(stepper: Stepper) -> None:
-    stepper.start("nest", "n700", 700)
+    stepper.start("nest", "n500", 500)
     await stepper.turns()
-    stepper.engine.terminate("n700", None, recursive=True)
+    stepper.engine.terminate("n500", None, recursive=True)
     await stepper.turns()
     assert stepper.status("n0") == "TERMINATED"
-    assert stepper.engine.purge("n700", recursive=True) == 701
+    assert stepper.engine.purge("n500", recursive=True) == 501
 
 
 # --- rewind
