@@ -3,8 +3,8 @@
 from typing import Final
 
 from activities.backing_up import find_job_status, find_restored_hsm, outcome_unknown, pinned_backup_of
-from activities.closed_again import require_still_open
 from activities.context import approved_plan_of, now
+from activities.firewall import require_still_open
 from clients import archive
 from clients.full_backups import JobStatus
 from domain.backups import RestoredBackup

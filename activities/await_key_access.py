@@ -1,7 +1,7 @@
 """Ask once whether the HSM lets the service read keys; the orchestrator waits."""
 
-from activities.closed_again import require_still_open
 from activities.context import approved_plan_of
+from activities.firewall import require_still_open
 from activities.handing_over import pinned_handover_of
 from clients.hsm_keys import find_key
 from domain.errors import RefusedByAzure

@@ -1,7 +1,7 @@
 """Make the HSM's first keys."""
 
-from activities.closed_again import require_still_open
 from activities.context import approved_plan_of, find_own_hsm
+from activities.firewall import require_still_open
 from activities.handing_over import note, pinned_handover_of
 from clients import hsm_keys, key_access
 from domain.errors import RefusedByAzure, service_error

@@ -51,7 +51,7 @@ def run_activity(name: str, work: dict[str, Any], *others: Any) -> dict[str, Any
     """
     from activities.auditing import AUDITED, run_audited
     from activities.building import note_built
-    from activities.closed_again import explained
+    from activities.firewall import explained
     from domain.errors import ServiceError, describe_unexpected
     from domain.handover.steps import BUILDING
     from domain.outcomes import Outcome, failed

@@ -8,26 +8,31 @@ from clients.reachability import find_obstacle
 from domain.errors import RefusedByAzure
 from domain.handover.giving_up import administrator_required
 from domain.handover.local_roles import ADMINISTRATOR
+from domain.handover.reaching import data_plane_unreachable
 
 
 def administers(hsm: str) -> bool:
     """Say whether the service administers an HSM, by itself or because it belongs to a group that does.
 
     Only *Managed HSM Administrator* may read the settings (source: local RBAC built-in roles), and that is asked.
+    Raises ServiceError `data_plane_unreachable` where the HSM's firewall refuses us.
     """
     try:
         with our_errors("show the HSM's settings"):
             send(hsm, "GET", "/settings")
     except RefusedByAzure as refusal:
-        # A firewall refuses with 403 as well, and says nothing of roles.
-        if refusal.detail.code != "azure_forbidden" or find_obstacle(hsm) is not None:
+        if refusal.detail.code != "azure_forbidden":
             raise
+        # A firewall refuses with 403 as well, and says nothing of roles.
+        obstacle = find_obstacle(hsm)
+        if obstacle is not None:
+            raise data_plane_unreachable(hsm, obstacle) from None
         return False
     return True
 
 
 def require_administration(hsm: str) -> None:
-    """Raise ServiceError `administrator_required` unless the service administers an HSM."""
+    """Raise ServiceError `administrator_required` unless the service administers an HSM; as `administers` does."""
     if not administers(hsm):
         raise administrator_required(hsm, own_identity().object_id)
 

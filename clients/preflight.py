@@ -178,7 +178,7 @@ class Candidate:
     @property
     def connects(self) -> bool:
         """Whether the HSM may be out of reach until this very operation connects it, or opens it for a while."""
-        return bool(self.handover.private_endpoints or self.handover.temporary_opening)
+        return self.kind != "rewrap" and bool(self.handover.private_endpoints or self.handover.temporary_opening)
 
     @cached_property
     def found_administrators(self) -> Actors:
@@ -446,8 +446,9 @@ def _check_administration(candidate: Candidate) -> None:
         require_administration(candidate.hsm)
     except ServiceError as error:
         gave_up = candidate.record is not None and candidate.record.given_up is not None
+        unreachable = gave_up or error.detail.code == "data_plane_unreachable"
         # Where it does not answer, the step that needs the role says so.
-        if error.detail.code == "administrator_required" or (gave_up and not candidate.connects):
+        if error.detail.code == "administrator_required" or (unreachable and not candidate.connects):
             raise
 
 

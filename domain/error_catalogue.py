@@ -348,7 +348,7 @@ CATALOGUE: Final[dict[str, ErrorKind]] = {
         "Have the connection approved on the HSM, by the commands of the error; then send the request again.",
     ),
     "data_plane_unreachable": _failure(
-        "The service cannot reach the HSM, which is made and not activated.",
+        "The service cannot reach the HSM; one that it made is not activated.",
         "Make a way to it, as the error says; then send the request again: it goes on with the same HSM.",
     ),
     "temporary_opening_over": _failure(

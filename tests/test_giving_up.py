@@ -223,9 +223,13 @@ def test_what_needs_an_administrator_says_how_to_make_the_service_one(
 def grant(stack: Stack, administrator: Application, hsm: str, role: str = ADMINISTRATOR) -> str:
     """Give the service a role, as an administrator does; gives the service's object id."""
     service = service_of(stack, administrator, hsm)
-    with local_roles(stack, administrator, hsm) as client:
-        client.create_role_assignment("/", f"{ROLE}{role}", service)
+    grant_to(service, stack, administrator, hsm, role)
     return service
+
+
+def grant_to(principal: str, stack: Stack, administrator: Application, hsm: str, role: str = ADMINISTRATOR) -> None:
+    with local_roles(stack, administrator, hsm) as client:
+        client.create_role_assignment("/", f"{ROLE}{role}", principal)
 
 
 def test_what_was_granted_for_an_operation_is_given_up_also_where_it_is_rejected(

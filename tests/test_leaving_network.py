@@ -10,14 +10,19 @@ from azure.mgmt.keyvault import KeyVaultManagementClient
 from clients.api_versions import version_of
 from clients.reconciliation import look
 from domain.drift import find_drift
+from domain.handover.local_roles import ADMINISTRATOR
 from domain.policy import ReconciliationRules
 from local.azure.control.models import NewFault, NewHold, PlantedHsm
 from local.azure.core.faults import Answer
+from local.stack import Application, register_application
+from tests.custodians import make_custodian
 from tests.in_process import signed_in_as_the_app
 from tests.kills import kill
 from tests.people import await_step
 from tests.test_decommission import PERSON, delete, states
+from tests.test_giving_up import assignments, grant_to
 from tests.test_network_steps import Site, recorded, site
+from tests.test_rewrap import rewrap
 
 __all__ = ["site"]
 
@@ -155,6 +160,39 @@ def test_one_that_nobody_asks_for_any_more_may_go(site: Site, hsm_name: str) -> 
     assert site.ask(hsm_name, fewer)["status"] == "Succeeded"
     site.stack.control.forget_resource(second)
     assert site.portal.put_hsm(hsm_name, fewer).status_code == 200
+
+
+def administrator_of(site: Site, name: str) -> Application:
+    """Somebody who administers HSMs from within their network."""
+    administrator = register_application(site.stack.control, f"administrator of {name}", [])
+    site.stack.control.integrate(administrator.object_id, f"{site.network}/subnets/functions")
+    return administrator
+
+
+def test_one_that_was_given_up_and_cut_off_is_connected_first(site: Site, hsm_name: str) -> None:
+    administrator = administrator_of(site, hsm_name)
+    wanted = {"privateEndpoints": [site.wanted()], "administration": {"giveUp": True}}
+    request = site.body(hsm_name, administrators=[administrator.object_id], handover=wanted)
+    operation = site.ask(hsm_name, request)
+    assert operation["status"] == "Succeeded", (operation.get("error"), operation["steps"])
+    grant_to(site.own, site.stack, administrator, hsm_name)
+    site.stack.control.forget_resource(site.endpoint(hsm_name))
+    settings = {"allowKeyManagementOperationsThroughARM": True}
+    again = site.ask(hsm_name, {**request, "handover": {**wanted, "settings": settings}})
+    assert again["status"] == "Succeeded", (again.get("error"), again["steps"])
+    assert site.written(site.endpoint(hsm_name)) == 2
+    assert assignments(site.stack, administrator, hsm_name) == {(administrator.object_id, ADMINISTRATOR)}
+
+
+def test_a_rewrap_of_one_that_is_cut_off_says_what_is_in_the_way(site: Site, hsm_name: str) -> None:
+    endpoints = provision(site, hsm_name)
+    for endpoint in endpoints:
+        site.stack.control.forget_resource(endpoint)
+    successors = [make_custodian(f"successor {number}") for number in range(3)]
+    operation = site.portal.follow(rewrap(site.portal, hsm_name, successors, 2).json()["id"])
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "data_plane_unreachable")
+    assert states(operation)["preflight_rewrap"] == "Failed"
+    assert "privateEndpoints" in operation["error"]["advice"]
 
 
 def test_what_could_not_be_deleted_is_by_the_same_request_again(site: Site, hsm_name: str) -> None:

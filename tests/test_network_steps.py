@@ -13,14 +13,14 @@ import pytest
 from azure.mgmt.keyvault import KeyVaultManagementClient
 
 from activities import ACTIVITIES
-from activities.closed_again import ON_DATA_PLANE
+from activities.firewall import ON_DATA_PLANE
 from clients import archive, openings, resource_manager
 from domain.hsm import Hsm
 from domain.openings import Opening
 from domain.records import HsmRecord
 from domain.requests import NetworkRequest
 from local.azure.control.models import NewFault, NewHold
-from local.azure.core.faults import Delay
+from local.azure.core.faults import Answer, Delay
 from local.policy import policy
 from local.portal import Portal
 from local.stack import Stack
@@ -375,6 +375,42 @@ def test_an_opening_that_was_too_short_is_told_and_the_same_request_goes_on(site
     check_closed(site, hsm_name, changes=4)
 
 
+def test_the_clock_closes_a_firewall_also_where_that_cannot_be_recorded(site: Site, hsm_name: str) -> None:
+    closed = site.ask(hsm_name, site.body(hsm_name))
+    assert closed["error"]["code"] == "data_plane_unreachable", closed
+    fault = NewFault(
+        service="blob_storage",
+        method="PUT",
+        path=f"^/audit/operations/{hsm_name}-{ULID}/",
+        count=100,
+        effect=Answer(status=403),
+    )
+    identifier = site.stack.control.inject_fault(fault)
+    try:
+        leave_open(site, hsm_name)
+        check_closed(site, hsm_name, changes=2)
+    finally:
+        site.stack.control.remove_fault(identifier)
+
+
+def test_an_opening_that_was_rejected_changes_nothing(site: Site, hsm_name: str) -> None:
+    """Somebody else opened the HSM meanwhile, which is theirs to close."""
+    closed = site.ask(hsm_name, site.body(hsm_name, environment="trial"))
+    assert closed["error"]["code"] == "data_plane_unreachable", closed
+    response = site.portal.put_hsm(hsm_name, opening_body(site, hsm_name))
+    assert response.status_code == 202, response.text
+    waiting = await_step(site.portal, response.json()["id"], "await_approval")
+    with signed_in_as_the_app(site.stack):
+        hsm = find(site, hsm_name)
+        openings.open_up(describe_opening(site, hsm_name), hsm)
+    assert site.approver.decide(waiting, "reject").status_code == 200
+    operation = site.portal.follow(waiting["id"])
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "approval_rejected")
+    assert site.written(site.hsm(hsm_name), "PATCH") == 1
+    with signed_in_as_the_app(site.stack):
+        assert find(site, hsm_name).public_network_access == "Enabled"
+
+
 def test_what_is_told_of_a_closed_firewall_is_told_of_steps() -> None:
     assert set(ACTIVITIES) >= ON_DATA_PLANE
 
@@ -382,24 +418,27 @@ def test_what_is_told_of_a_closed_firewall_is_told_of_steps() -> None:
 def leave_open(site: Site, name: str) -> None:
     """Open it as an operation does that nobody goes on with; the clock closes it once its time is over."""
     with signed_in_as_the_app(site.stack):
-        hsm = find(site, name)
-        opening = Opening(
-            hsm=name,
-            resource_id=hsm.resource_id,
-            operation_id=f"{name}-{ULID}",
-            ip_rule="203.0.113.7/32",
-            closes_at=datetime.now(UTC) + timedelta(minutes=5),
-            public_network_access="Disabled",
-            network=NetworkRequest(),
-        )
+        opening = describe_opening(site, name)
         openings.write_opening(opening, None)
-        openings.open_up(opening, hsm)
+        openings.open_up(opening, find(site, name))
         openings.close_overdue()
         assert find(site, name).public_network_access == "Enabled"
         held = openings.find_opening(name)
         assert held is not None
         openings.write_opening(opening.model_copy(update={"closes_at": datetime.now(UTC)}), held.etag)
         openings.close_overdue()
+
+
+def describe_opening(site: Site, name: str) -> Opening:
+    return Opening(
+        hsm=name,
+        resource_id=site.hsm(name),
+        operation_id=f"{name}-{ULID}",
+        ip_rule="203.0.113.7/32",
+        closes_at=datetime.now(UTC) + timedelta(minutes=5),
+        public_network_access="Disabled",
+        network=NetworkRequest(),
+    )
 
 
 def check_recorded(site: Site, name: str) -> None:

@@ -86,7 +86,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             {"container": container, "identity": identity},
             {"container": f"{container}-of-nobody", "identity": f"{identity}-of-nobody"},
         ]
-        rules = policy(backupPlaces=places)
+        environments = {"development": {}, "trial": {"temporaryOpeningAllowed": True}}
+        rules = policy(backupPlaces=places, environments=environments)
         with deployed(bare, directory / "host", {"HSM_PROVISIONER_POLICY": rules}) as stack:
             yield Site(stack, Portal(stack), container, identity, rules)
 
@@ -183,7 +184,9 @@ def test_the_keys_come_back_whatever_dies_meanwhile(site: Site, hsm_name: str, c
         sealed = CryptographyClient(key, credential).encrypt(ALGORITHM, b"kept by the first").ciphertext
         backup = back_up(site, hsm_name, credential)
     stack.control.forget_hsm(hsm_name)
-    operation = begin(stack, portal, second, hsm_name, administrators=site.administrators, backup=backup)
+    # It can be reached, so that nothing is opened.
+    may_open = {"environment": "trial", "handover": {"temporaryOpening": {"ipRule": "127.0.0.1", "minutes": 5}}}
+    operation = begin(stack, portal, second, hsm_name, administrators=site.administrators, backup=backup, **may_open)
     assert operation["plan"]["backup"] == {**backup, "identity": site.identity, "replacesKeys": False}
     assert identities_of(site, second) == [site.identity]
     stack.control.change_timing(backup_seconds=2)
@@ -207,7 +210,7 @@ def test_the_keys_come_back_whatever_dies_meanwhile(site: Site, hsm_name: str, c
         assert [item.name for item in keys.list_properties_of_keys()] == ["k1"]
         again = keys.get_key("k1", key.properties.version)
         assert CryptographyClient(again, credential).decrypt(ALGORITHM, sealed).plaintext == b"kept by the first"
-    body = restore_request(stack, hsm_name, administrators=site.administrators, backup=backup)
+    body = restore_request(stack, hsm_name, administrators=site.administrators, backup=backup, **may_open)
     refused = ask(portal, second, body)
     assert (refused.status_code, refused.json()["code"]) == (409, "hsm_ours_already")
     check_what_nobody_knows(site, second, operation["id"])
@@ -227,6 +230,11 @@ def check_what_nobody_knows(site: Site, hsm: str, operation_id: str) -> None:
         # The policy names the place no more.
         back_up_hsm(work)
     with signed_in_as_the_app(site.stack):
+        reopen(site, hsm)
+        change_public_access(site, hsm, "Disabled")
+        with pytest.raises(ServiceError, match="temporary_opening_over"):
+            await_backup_restored(work)
+        change_public_access(site, hsm, "Enabled")
         take_the_service_its_role(site, hsm)
         with pytest.raises(ServiceError, match=r"backup_restore_unknown: .* does not let the service ask any more"):
             await_backup_restored(work)
@@ -248,6 +256,12 @@ def reopen(site: Site, hsm: str) -> None:
         claim.model_copy(update={"state": "running", "succeeded": None}),
         record.model_copy(update={"restored_backup": unseen}),
     )
+
+
+def change_public_access(site: Site, hsm: str, wanted: str) -> None:
+    properties = arm.ManagedHsmProperties(public_network_access=wanted)
+    with resources(site) as client:
+        client.managed_hsms.begin_update("rg-hsm", hsm, arm.ManagedHsm(properties=properties), polling=False)
 
 
 def take_the_service_its_role(site: Site, hsm: str) -> None:

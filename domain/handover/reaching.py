@@ -34,9 +34,9 @@ _ADVICE: Final[dict[Obstacle, str]] = {
 
 
 def data_plane_unreachable(hsm: str, obstacle: Obstacle) -> ServiceError:
-    """Make the error of an HSM that the service cannot reach: it is not activated until it can."""
+    """Make the error of an HSM that the service cannot reach: one that it made is not activated until it can."""
     return service_error(
         "data_plane_unreachable",
-        f"The service cannot reach {hsm_uri(hsm)}: {_REASONS[obstacle]}. The HSM is made, and nothing was asked of it.",
+        f"The service cannot reach {hsm_uri(hsm)}: {_REASONS[obstacle]}.",
         advice=f"{_ADVICE[obstacle]} Then send the request again: it goes on from here with the same HSM.",
     )
