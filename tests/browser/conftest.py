@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from local.portal import Portal
 from local.stack import Stack
@@ -18,6 +18,8 @@ OpenTab = Callable[..., Tab]
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
+    # A machine that does other work as well draws a page late, not wrongly.
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         yield playwright
 
