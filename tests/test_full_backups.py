@@ -241,6 +241,20 @@ def check_switch(site: Site, hsm: str) -> None:
     assert (begun(site, hsm, "/backup"), audited(site, hsm)) == (1, [])
 
 
+def test_while_the_switch_stands_none_is_made_at_the_hand_over_either(
+    site: Site, hsm_name: str, custodians: list[Custodian], tmp_path: Path
+) -> None:
+    wanted = asked(site, custodians)
+    assert provision(site, hsm_name, {**wanted, "handover": {}})["status"] == "Succeeded"
+    switched = {"HSM_PROVISIONER_POLICY": site.rules, "HSM_PROVISIONER_STOP_DESTRUCTION_AND_EXPORT": "true"}
+    with deployed(site.stack, tmp_path / "host", switched) as stopped:
+        operation = provision(site._replace(portal=Portal(stopped)), hsm_name, wanted)
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "destruction_and_export_stopped")
+    assert (states(operation)["back_up"], begun(site, hsm_name, "/backup")) == ("Failed", 0)
+    assert provision(site, hsm_name, wanted)["status"] == "Succeeded"
+    assert begun(site, hsm_name, "/backup") == 1
+
+
 def test_what_cannot_be_backed_up_is_refused_or_ends_without(
     site: Site, hsm_name: str, custodians: list[Custodian]
 ) -> None:
