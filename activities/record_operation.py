@@ -6,6 +6,7 @@ from clients import archive, outbox
 from clients.announcements import keep_end
 from clients.existing import describe_existing
 from clients.handover_record import keep_handover
+from clients.measurements import tell_end
 from domain.errors import service_error
 from domain.names import hsm_of_operation, instance_id
 from domain.operations import Operation, accepted_operation
@@ -48,6 +49,7 @@ def record_operation(work: Work) -> Outcome:
         raise service_error(
             "record_changed", "The claim was changed meanwhile.", advice="It is tried again.", retryable=True
         )
+    tell_end(claim, operation)
     if event_id is not None:
         outbox.publish_soon(event_id)
     return done()

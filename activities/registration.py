@@ -10,6 +10,8 @@ import azure.durable_functions as df
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from domain.outcomes import Outcome
+
 blueprint = df.Blueprint()
 _log = logging.getLogger("hsm_provisioner.activities")
 
@@ -49,22 +51,29 @@ def run_activity(name: str, work: dict[str, Any], *others: Any) -> dict[str, Any
     the exception only: its text, and the chain of causes, could hold a byte of a security domain, and both would enter
     the history.
     """
+    from clients.tracing import recording_activity
+
+    with recording_activity(name, work.get("operationId")) as recorded:
+        outcome = _come_to(name, work, *others)
+        recorded.come_to(outcome)
+    return outcome.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _come_to(name: str, work: dict[str, Any], *others: Any) -> "Outcome":
     from activities.auditing import AUDITED, run_audited
     from activities.building import note_built
     from activities.firewall import explained
     from domain.errors import ServiceError, describe_unexpected
     from domain.handover.steps import BUILDING
-    from domain.outcomes import Outcome, failed
-    from domain.trace import carrying
+    from domain.outcomes import failed
 
     try:
         run = getattr(importlib.import_module(f"activities.{name}"), name)
-        with carrying(None):
-            asked: Any = _input_of(run).model_validate(work)
-            with explained(name, asked):
-                outcome: Outcome = run_audited(name, asked, run) if name in AUDITED else run(asked, *others)
-            if name in BUILDING:
-                note_built(name, asked, outcome)
+        asked: Any = _input_of(run).model_validate(work)
+        with explained(name, asked):
+            outcome: Outcome = run_audited(name, asked, run) if name in AUDITED else run(asked, *others)
+        if name in BUILDING:
+            note_built(name, asked, outcome)
     except ServiceError as error:
         _log.warning("%s: %s", name, error)
         outcome = failed(error.detail)
@@ -72,7 +81,7 @@ def run_activity(name: str, work: dict[str, Any], *others: Any) -> dict[str, Any
         failure = UnexpectedFailure(f"{name}: {describe_unexpected(error)}")
         _log.error("%s", failure)  # the exception's own text stays out of the log, too
         raise failure from None
-    return outcome.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return outcome
 
 
 def _input_of(run: Callable[..., Any]) -> "type[BaseModel]":

@@ -3,6 +3,7 @@
 from activities.context import now
 from clients import reconciliation, summaries
 from clients.lost_starts import read_abandoned, read_missing, read_subscriptions_checked
+from clients.measurements import tell_fleet
 from domain.outcomes import Nothing, Outcome, done
 from domain.policy import EVERYTHING
 from domain.reconciliation import CheckedHsm, ReconciliationRun, make_report
@@ -13,7 +14,8 @@ def report_reconciliation(_: Nothing) -> Outcome:
     run = reconciliation.require_run()
     unrecorded = reconciliation.list_unrecorded()
     checked = [*reconciliation.list_checked(run.id), *unrecorded]
-    fleet = [name for name, record in summaries.list_hsm_records().items() if record.billed]
+    records = summaries.list_hsm_records()
+    fleet = [name for name, record in records.items() if record.billed]
     report = make_report(run, fleet, checked, now())
     lost = {
         "abandoned": read_abandoned(run.id),
@@ -25,6 +27,7 @@ def report_reconciliation(_: Nothing) -> Outcome:
         if _is_gone(item, run):
             reconciliation.forget_unrecorded(item.hsm)
     reconciliation.write_run(run.model_copy(update={"finished": True}))
+    tell_fleet(records.values())
     return done()
 
 

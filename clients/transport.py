@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from domain.spans import recording_call
 from domain.trace import current_trace
 
 if TYPE_CHECKING:
@@ -25,8 +26,12 @@ def make_transport(read_seconds: float = _READ_SECONDS) -> "RequestsTransport":
 
         def send(self, request: Any, **arguments: Any) -> Any:
             """Send a request as part of the trace that is carried here."""
-            request.headers.update(current_trace().headers())
-            return super().send(request, **arguments)
+            headers = current_trace().headers()
+            request.headers.update(headers)
+            with recording_call(request.method, request.url, headers.get("traceparent")) as call:
+                response = super().send(request, **arguments)
+                call.status = response.status_code
+            return response
 
     return TracedTransport(session=_make_session(), connection_timeout=_CONNECTION_SECONDS, read_timeout=read_seconds)
 

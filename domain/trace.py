@@ -25,6 +25,11 @@ class Trace(Model):
         """The trace's id, which all its spans share; empty without a trace."""
         return self.traceparent.split("-")[1] if self.traceparent else ""
 
+    @property
+    def span_id(self) -> str:
+        """The caller's part of the trace; empty without a trace."""
+        return self.traceparent.split("-")[2] if self.traceparent else ""
+
     def headers(self) -> dict[str, str]:
         """Give the headers that take the trace on to a call of ours, which is a span of its own."""
         headers = {}

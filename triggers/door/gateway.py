@@ -8,11 +8,12 @@ import azure.durable_functions as df
 import azure.functions as func
 from ulid import ULID
 
+from clients.tracing import recording_request
 from domain.caller import Caller
 from domain.errors import FieldError, ServiceError, describe_unexpected, refused_fields, service_error
 from domain.policy_rules import Grant, find_grant
 from domain.settings import SettingsInvalid, deployment_policy
-from domain.trace import CLIENT_REQUEST_ID, Trace, carrying, valid_traceparent
+from domain.trace import CLIENT_REQUEST_ID, Trace, valid_traceparent
 from triggers.door.auditing import record_refusal
 from triggers.door.authentication import authenticate, require_role
 from triggers.door.calls import Answer, Call
@@ -37,9 +38,10 @@ def answer_as(
     called: str, request: func.HttpRequest, make_answer: Callable[[Trace], func.HttpResponse]
 ) -> func.HttpResponse:
     """Answer a request with the ids by which it can be found, and log it as a call of this name."""
-    trace = _read_trace(request)
-    with carrying(trace):
+    with recording_request(called, _read_trace(request)) as recorded:
+        trace = recorded.trace
         response = make_answer(trace)
+        recorded.answer(response.status_code)
     request_id = str(ULID())
     response.headers["x-ms-request-id"] = request_id
     if trace.client_request_id:
