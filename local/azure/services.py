@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from local.azure.application_insights.routes import make_application_insights_app
 from local.azure.blob_storage.forwarding import Forwarder
 from local.azure.blob_storage.routes import make_blob_app
 from local.azure.core.certificates import TlsFiles
@@ -51,6 +52,9 @@ def make_apps(
         "blob.core.windows.net": ServiceApp("blob_storage", make_blob_app(forwarder, authority, world.storage)),
         "eventgrid.azure.net": ServiceApp(
             "event_grid", make_event_grid_app(world.event_grid, authority, world.timing.clock, courier)
+        ),
+        "in.applicationinsights.azure.com": ServiceApp(
+            "application_insights", make_application_insights_app(world.telemetry, authority)
         ),
     }
 

@@ -1,7 +1,7 @@
 """One local Azure's state, made anew at each start."""
 
 import uuid
-from typing import Final
+from typing import Any, Final
 
 from local.azure.blob_storage.models import StorageRules
 from local.azure.core.errors import ServiceFault
@@ -42,6 +42,7 @@ class World:
         self.storage = StorageRules()
         self.event_grid = EventGrid(self.subscription.id)
         self.export_rules = ExportRules()
+        self.telemetry: list[dict[str, Any]] = []
         self.interference = Interference()
 
     def add_subscription(self, *, registered: bool) -> Subscription:

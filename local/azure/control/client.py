@@ -307,6 +307,11 @@ class ControlClient:
         entries: list[dict[str, Any]] = self._send("GET", f"journal?{urlencode(named)}")
         return entries
 
+    def telemetry(self, *, since: int = 0) -> list[dict[str, Any]]:
+        """List what came to Application Insights, as it was sent, from the item of number `since` on."""
+        items: list[dict[str, Any]] = self._send("GET", f"telemetry?since={since}")
+        return items
+
     def _send(self, method: str, path: str, body: ControlModel | None = None) -> Any:
         text = body.model_dump_json(by_alias=True) if body is not None else None
         response = self._session.request(method, f"{self._url}/{path}", data=text, timeout=120)

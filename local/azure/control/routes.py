@@ -141,6 +141,9 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         entries = world.interference.journal[int(request.query_params.get("since", "0")) :]
         return JSONResponse([entry for entry in entries if wanted.items() <= entry.items()])
 
+    async def get_telemetry(request: Request) -> Response:
+        return JSONResponse(world.telemetry[int(request.query_params.get("since", "0")) :])
+
     return [
         Route("/timing", get_timing),
         Route("/timing", put_timing, methods=["PUT"]),
@@ -164,6 +167,7 @@ def make_control_routes(world: World) -> list[Route]:  # noqa: C901 - one small 
         Route("/faults", delete_faults, methods=["DELETE"]),
         Route("/faults/{id}", delete_fault, methods=["DELETE"]),
         Route("/journal", get_journal),
+        Route("/telemetry", get_telemetry),
     ]
 
 

@@ -21,6 +21,7 @@ HOST_NAMES: Final = (
     "*.blob.core.windows.net",
     # A wildcard stands for one label.
     *(f"*.{plain_location(location)}-1.eventgrid.azure.net" for location in LOCATIONS),
+    "*.in.applicationinsights.azure.com",
 )
 _LIFE: Final = timedelta(days=400)
 

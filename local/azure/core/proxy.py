@@ -4,7 +4,13 @@ import asyncio
 import contextlib
 from typing import Final
 
-SUFFIXES: Final = (".managedhsm.azure.net", ".vault.azure.net", ".blob.core.windows.net", ".eventgrid.azure.net")
+SUFFIXES: Final = (
+    ".managedhsm.azure.net",
+    ".vault.azure.net",
+    ".blob.core.windows.net",
+    ".eventgrid.azure.net",
+    ".in.applicationinsights.azure.com",
+)
 NAMES: Final = frozenset({"login.microsoftonline.com", "management.azure.com", "graph.microsoft.com"})
 _REFUSED: Final = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"

@@ -19,6 +19,7 @@ AZURE_AUDIENCES: Final = frozenset(
         "https://managedhsm.azure.net",
         "https://storage.azure.com",
         "https://eventgrid.azure.net",
+        "https://monitor.azure.com",
         "https://graph.microsoft.com",
     }
 )
