@@ -3,6 +3,7 @@
 Heavy: only the thread that sends loads it.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
 NAME: Final = "hsm_provisioner"
+# Application Insights shows no `error.type` of spans.
+ERROR: Final = "hsm_provisioner.error"
 # The exporters report on themselves to Microsoft, and ask it what they should do: neither serves who deployed this.
 _QUIET: Final = (
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
@@ -59,6 +62,8 @@ def make_export(connection_string: str) -> Callable[[Span | Measurement], None]:
     The standard's own variables say how often (OTEL_BSP_SCHEDULE_DELAY, OTEL_METRIC_EXPORT_INTERVAL; milliseconds).
     """
     os.environ.update(dict.fromkeys(_QUIET, "true"))
+    # Each batch that arrived would be a line.
+    logging.getLogger("azure.monitor.opentelemetry.exporter").setLevel(logging.WARNING)
     options = {"connection_string": connection_string, "credential": credential(), **_PATIENCE}
     resource = Resource.create({SERVICE_NAME: "hsm-provisioner"})
     export_span = _make_span_export(options, resource)
@@ -86,7 +91,7 @@ def _make_span_export(options: dict[str, Any], resource: Resource) -> Callable[[
             span.name, _parent(span), _KINDS[span.kind], attributes=span.attributes, start_time=span.began
         )
         if span.error is not None:
-            made.set_attribute("error.type", span.error)
+            made.set_attributes({"error.type": span.error, ERROR: span.error})
             made.set_status(Status(StatusCode.ERROR))
         made.end(span.ended)
 

@@ -65,6 +65,7 @@ class Call:
             "http.request.method": self.method,
             "server.address": self.host,
             "server.port": 443,
+            "url.scheme": "https",
         }
         if self.status is not None:
             attributes["http.response.status_code"] = self.status

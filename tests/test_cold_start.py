@@ -6,7 +6,7 @@ import sys
 from local.child_process import REPOSITORY
 
 HEAVY = {"jwt", "cryptography", "requests", "azure.core", "azure.identity", "azure.keyvault", "azure.mgmt"}
-HEAVY |= {"azure.storage", "msal", "ulid"}
+HEAVY |= {"azure.storage", "msal", "ulid", "azure.monitor", "opentelemetry.sdk"}
 PROGRAM = """
 import sys
 import azure.functions, azure.durable_functions
@@ -38,3 +38,22 @@ def test_importing_the_app_loads_nothing_heavy() -> None:
 
 def test_the_search_finds_what_is_loaded() -> None:
     assert {"cryptography", "azure.core"} <= heavy(load("cryptography.x509, azure.storage.blob"))
+
+
+def test_nothing_is_loaded_for_telemetry_that_nobody_wants() -> None:
+    program = """
+import os, sys, threading
+os.environ.pop("APPLICATIONINSIGHTS_CONNECTION_STRING", None)
+from clients.telemetry import Measurement, tell
+from clients.tracing import recording_activity
+with recording_activity("preflight", "hsm-01HZZZZZZZZZZZZZZZZZZZZZZZ"):
+    tell(Measurement("hsm_provisioner.operations", 1, {}))
+assert threading.active_count() == 1
+print(*sys.modules)
+"""
+    output = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, check=True, capture_output=True, text=True
+    ).stdout
+    loaded = set(output.split())
+    assert "clients.tracing" in loaded
+    assert not {name for name in loaded if name.startswith(("opentelemetry.sdk", "azure.monitor"))}

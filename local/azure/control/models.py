@@ -14,7 +14,9 @@ from local.azure.resource_manager.locks import LockLevel
 from local.azure.resource_manager.roles import BUILT_IN_ROLES
 from local.azure.resource_manager.subscriptions import SubscriptionState
 
-ServiceName = Literal["entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage", "event_grid"]
+ServiceName = Literal[
+    "entra", "resource_manager", "managed_hsm", "key_vault", "blob_storage", "event_grid", "application_insights"
+]
 
 
 def _check_redirect_uri(uri: str) -> str:

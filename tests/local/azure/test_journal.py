@@ -13,6 +13,7 @@ SERVICES = {
     "managed_hsm": "https://nobody.managedhsm.azure.net/keys",
     "key_vault": "https://nobody.vault.azure.net/keys",
     "event_grid": "https://nobody.norwayeast-1.eventgrid.azure.net/api/events",
+    "application_insights": "https://norwayeast-0.in.applicationinsights.azure.com/v2.1/track",
     "blob_storage": "https://devstoreaccount1.blob.core.windows.net/a/b",
 }
 
