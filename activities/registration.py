@@ -54,12 +54,12 @@ def run_activity(name: str, work: dict[str, Any], *others: Any) -> dict[str, Any
     from clients.tracing import recording_activity
 
     with recording_activity(name, work.get("operationId")) as recorded:
-        outcome = _come_to(name, work, *others)
+        outcome = _come_to(name, work, recorded.operation_id, *others)
         recorded.come_to(outcome)
     return outcome.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _come_to(name: str, work: dict[str, Any], *others: Any) -> "Outcome":
+def _come_to(name: str, work: dict[str, Any], operation_id: str | None, *others: Any) -> "Outcome":
     from activities.auditing import AUDITED, run_audited
     from activities.building import note_built
     from activities.firewall import explained
@@ -75,11 +75,13 @@ def _come_to(name: str, work: dict[str, Any], *others: Any) -> "Outcome":
         if name in BUILDING:
             note_built(name, asked, outcome)
     except ServiceError as error:
-        _log.warning("%s: %s", name, error)
+        _log.warning("%s: %s operation_id=%s", name, error, operation_id or "-")
         outcome = failed(error.detail)
     except Exception as error:  # noqa: BLE001 - it is raised again, without its text
         failure = UnexpectedFailure(f"{name}: {describe_unexpected(error)}")
-        _log.error("%s", failure)  # the exception's own text stays out of the log, too
+        _log.error(
+            "%s operation_id=%s", failure, operation_id or "-"
+        )  # the exception's own text stays out of the log, too
         raise failure from None
     return outcome
 

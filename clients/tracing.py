@@ -34,8 +34,9 @@ _FAILED_ANSWER: Final = 500
 class Recorded:
     """What is known of a request or an activity once it is over."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, operation_id: str | None = None) -> None:
         self.trace = trace
+        self.operation_id = operation_id
         self.attributes: Attributes = {}
         self.error: str | None = None
 
@@ -80,11 +81,11 @@ def _describe(called: str) -> Attributes:
 def recording_activity(name: str, operation_id: object) -> Iterator[Recorded]:
     """Do what is within as the activity of a name; the trace is told by the claim that it reads."""
     with carrying(None):
-        recorded = Recorded(Trace())
+        operation = operation_id if isinstance(operation_id, str) and hsm_of_operation(operation_id) else None
+        recorded = Recorded(Trace(), operation)
         if not is_on():
             yield recorded
             return
-        operation = operation_id if isinstance(operation_id, str) and hsm_of_operation(operation_id) else None
         with _recording(name, "internal", recorded, new_span_id()) as place:
             if operation is not None:
                 recorded.attributes[OPERATION_ID] = operation
