@@ -25,7 +25,7 @@ UV := .local/tools/bin/uv
 export PATH := $(CURDIR)/.local/tools/bin:$(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help demo local test test-api test-browser test-cli test-faults torture
-.PHONY: verify-audit docs check format lint types lock clean
+.PHONY: verify-audit docs trace check format lint types lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ verify-audit: $(PYTHON_PACKAGES) ## Check every chain of the audit log in AUDIT=
 
 docs: $(READY) ## Write the pages of docs/ that are made of the code
 	@$(PYTHON) -m triggers.documents
+
+trace: $(READY) ## Make one HSM on this machine, and draw its trace into docs/images
+	@$(PYTHON) -m local.trace
 
 check: format-check lint types test ## Every gate: format, lint, types, tests
 

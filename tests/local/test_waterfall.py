@@ -30,7 +30,10 @@ def span(name: str, parent: str | None, began: float, seconds: float, **others: 
 def boxes(picture: str) -> list[tuple[str, float, float, float]]:
     """The class, the left edge, the top and the width of what is drawn of spans."""
     found = [box for box in ET.fromstring(picture).iter(f"{SVG}rect") if box.find(f"{SVG}title") is not None]
-    return [(box.attrib["class"], *(float(box.attrib[name]) for name in ("x", "y", "width"))) for box in found]
+    return [
+        (box.attrib["class"], float(box.attrib["x"]), float(box.attrib["y"]), float(box.attrib["width"]))
+        for box in found
+    ]
 
 
 def test_every_span_is_drawn_where_it_belongs() -> None:
