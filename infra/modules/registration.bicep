@@ -82,7 +82,7 @@ resource console 'Microsoft.Graph/applications@v1.0' = {
   signInAudience: 'AzureADMyOrg'
   spa: {
     redirectUris: [
-      '${appUrl}/api/console'
+      '${appUrl}/api/console/'
     ]
   }
   requiredResourceAccess: [

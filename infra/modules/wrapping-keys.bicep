@@ -1,0 +1,70 @@
+// A vault for certificates whose keys wrap security domains. Custodians own them; the service reads certificates only.
+@description('Region of the vault.')
+param location string
+
+@description('Name of the vault.')
+param name string
+
+@description('Object id of the identity of the service.')
+param principalId string
+
+@description('The role on vaults with wrapping keys.')
+param wrappingKeyReaderRoleId string
+
+@description('Whether only private endpoints lead here.')
+param privateNetwork bool
+
+@description('The workspace that every use is logged in.')
+param workspaceId string
+
+@description('Tags of the vault.')
+param tags object
+
+resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    tenantId: tenant().tenantId
+    sku: {
+      family: 'A'
+      name: 'premium'
+    }
+    enableRbacAuthorization: true
+    enableSoftDelete: true
+    softDeleteRetentionInDays: 90
+    enablePurgeProtection: true
+    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      bypass: 'AzureServices'
+      defaultAction: privateNetwork ? 'Deny' : 'Allow'
+    }
+  }
+}
+
+resource reads 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(vault.id, principalId, wrappingKeyReaderRoleId)
+  scope: vault
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: wrappingKeyReaderRoleId
+  }
+}
+
+resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'every-access'
+  scope: vault
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        category: 'AuditEvent'
+        enabled: true
+      }
+    ]
+  }
+}
+
+@description('Resource id of the vault.')
+output id string = vault.id
