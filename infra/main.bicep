@@ -26,8 +26,14 @@ param custodiansGroupId string = ''
 @description('Whether network integration and private endpoints are made. The API itself is reached from outside.')
 param privateNetwork bool = true
 
-@description('Address range of the network, a /24 or larger. It cannot be changed later while the app uses it.')
+@description('Address range of the network.')
 param addressPrefix string = '10.80.0.0/24'
+
+@description('Part of it that the app goes out by. It cannot be changed while the app uses it.')
+param appAddressPrefix string = '10.80.0.0/26'
+
+@description('Part of it with the private endpoints.')
+param endpointAddressPrefix string = '10.80.0.64/26'
 
 @description('Days for which the archive and the audit log can be neither changed nor deleted. Once locked it can only be made longer.')
 @minValue(1)
@@ -48,6 +54,12 @@ param subscriptionPublisherId string = ''
 
 @description('Address to which alerts are mailed. Empty: nobody is told.')
 param alertEmail string = ''
+
+@description('What the resource group may cost a month, in the currency of the bill, before an alert. 0: no budget. It needs an address for alerts.')
+param monthlyBudget int = 0
+
+@description('First day of the month from which on the budget counts.')
+param budgetStart string = utcNow('yyyy-MM-01')
 
 @description('Days for which logs are kept.')
 @minValue(30)
@@ -127,6 +139,8 @@ var unique = take(uniqueString(subscription().id, environmentName, location), 8)
 var allTags = union(tags, {
   'azd-env-name': environmentName
 })
+var publicNetworkAccess = privateNetwork ? 'Disabled' : 'Enabled'
+var defaultNetworkAction = privateNetwork ? 'Deny' : 'Allow'
 var appName = '${name}-${unique}'
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
@@ -195,6 +209,8 @@ module network 'modules/network.bicep' = if (privateNetwork) {
     location: location
     name: name
     addressPrefix: addressPrefix
+    appAddressPrefix: appAddressPrefix
+    endpointAddressPrefix: endpointAddressPrefix
     tags: allTags
   }
 }
@@ -206,7 +222,8 @@ module hostStorage 'modules/host-storage.bicep' = {
     location: location
     name: 'hsmhost${unique}'
     principalId: identity.outputs.principalId
-    privateNetwork: privateNetwork
+    publicNetworkAccess: publicNetworkAccess
+    defaultNetworkAction: defaultNetworkAction
     tags: allTags
   }
 }
@@ -225,7 +242,8 @@ module storage 'modules/storage.bicep' = {
     archivistRoleId: roles.outputs.archivistRoleId
     recordKeeperRoleId: roles.outputs.recordKeeperRoleId
     custodiansGroupId: custodiansGroupId
-    privateNetwork: privateNetwork
+    publicNetworkAccess: publicNetworkAccess
+    defaultNetworkAction: defaultNetworkAction
     workspaceId: observability.outputs.workspaceId
     tags: allTags
   }
@@ -239,7 +257,8 @@ module wrappingKeys 'modules/wrapping-keys.bicep' = if (wrappingVault) {
     name: 'hsmwrap${unique}'
     principalId: identity.outputs.principalId
     wrappingKeyReaderRoleId: roles.outputs.wrappingKeyReaderRoleId
-    privateNetwork: privateNetwork
+    publicNetworkAccess: publicNetworkAccess
+    defaultNetworkAction: defaultNetworkAction
     workspaceId: observability.outputs.workspaceId
     tags: allTags
   }
@@ -268,7 +287,7 @@ module events 'modules/events.bicep' = {
     principalId: identity.outputs.principalId
     subscriptionPublisherId: subscriptionPublisherId
     hostStorageName: hostStorage.outputs.name
-    privateNetwork: privateNetwork
+    publicNetworkAccess: publicNetworkAccess
     tags: allTags
   }
 }
@@ -339,6 +358,24 @@ module vaultEndpoint 'modules/private-endpoint.bicep' = if (privateNetwork && wr
     targetId: wrappingKeys.outputs.id
     groupId: 'vault'
     zoneId: network.outputs.vaultZoneId
+    tags: allTags
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    location: location
+    name: name
+    workspaceId: observability.outputs.workspaceId
+    actionGroupId: observability.outputs.actionGroupId
+    subscriptionsTopicId: events.outputs.subscriptionsId
+    archiveName: storage.outputs.name
+    principalId: identity.outputs.principalId
+    monthlyBudget: monthlyBudget
+    budgetStart: budgetStart
+    alertEmail: alertEmail
     tags: allTags
   }
 }

@@ -14,8 +14,8 @@ param subscriptionPublisherId string
 @description('Name of the account with dead letters.')
 param hostStorageName string
 
-@description('Whether only private endpoints lead to the topics.')
-param privateNetwork bool
+@description('`Disabled`: only private endpoints lead here; or `Enabled`.')
+param publicNetworkAccess string = 'Disabled'
 
 @description('Tags of the topics.')
 param tags object
@@ -36,7 +36,7 @@ resource told 'Microsoft.EventGrid/topics@2022-06-15' = {
   properties: {
     inputSchema: 'CloudEventSchemaV1_0'
     disableLocalAuth: true
-    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: publicNetworkAccess
   }
 }
 
@@ -50,7 +50,7 @@ resource subscriptions 'Microsoft.EventGrid/topics@2022-06-15' = {
   properties: {
     inputSchema: 'CloudEventSchemaV1_0'
     disableLocalAuth: true
-    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: publicNetworkAccess
   }
 }
 

@@ -8,8 +8,11 @@ param name string
 @description('Object id of the identity of the service.')
 param principalId string
 
-@description('Whether only private endpoints lead here.')
-param privateNetwork bool
+@description('`Disabled`: only private endpoints lead here; or `Enabled`.')
+param publicNetworkAccess string = 'Disabled'
+
+@description('`Deny` or `Allow`: what the firewall does with whom no rule names.')
+param defaultNetworkAction string = 'Deny'
 
 @description('Tags of the account.')
 param tags object
@@ -30,10 +33,10 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
-    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: publicNetworkAccess
     networkAcls: {
       bypass: 'AzureServices'
-      defaultAction: privateNetwork ? 'Deny' : 'Allow'
+      defaultAction: defaultNetworkAction
     }
   }
 }

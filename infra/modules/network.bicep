@@ -5,8 +5,14 @@ param location string
 @description('Name of the network.')
 param name string
 
-@description('Address range of the network, a /24 or larger.')
+@description('Address range of the network.')
 param addressPrefix string
+
+@description('Part of it that the app goes out by.')
+param appAddressPrefix string
+
+@description('Part of it with the private endpoints.')
+param endpointAddressPrefix string
 
 @description('Tags of the network.')
 param tags object
@@ -44,7 +50,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
       {
         name: 'app'
         properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 26, 0)
+          addressPrefix: appAddressPrefix
           networkSecurityGroup: {
             id: appRules.id
           }
@@ -61,7 +67,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
       {
         name: 'endpoints'
         properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 26, 1)
+          addressPrefix: endpointAddressPrefix
           privateEndpointNetworkPolicies: 'Enabled'
           networkSecurityGroup: {
             id: endpointRules.id

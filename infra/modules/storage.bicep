@@ -29,8 +29,11 @@ param recordKeeperRoleId string
 @description('Object id of the group of the custodians, who read the stored security domains. Empty: nobody does.')
 param custodiansGroupId string
 
-@description('Whether only private endpoints lead here.')
-param privateNetwork bool
+@description('`Disabled`: only private endpoints lead here; or `Enabled`.')
+param publicNetworkAccess string = 'Disabled'
+
+@description('`Deny` or `Allow`: what the firewall does with whom no rule names.')
+param defaultNetworkAction string = 'Deny'
 
 @description('The workspace that every read is logged in.')
 param workspaceId string
@@ -77,10 +80,10 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
-    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: publicNetworkAccess
     networkAcls: {
       bypass: 'AzureServices'
-      defaultAction: privateNetwork ? 'Deny' : 'Allow'
+      defaultAction: defaultNetworkAction
     }
     encryption: empty(encryptionKeyUri) ? keyOfMicrosoft : ownKey
   }

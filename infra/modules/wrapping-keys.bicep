@@ -11,8 +11,11 @@ param principalId string
 @description('The role on vaults with wrapping keys.')
 param wrappingKeyReaderRoleId string
 
-@description('Whether only private endpoints lead here.')
-param privateNetwork bool
+@description('`Disabled`: only private endpoints lead here; or `Enabled`.')
+param publicNetworkAccess string = 'Disabled'
+
+@description('`Deny` or `Allow`: what the firewall does with whom no rule names.')
+param defaultNetworkAction string = 'Deny'
 
 @description('The workspace that every use is logged in.')
 param workspaceId string
@@ -34,10 +37,10 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
     enableSoftDelete: true
     softDeleteRetentionInDays: 90
     enablePurgeProtection: true
-    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: publicNetworkAccess
     networkAcls: {
       bypass: 'AzureServices'
-      defaultAction: privateNetwork ? 'Deny' : 'Allow'
+      defaultAction: defaultNetworkAction
     }
   }
 }
