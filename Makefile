@@ -13,6 +13,7 @@ PYTHON_PACKAGES := .venv/.packages
 NODE_PACKAGES := node_modules/.packages
 CONSOLE_PACKAGES := console/vendor/.packages
 AZURE_CLI := .local/azure-cli/.packages
+INFRA_TOOLS := .local/infra-tools/.packages
 READY := $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(CONSOLE_PACKAGES)
 # Where a copy of the container `audit` lies.
 AUDIT ?= .local/audit
@@ -24,7 +25,7 @@ JOBS ?= 4
 UV := .local/tools/bin/uv
 export PATH := $(CURDIR)/.local/tools/bin:$(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo local test test-api test-browser test-cli test-faults torture
+.PHONY: help demo local test test-api test-browser test-cli test-faults test-infra torture
 .PHONY: verify-audit docs trace check format lint types lock clean
 
 help: ## Show what can be made
@@ -50,6 +51,9 @@ torture: $(READY) ## Kill host and worker hundreds of times under thousands of o
 
 test-cli: $(READY) $(AZURE_CLI) ## Install the Azure CLI, and run the tests that drive it
 	@$(PYTHON) -m pytest -m cli tests/cli
+
+test-infra: $(READY) $(INFRA_TOOLS) ## Install checkov, and run it over infra/
+	@$(PYTHON) -m pytest -m infra tests/infra
 
 test-browser: $(READY) ## Look at the console in a real Chromium; SCREENSHOTS=1 takes the pictures of docs/images anew
 	@command -v "$${CHROMIUM:-/usr/bin/chromium}" >/dev/null \
@@ -88,6 +92,7 @@ lock: $(UV) ## Pin the newest versions that pyproject.toml allows, with hashes
 	@$(LOCK) --upgrade --group custodian --output-file custodian/requirements.txt
 	@$(LOCK) --upgrade --group custodian-keyvault --output-file custodian/requirements-keyvault.txt
 	@$(LOCK_CLI) --upgrade --group cli --output-file requirements-cli.txt
+	@$(LOCK) --upgrade --group infra --output-file requirements-infra.txt
 	@npm install --package-lock-only --silent
 
 clean: ## Remove all that was installed or written here
@@ -110,6 +115,11 @@ $(PYTHON_PACKAGES): requirements-dev.txt $(CREATED)
 $(AZURE_CLI): requirements-cli.txt .python-version | $(UV)
 	@$(UV) venv --quiet --clear .local/azure-cli
 	@VIRTUAL_ENV=.local/azure-cli $(UV) pip sync --quiet --require-hashes requirements-cli.txt
+	@touch $@
+
+$(INFRA_TOOLS): requirements-infra.txt .python-version | $(UV)
+	@$(UV) venv --quiet --clear .local/infra-tools
+	@VIRTUAL_ENV=.local/infra-tools $(UV) pip sync --quiet --require-hashes requirements-infra.txt
 	@touch $@
 
 # A machine without Node gets it from PyPI: Node itself, not the wheel's Python program that starts it.
