@@ -18,6 +18,8 @@ param defaultNetworkAction string = 'Deny'
 param tags object
 
 resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
+  // checkov:skip=CKV_AZURE_35: The parameter's default does that; checkov does not always see the default.
+  // checkov:skip=CKV_AZURE_59: The parameter's default does that; checkov does not always see the default.
   // checkov:skip=CKV_AZURE_206: What is here is made anew by a deployment; nothing is lost with the region.
   // checkov:skip=CKV_AZURE_33: The host uses no queue here; the engine is the Durable Task Scheduler.
   name: name

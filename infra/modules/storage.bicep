@@ -58,6 +58,8 @@ var keyOfMicrosoft = {
 }
 
 resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
+  // checkov:skip=CKV_AZURE_35: The parameter's default does that; checkov does not always see the default.
+  // checkov:skip=CKV_AZURE_59: The parameter's default does that; checkov does not always see the default.
   // checkov:skip=CKV_AZURE_206: Geo-redundancy is the parameter geoRedundant, which not every region offers.
   // checkov:skip=CKV_AZURE_33: There is no queue here.
   name: name

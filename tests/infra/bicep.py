@@ -7,14 +7,12 @@ from typing import Any, Final
 
 from pycep import BicepParser
 
-# pycep 0.5 does not know this one statement, and knows all else that infra/ has.
-_EXTENSION: Final = re.compile(r"^extension microsoftGraphV1$", re.MULTILINE)
 _PARSER: Final = BicepParser()
 
 
 def parse(text: str) -> dict[str, Any]:
     """Parse a template; raises what the parser raises."""
-    return dict(_PARSER.parse(text=_EXTENSION.sub("", text)))
+    return dict(_PARSER.parse(text=text))
 
 
 def find_mistakes(path: Path) -> Iterator[str]:

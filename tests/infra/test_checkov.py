@@ -16,7 +16,7 @@ def _run(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_checkov_finds_nothing(tmp_path: Path) -> None:
     folder = shutil.copytree("infra", tmp_path / "infra")
     registration = folder / "modules/registration.bicep"
-    # checkov reads Bicep with pycep, which does not know this one statement.
+    # checkov holds pycep at 0.5, which does not know this one statement.
     registration.write_text(registration.read_text().replace("extension microsoftGraphV1\n", ""))
     result = _run(folder)
     assert (result.returncode, "Parsing errors" in result.stdout) == (0, False), result.stdout
