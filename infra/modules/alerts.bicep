@@ -1,4 +1,4 @@
-// What operators are told of. The queries look for what the service logs; tests/infra holds them against the code.
+// What operators are told of. The queries look for what the service logs.
 @description('Region of the rules.')
 param location string
 

@@ -119,3 +119,16 @@ def test_each_suppressed_rule_has_its_reason() -> None:
     skips = [line for path in TEMPLATES for line in path.read_text().splitlines() if "checkov:skip" in line]
     assert skips
     assert all(re.search(r"checkov:skip=CKV\w+: \w.{15,}\.$", line) for line in skips)
+
+
+def test_alerts_look_for_what_the_code_logs() -> None:
+    rules = parse((INFRA / "modules/alerts.bicep").read_text())["variables"]["rules"]["value"]
+    queries = [rule["query"] for rule in rules if "AppTraces" in rule["query"]]
+    code = "".join(
+        file.read_text()
+        for part in ("activities", "clients", "domain", "triggers")
+        for file in Path(part).rglob("*.py")
+    )
+    sought = {text for query in queries for text in re.findall(r'"([^"]+)"', query)}
+    assert len(sought) > 5
+    assert {text for text in sought if text not in code} == set()
