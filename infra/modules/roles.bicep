@@ -14,12 +14,13 @@ resource provisioner 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, suffix, 'provisioner')
   properties: {
     roleName: 'HSM provisioner ${suffix}'
-    description: 'Makes Managed HSMs, changes them and hands them over. Deletes no HSM.'
+    description: 'Makes Managed HSMs and what belongs beside them, and changes both. Deletes no HSM.'
     type: 'CustomRole'
     assignableScopes: assignableScopes
     permissions: [
       {
         actions: [
+          'Microsoft.Authorization/locks/delete'
           'Microsoft.Authorization/locks/read'
           'Microsoft.Authorization/locks/write'
           'Microsoft.Authorization/permissions/read'
@@ -50,6 +51,8 @@ resource provisioner 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
           'Microsoft.Network/networkInterfaces/read'
           'Microsoft.Network/privateDnsZones/join/action'
           'Microsoft.Network/privateDnsZones/read'
+          'Microsoft.Network/privateEndpoints/delete'
+          'Microsoft.Network/privateEndpoints/privateDnsZoneGroups/delete'
           'Microsoft.Network/privateEndpoints/privateDnsZoneGroups/read'
           'Microsoft.Network/privateEndpoints/privateDnsZoneGroups/write'
           'Microsoft.Network/privateEndpoints/read'
@@ -81,17 +84,14 @@ resource destroyer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, suffix, 'destroyer')
   properties: {
     roleName: 'HSM provisioner: deletion ${suffix}'
-    description: 'Deletes and purges Managed HSMs, and what the service made beside them.'
+    description: 'Deletes and purges Managed HSMs, and resource groups.'
     type: 'CustomRole'
     assignableScopes: assignableScopes
     permissions: [
       {
         actions: [
-          'Microsoft.Authorization/locks/delete'
           'Microsoft.KeyVault/locations/deletedManagedHsms/purge/action'
           'Microsoft.KeyVault/managedHSMs/delete'
-          'Microsoft.Network/privateEndpoints/delete'
-          'Microsoft.Network/privateEndpoints/privateDnsZoneGroups/delete'
           'Microsoft.Resources/subscriptions/resourceGroups/delete'
         ]
         notActions: []

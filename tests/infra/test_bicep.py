@@ -91,7 +91,7 @@ def test_the_archive_is_only_added_to() -> None:
 
 
 def test_deletion_and_purge_are_in_the_second_role_alone() -> None:
-    destroys = ("managedHSMs/delete", "purge/action", "resourceGroups/delete", "privateEndpoints/delete")
+    destroys = ("managedHSMs/delete", "purge/action", "resourceGroups/delete")
     for name, role in _permissions().items():
         assert any(action.endswith(destroys) for action in role["actions"]) == (name == "destroyer")
 
