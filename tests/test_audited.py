@@ -13,8 +13,8 @@ ROOT: Final = Path(__file__).parents[1]
 # How Azure's SDKs call what changes something, and what our own requests say.
 VERBS: Final = ("begin_", "create_", "delete_", "patch_", "purge_", "put_", "recover_", "register", "set_", "update_")
 METHODS: Final = frozenset({"PUT", "POST", "PATCH", "DELETE"})
-# What these change is our own: records, and events that tell of what was done.
-OURS: Final = frozenset({"clients.blobs", "clients.event_publisher"})
+# What these change is our own: records, and events and telemetry that tell of what was done.
+OURS: Final = frozenset({"clients.blobs", "clients.event_publisher", "clients.telemetry_export"})
 # Questions that are a POST, and change nothing.
 QUESTIONS: Final = frozenset({"clients.directory._get_by_ids", "clients.arm.post"})
 OTHERWISE: Final = {
