@@ -43,6 +43,8 @@ resource provisioner 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
           'Microsoft.KeyVault/deletedManagedHsms/read'
           'Microsoft.KeyVault/locations/deletedManagedHsms/read'
           'Microsoft.KeyVault/locations/managedHsmOperationResults/read'
+          'Microsoft.KeyVault/managedHSMs/privateEndpointConnections/read'
+          'Microsoft.KeyVault/managedHSMs/privateEndpointConnections/write'
           'Microsoft.KeyVault/managedHSMs/privateEndpointConnectionsApproval/action'
           'Microsoft.KeyVault/managedHSMs/privateLinkResources/read'
           'Microsoft.KeyVault/managedHSMs/read'

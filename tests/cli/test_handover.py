@@ -26,6 +26,7 @@ from tests.cli.looks import (
 from tests.cli.members import agrees, is_given, members_of, values_at
 from tests.custodians import make_custodian
 from tests.hosts import deployed
+from tests.infra.roles import ON_IDENTITIES, permissions
 from tests.people import Person, await_step
 
 pytestmark = pytest.mark.cli
@@ -37,8 +38,9 @@ MEMBERS: Final = sorted(members_of(HsmRequest))
 def site(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HandedOver]:
     endpoints, control = stack.azure.endpoints, stack.control
     hub = make_hub(stack)
-    # The service locks the HSM, for which Contributor is not enough.
-    control.change_role(endpoints.identity_object_id, f"/subscriptions/{endpoints.subscription_id}", "Owner")
+    # Exactly what the templates let it do where it may not delete HSMs.
+    granted = [*permissions()["provisioner"]["actions"], *ON_IDENTITIES]
+    control.change_role(endpoints.identity_object_id, f"/subscriptions/{endpoints.subscription_id}", granted)
     administrator = control.create_application("new administrator", {}, "Reader")
     custodians = [make_custodian(f"Custodian {number}") for number in range(3)]
     asked = ask_for_everything(hub, HSM, custodians, administrator.object_id)
@@ -113,6 +115,23 @@ def test_the_service_has_the_roles_that_were_asked_for_and_no_more(site: HandedO
     assert service_roles(site) == {(BACKUP_USER, "/"), (AUDITOR, "/")}
     (administrator,) = site.follow(site.duty("check_administrators")[0])
     assert administrator["principalId"] == site.administrator.object_id
+
+
+def test_the_service_did_nothing_that_the_templates_do_not_let_it_do(site: HandedOver) -> None:
+    journal = [entry for entry in site.hub.stack.control.journal() if entry["callerObjectId"] == site.service]
+    roles = permissions()
+    assert actions(journal, "blob_storage", "/security-domains/", "/audit/") == {*roles["archivist"]["dataActions"]}
+    assert actions(journal, "blob_storage", "/hsm-records/") <= {*roles["recordKeeper"]["dataActions"]}
+    assert actions(journal, "key_vault", "/") == {*roles["wrappingKeyReader"]["dataActions"]}
+    used = actions(journal, "resource_manager", "/")
+    assert "Microsoft.Authorization/locks/write" in used
+    assert used <= {*roles["provisioner"]["actions"], *ON_IDENTITIES}
+
+
+def actions(journal: list[dict[str, Any]], service: str, *paths: str) -> set[str]:
+    """The actions of Azure that somebody used in a service."""
+    asked = [entry for entry in journal if entry["service"] == service and entry["path"].startswith(paths)]
+    return {entry["action"] for entry in asked if entry["action"]}
 
 
 def test_it_is_active_in_both_regions_and_was_never_opened(site: HandedOver) -> None:

@@ -2,20 +2,20 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from clients.telemetry import CONNECTION_STRING
 from domain.caller import APPROVE_ROLE, AUDIT_ROLE, OPERATE_ROLE, READ_ROLE, REQUEST_ROLE
 from domain.settings import Settings
 from tests.infra.bicep import find_mistakes, parse
+from tests.infra.roles import permissions
 
 INFRA = Path("infra")
 TEMPLATES = sorted(INFRA.rglob("*.bicep"))
 # The platform and the extensions of the Functions host read these; no line of ours does.
 PLATFORM = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "AzureWebJobsStorage__accountName",
     "AzureWebJobsStorage__clientId",
     "AzureWebJobsStorage__credential",
@@ -68,23 +68,18 @@ def test_what_is_read_is_set_and_what_is_set_is_read() -> None:
     host = Path("host.json").read_text()
     of_host = {*re.findall(r"%(\w+)%", host), *re.findall(r'"connectionStringName": "(\w+)"', host)}
     of_code = {f"HSM_PROVISIONER_{name.upper()}" for name in Settings.model_fields}
-    assert _set_settings() == of_host | of_code | PLATFORM
-
-
-def _permissions() -> dict[str, dict[str, Any]]:
-    resources = parse((INFRA / "modules/roles.bicep").read_text())["resources"]
-    return {name: role["config"]["properties"]["permissions"][0] for name, role in resources.items()}
+    assert _set_settings() == of_host | of_code | PLATFORM | {CONNECTION_STRING}
 
 
 def test_no_role_gives_what_the_service_never_needs() -> None:
-    roles = _permissions()
+    roles = permissions()
     assert set(roles) == {"provisioner", "destroyer", "wrappingKeyReader", "archivist", "recordKeeper"}
     given = [action for role in roles.values() for action in [*role["actions"], *role["dataActions"]]]
     assert [action for action in given if FORBIDDEN.search(action)] == []
 
 
 def test_the_archive_is_only_added_to() -> None:
-    assert {action.rpartition("blobs/")[2] for action in _permissions()["archivist"]["dataActions"]} == {
+    assert {action.rpartition("blobs/")[2] for action in permissions()["archivist"]["dataActions"]} == {
         "add/action",
         "read",
     }
@@ -92,7 +87,7 @@ def test_the_archive_is_only_added_to() -> None:
 
 def test_deletion_and_purge_are_in_the_second_role_alone() -> None:
     destroys = ("managedHSMs/delete", "purge/action", "resourceGroups/delete")
-    for name, role in _permissions().items():
+    for name, role in permissions().items():
         assert any(action.endswith(destroys) for action in role["actions"]) == (name == "destroyer")
 
 
