@@ -127,3 +127,15 @@ def test_alerts_look_for_what_the_code_logs() -> None:
     sought = {text for query in queries for text in re.findall(r'"([^"]+)"', query)}
     assert len(sought) > 5
     assert {text for text in sought if text not in code} == set()
+
+
+def test_nothing_is_open_by_default() -> None:
+    """What checkov cannot see through a parameter."""
+    for module in ("storage", "host-storage", "wrapping-keys", "events"):
+        parameters = parse((INFRA / f"modules/{module}.bicep").read_text())["parameters"]
+        assert parameters["publicNetworkAccess"]["default"] == "Disabled", module
+        if module != "events":
+            assert parameters["defaultNetworkAction"]["default"] == "Deny", module
+    main = parse((INFRA / "main.bicep").read_text())["parameters"]
+    assert main["privateNetwork"]["default"] is True
+    assert main["allowDeletion"]["default"] is False
