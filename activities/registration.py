@@ -79,9 +79,8 @@ def _come_to(name: str, work: dict[str, Any], operation_id: str | None, *others:
         outcome = failed(error.detail)
     except Exception as error:  # noqa: BLE001 - it is raised again, without its text
         failure = UnexpectedFailure(f"{name}: {describe_unexpected(error)}")
-        _log.error(
-            "%s operation_id=%s", failure, operation_id or "-"
-        )  # the exception's own text stays out of the log, too
+        # The exception's own text stays out of the log, too.
+        _log.error("%s operation_id=%s", failure, operation_id or "-")
         raise failure from None
     return outcome
 
